@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+#include "fs/operations.h"
+
+#include "fs/handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static bool is_writable(const struct fuse_file_info *info)
+{
+	return (info->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* ---- open and release ---- */
+
+static bool is_changing(const struct fuse_file_info *info)
+{
+	return is_writable(info) || (info->flags & O_TRUNC);
+}
+
+static int open_node(fuse_req_t req, struct inode *inode,
+		     struct fuse_file_info *info)
+{
+	struct branch *b = inode_branch(inode);
+	int r = 0;
+
+	info->keep_cache = 1;
+	if (!is_changing(info))
+		return 0;
+	if (!b || branch_readonly(b))
+		return -EROFS;
+	if (is_writable(info))
+		node_writer_begin(inode->node);
+	if (info->flags & O_TRUNC)
+		r = node_truncate(inode->node, 0, fuse_req_ctx(req)->uid != 0);
+	if (r < 0 && is_writable(info))
+		node_writer_end(inode->node);
+	return r;
+}
+
+void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
+{
+	struct inode *inode = inode_of(fs_of(req), id);
+	int r = -EACCES;
+
+	enter(req);
+	if (inode->kind == INODE_CONTROL) {
+		irmin_open(req, inode, info);
+		return;
+	}
+	if (inode->kind == INODE_NODE)
+		r = open_node(req, inode, info);
+	if (r < 0)
+		reply_error(req, r);
+	else if (fuse_reply_open(req, info) < 0 && is_writable(info))
+		node_writer_end(inode->node);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, id);
+
+	if (inode->kind == INODE_NODE && is_writable(info))
+		node_writer_end(inode->node);
+	else if (inode->kind == INODE_CONTROL)
+		handle_free(fs, handle_of(info));
+	reply_error(req, 0);
+}
+
+/* ---- data ---- */
+
+void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
+	     struct fuse_file_info *info)
+{
+	struct inode *inode = inode_of(fs_of(req), id);
+	scoped_free char *data = NULL;
+	ssize_t done;
+
+	if (inode->kind == INODE_CONTROL) {
+		irmin_read(req, size, offset, info);
+		return;
+	}
+	data = malloc(size);
+	done = data ? node_read(inode->node, data, size, offset) : -ENOMEM;
+	if (done < 0)
+		reply_error(req, done);
+	else
+		fuse_reply_buf(req, data, done);
+}
+
+static int sync_branch(fuse_req_t req, struct inode *inode)
+{
+	const struct caller caller = caller_of(req, "fsync");
+	struct branch *b = inode->kind == INODE_NODE ? inode_branch(inode) :
+						       NULL;
+
+	return b ? branch_sync(b, &caller) : 0;
+}
+
+void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
+	      off_t offset, struct fuse_file_info *info)
+{
+	struct inode *inode = inode_of(fs_of(req), id);
+	/* a page of a mapping comes without flags of an open file, and belongs
+	 * where it is */
+	bool append = (info->flags & O_APPEND) && !info->writepage;
+	ssize_t done;
+	int r = 0;
+
+	if (inode->kind == INODE_CONTROL) {
+		irmin_write(req, inode, data, size, offset, info);
+		return;
+	}
+	/* the kernel takes setuid and setgid away itself */
+	done = node_write(inode->node, data, size, offset, append, false);
+	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
+		r = sync_branch(req, inode);
+	if (done < 0 || r < 0)
+		reply_error(req, done < 0 ? done : r);
+	else
+		fuse_reply_write(req, done);
+}
+
+void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
+	      void *argument, struct fuse_file_info *info, unsigned int flags,
+	      const void *data, size_t size, size_t out_size)
+{
+	struct inode *inode = inode_of(fs_of(req), id);
+
+	if (inode->kind == INODE_CONTROL && !(flags & FUSE_IOCTL_DIR) &&
+	    command == FS_REQUEST(size))
+		irmin_ioctl(req, inode, data, size, info);
+	else
+		reply_error(req, -ENOTTY);
+}
+
+/* Also of directories. */
+void op_fsync(fuse_req_t req, fuse_ino_t id, int data_only,
+	      struct fuse_file_info *info)
+{
+	reply_error(req, sync_branch(req, inode_of(fs_of(req), id)));
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
+		  off_t length, struct fuse_file_info *info)
+{
+	struct inode *inode = inode_of(fs_of(req), id);
+
+	if (inode->kind == INODE_NODE)
+		reply_error(req, node_allocate(inode->node, mode, offset,
+					       length));
+	else
+		reply_error(req, -EOPNOTSUPP);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence,
+	      struct fuse_file_info *info)
+{
+	struct inode *inode = inode_of(fs_of(req), id);
+	off_t r = -EINVAL;
+
+	if (inode->kind == INODE_NODE)
+		r = node_seek(inode->node, offset, whence);
+	if (r < 0)
+		reply_error(req, r);
+	else
+		fuse_reply_lseek(req, r);
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
+			struct fuse_file_info *from_info, fuse_ino_t to_id,
+			off_t to_offset, struct fuse_file_info *to_info,
+			size_t length, int flags)
+{
+	/* what is answered has 32 bits */
+	const size_t most = (size_t)1 << 30;
+	struct inode *from = inode_of(fs_of(req), from_id);
+	struct inode *to = inode_of(fs_of(req), to_id);
+	ssize_t done = -EOPNOTSUPP;
+
+	if (from->kind == INODE_NODE && to->kind == INODE_NODE)
+		done = node_copy_range(from->node, from_offset, to->node,
+				       to_offset, length < most ? length : most);
+	if (done < 0)
+		reply_error(req, done);
+	else
+		fuse_reply_write(req, done);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FS_FS_H
+#define FS_FS_H
+
+#include "store/store.h"
+
+#include <sys/ioctl.h>
+
+/* The FUSE front end: serves a store at a mount point. */
+
+struct fs_options {
+	const char *mountpoint;		/* absolute, exists */
+	const char *fsname;		/* shown in /proc/mounts: the store */
+	const char *mount_options;	/* further FUSE options "a,b=c", or NULL */
+	bool debug;			/* -d: print each request */
+};
+
+/* Requests to .irmin/control (store/control.h) are written there.  Nothing can be
+ * opened for writing in a read-only mount; there the text is the argument of an
+ * ioctl, at most FS_REQUEST_MAX bytes, on a descriptor that is open for reading.
+ * The reply is read as after a write. */
+#define FS_REQUEST(size) _IOC(_IOC_WRITE, 0xb7, 1, size)
+#define FS_REQUEST_MAX ((size_t)_IOC_SIZEMASK)
+
+struct fs;
+
+/* Mounts: the kernel knows the mount when it returns, requests wait for fs_run.
+ * A dead mount at the mount point (ENOTCONN) is cleared first.  Starts the
+ * notifier thread and the helper process.  -ENODEV: no /dev/fuse, -EACCES,
+ * -EPERM, -ENOENT, -ENOTDIR; report says what to do. */
+int fs_mount(struct store *store, const struct fs_options *options,
+	     struct fs **ret_fs, struct report *report);
+
+/* Serves requests until unmounted or fs_stop; blocks.  0 or negative errno. */
+int fs_run(struct fs *fs);
+
+/* Ends fs_run; may be called from a signal handler. */
+void fs_stop(struct fs *fs);
+
+/* Unmounts if that has not happened, forgets all inodes, and frees; the store
+ * stays open. */
+void fs_free(struct fs *fs);
+
+#endif

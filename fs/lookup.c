@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+#include "fs/operations.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int lookup_in_tree(struct fs *fs, struct inode *dir, const char *name,
+			  struct inode **ret)
+{
+	struct node *node;
+	int r = node_lookup(dir->node, name, &node);
+
+	return r < 0 ? r : inode_for_node(fs, dir, node, ret);
+}
+
+static int lookup(struct fs *fs, struct inode *dir, const char *name,
+		  struct inode **ret, bool *ret_keep)
+{
+	*ret_keep = true;
+	if (strlen(name) > NAME_LENGTH_MAX)
+		return -ENAMETOOLONG;
+	if (dir->kind == INODE_PLACEHOLDER || dir->kind == INODE_LINK)
+		return -ENOTDIR;
+	if (dir->kind == INODE_CONTROL || strcmp(name, CONTROL_NAME) == 0)
+		return irmin_lookup(fs, dir, name, ret, ret_keep);
+	if (dir->kind == INODE_SPACE)
+		return name_lookup(fs, dir, name, ret, ret_keep);
+	return lookup_in_tree(fs, dir, name, ret);
+}
+
+void op_lookup(fuse_req_t req, fuse_ino_t dir_id, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *dir = inode_of(fs, dir_id);
+	uint64_t answer = answer_begin(fs);
+	struct inode *inode;
+	bool keep;
+	int r;
+
+	if (rename_branch_lookup(fs->renames, req, dir, name))
+		return;
+	r = lookup(fs, dir, name, &inode, &keep);
+	if (r == -ENOENT && dir->kind == INODE_NODE)
+		reply_missing(req, answer);
+	else if (r < 0)
+		reply_error(req, r);
+	else
+		reply_entry(req, inode, answer, keep);
+}
+
+void op_forget(fuse_req_t req, fuse_ino_t id, uint64_t count)
+{
+	struct fs *fs = fs_of(req);
+
+	inode_forget(fs, inode_of(fs, id), count);
+	fuse_reply_none(req);
+}
+
+void op_forget_multi(fuse_req_t req, size_t count,
+		     struct fuse_forget_data *forgets)
+{
+	struct fs *fs = fs_of(req);
+
+	for (size_t i = 0; i < count; i++)
+		inode_forget(fs, inode_of(fs, forgets[i].ino),
+			     forgets[i].nlookup);
+	fuse_reply_none(req);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC */
+#include "fs/operations.h"
+
+#include "fs/inode.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* Whether a node can be made in dir, as far as dir decides that. */
+static int check_dir(const struct inode *dir, const char *name)
+{
+	if (strlen(name) > NAME_LENGTH_MAX)
+		return -ENAMETOOLONG;
+	return dir->kind == INODE_NODE ? 0 : -EPERM;
+}
+
+/* Replies the new node, or the error of making it. */
+static void reply_made(fuse_req_t req, struct inode *dir, int r,
+		       struct node *node, uint64_t answer)
+{
+	struct inode *inode;
+
+	if (r == 0)
+		r = inode_for_node(fs_of(req), dir, node, &inode);
+	if (r < 0)
+		reply_error(req, r);
+	else
+		reply_entry(req, inode, answer, true);
+}
+
+static void make_node(fuse_req_t req, struct inode *dir, const char *name,
+		      mode_t mode)
+{
+	const struct caller caller = caller_of(req, "make");
+	uint64_t answer = answer_begin(fs_of(req));
+	struct node *node = NULL;
+	int r = check_dir(dir, name);
+
+	if (r == 0)
+		r = node_make(dir->node, name, mode, &caller, &node);
+	reply_made(req, dir, r, node, answer);
+}
+
+/* ---- branches ---- */
+
+static int make_branch(fuse_req_t req, struct inode *space, const char *name)
+{
+	const struct caller caller = caller_of(req, "make");
+	struct fs *fs = fs_of(req);
+	scoped_free char *full = NULL;
+	struct report report = { "" };
+	int r = name_join(space, name, &full);
+
+	if (r < 0)
+		return r;
+	r = store_make(fs->store, full, &caller, &report);
+	if (r < 0)
+		log_info("cannot make branch %s: %s", full, report.text);
+	return r;
+}
+
+/* A directory that the kernel does not keep: it asks again, and gets a link. */
+static int look_up_made(struct fs *fs, struct inode *space, const char *name,
+			struct inode **ret, bool *ret_keep)
+{
+	if (!name_is_encoded(name))
+		return name_lookup(fs, space, name, ret, ret_keep);
+	*ret_keep = false;
+	return inode_for_control(fs, space, CONTROL_MADE_DIRECTORY, 0, ret);
+}
+
+static void mkdir_branch(fuse_req_t req, struct inode *space, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode;
+	uint64_t answer;
+	bool keep;
+	int r = make_branch(req, space, name);
+
+	/* what was made is a change of branches itself */
+	answer = answer_begin(fs);
+	if (r == 0)
+		r = look_up_made(fs, space, name, &inode, &keep);
+	if (r < 0)
+		reply_error(req, r);
+	else
+		reply_entry(req, inode, answer, keep);
+}
+
+/* ---- operations ---- */
+
+void op_mkdir(fuse_req_t req, fuse_ino_t dir_id, const char *name, mode_t mode)
+{
+	struct inode *dir = inode_of(fs_of(req), dir_id);
+
+	enter(req);
+	if (dir->kind == INODE_SPACE)
+		mkdir_branch(req, dir, name);
+	else if (dir->kind == INODE_CONTROL)
+		irmin_make(req, dir, name, S_IFDIR, NULL);
+	else
+		make_node(req, dir, name, S_IFDIR | (mode & 07777));
+}
+
+/* Special files are not kept yet: Git has none. */
+void op_mknod(fuse_req_t req, fuse_ino_t dir_id, const char *name, mode_t mode,
+	      dev_t device)
+{
+	struct inode *dir = inode_of(fs_of(req), dir_id);
+
+	enter(req);
+	if (S_ISREG(mode))
+		make_node(req, dir, name, S_IFREG | (mode & 07777));
+	else
+		reply_error(req, -EPERM);
+}
+
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir_id,
+		const char *name)
+{
+	struct inode *dir = inode_of(fs_of(req), dir_id);
+	const struct caller caller = caller_of(req, "make");
+	uint64_t answer = answer_begin(fs_of(req));
+	struct node *node = NULL;
+	int r = check_dir(dir, name);
+
+	enter(req);
+	if (r == 0)
+		r = node_symlink(dir->node, name, target, &caller, &node);
+	reply_made(req, dir, r, node, answer);
+}
+
+/* Git has no hard links; programs fall back to copying on EPERM. */
+void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir_id, const char *name)
+{
+	enter(req);
+	reply_error(req, -EPERM);
+}
+
+/* ---- create ---- */
+
+static bool is_writable(const struct fuse_file_info *info)
+{
+	return (info->flags & O_ACCMODE) != O_RDONLY;
+}
+
+static void create_node(fuse_req_t req, struct inode *dir, struct node *node,
+			uint64_t answer, struct fuse_file_info *info)
+{
+	struct inode *inode;
+	int r;
+
+	/* held beyond inode, which is given up with the reply */
+	node_ref(node);
+	r = inode_for_node(fs_of(req), dir, node, &inode);
+	if (r < 0) {
+		reply_error(req, r);
+		node_unref(node);
+		return;
+	}
+	info->keep_cache = 1;
+	if (is_writable(info))
+		node_writer_begin(node);
+	if (!reply_create(req, inode, answer, true, info) && is_writable(info))
+		node_writer_end(node);
+	node_unref(node);
+}
+
+void op_create(fuse_req_t req, fuse_ino_t dir_id, const char *name, mode_t mode,
+	       struct fuse_file_info *info)
+{
+	struct inode *dir = inode_of(fs_of(req), dir_id);
+	const struct caller caller = caller_of(req, "make");
+	uint64_t answer = answer_begin(fs_of(req));
+	struct node *node;
+	int r = check_dir(dir, name);
+
+	enter(req);
+	if (dir->kind == INODE_CONTROL) {
+		irmin_make(req, dir, name, S_IFREG, info);
+		return;
+	}
+	if (r == 0)
+		r = node_make(dir->node, name, S_IFREG | (mode & 07777),
+			      &caller, &node);
+	/* It came from below after the kernel found nothing: the kernel looks
+	 * again on ESTALE, and opens it. */
+	if (r == -EEXIST && !(info->flags & O_EXCL))
+		r = -ESTALE;
+	if (r < 0)
+		reply_error(req, r);
+	else
+		create_node(req, dir, node, answer, info);
+}

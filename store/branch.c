@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/store_private.h"
+
+#include <errno.h>
+
+/* A branch's memory lives as long as somebody uses the branch or, since
+ * worktree_owner() names it, as long as its work tree does.  While there are
+ * users they hold the work tree together: the first takes its reference, the
+ * last gives it back. */
+
+struct branch *branch_new(struct store *store, uint64_t incarnation,
+			  const char *name)
+{
+	struct branch *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->entry = name_new(name);
+	if (!b->entry) {
+		free(b);
+		return NULL;
+	}
+	b->name = b->entry->text;
+	b->store = store;
+	b->incarnation = incarnation;
+	b->users = 1;
+	pthread_mutex_init(&b->message_lock, NULL);
+	return b;
+}
+
+static void branch_free(struct branch *b)
+{
+	for (size_t i = 0; i < b->report_count; i++)
+		conflict_report_free(b->reports[i]);
+	free(b->reports);
+	name_free(b->entry);
+	free(b->readonly);
+	free(b->message);
+	pthread_mutex_destroy(&b->message_lock);
+	free(b);
+}
+
+static void worktree_gone(void *owner)
+{
+	branch_free(owner);
+}
+
+struct branch *branch_ref(struct branch *b)
+{
+	/* From none to one: the caller came here by worktree_owner() and a
+	 * node, which keeps the tree while the reference is taken. */
+	if (atomic_fetch_add(&b->users, 1) == 0)
+		worktree_ref(b->worktree);
+	return b;
+}
+
+void branch_unref(struct branch *b)
+{
+	if (!b || atomic_fetch_sub(&b->users, 1) != 1)
+		return;
+	if (b->worktree)
+		worktree_unref(b->worktree);
+	else
+		branch_free(b);
+}
+
+struct store *branch_store(struct branch *b)
+{
+	return b->store;
+}
+
+uint64_t branch_incarnation(struct branch *b)
+{
+	return b->incarnation;
+}
+
+char *branch_name(struct branch *b)
+{
+	SCOPED_LOCK(&b->store->lock);
+	return strdup(b->name);
+}
+
+/* ---- the work tree ---- */
+
+static int make_worktree(struct branch *b, const struct commit *commit,
+			 const char *readonly, struct worktree **ret)
+{
+	struct store *store = b->store;
+	struct worktree_options options = {
+		.odb = store->odb,
+		.pool = store->pool,
+		.clock = store->options.clock,
+		.incarnation = b->incarnation,
+		.tree = commit->tree,
+		.time = { .tv_sec = commit->committer.time },
+		.uid = store->options.uid,
+		.gid = store->options.gid,
+		.readonly = readonly != NULL,
+		.owner = b,
+		.release = worktree_gone,
+	};
+	struct worktree *w;
+	int r;
+
+	SCOPED_LOCK(&store->lock);
+	if (b->worktree) {
+		*ret = b->worktree;
+		return 0;
+	}
+	if (b->dropped || b->gone)
+		return -ENOENT;
+	r = worktree_new(&options, &w);
+	if (r)
+		return r;
+	b->time = commit->committer.time;
+	b->worktree = w;
+	*ret = w;
+	return 0;
+}
+
+/* Nothing changes the head of a branch whose tree is not loaded, so the head
+ * read here is still right when the tree is made. */
+int branch_worktree(struct branch *b, struct worktree **ret)
+{
+	struct commit *commit;
+	struct oid head;
+	int r;
+
+	if (b->worktree) {
+		*ret = b->worktree;
+		return 0;
+	}
+	r = branch_head(b, &head);
+	if (r)
+		return r;
+	r = commit_read(b->store->odb, &head, &commit);
+	if (r) {
+		char hex[OID_HEX_SIZE];
+
+		log_error("Commit %s, head of a branch, cannot be read: %s; "
+			  "the branch cannot be used.", oid_hex(&head, hex),
+			  strerror(-r));
+		return r;
+	}
+	r = make_worktree(b, commit, branch_readonly(b), ret);
+	commit_free(commit);
+	return r;
+}
+
+void branch_refuse(struct branch *b, int error)
+{
+	struct worktree *w = b->worktree;
+
+	if (!w)
+		return;
+	if (!error && (b->store->readonly || b->readonly))
+		error = -EROFS;
+	worktree_refuse(w, error);
+}
+
+/* ---- read-only branches ---- */
+
+static char *checked_out_reason(const char *folder)
+{
+	scoped_buffer struct buffer text = { 0 };
+
+	if (buffer_printf(&text, "It is checked out in %s, where plain Git "
+			  "would undo what is changed here; mount with "
+			  "-o force to write to it all the same.", folder))
+		return NULL;
+	return STEAL(text.data);
+}
+
+const char *branch_readonly(struct branch *b)
+{
+	struct store *store = b->store;
+	scoped_free char *name = NULL, *folder = NULL;
+
+	if (store->readonly)
+		return store->readonly;
+	pthread_mutex_lock(&store->lock);
+	name = b->checked ? NULL : strdup(b->name);
+	pthread_mutex_unlock(&store->lock);
+	if (name && !store->options.force)
+		folder = git_branch_checked_out(store->repo, name);
+
+	SCOPED_LOCK(&store->lock);
+	if (name && !b->checked) {
+		b->readonly = folder ? checked_out_reason(folder) : NULL;
+		/* Without memory for the words, look again next time. */
+		b->checked = !folder || b->readonly;
+		if (!b->checked)
+			return "It is checked out elsewhere.";
+	}
+	return b->readonly;
+}
+
+int branch_check_writable(struct branch *b, struct report *report)
+{
+	const char *why = branch_readonly(b);
+	scoped_free char *name = NULL;
+
+	if (!why)
+		return 0;
+	name = branch_name(b);
+	return report_set(report, -EROFS, "Branch %s is read-only. %s",
+			  name ? name : "", why);
+}
+
+/* ---- message ---- */
+
+int branch_set_message(struct branch *b, const char *message)
+{
+	char *copy = NULL;
+
+	if (strlen(message) > MESSAGE_MAX)
+		return -EMSGSIZE;
+	if (*message) {
+		copy = strdup(message);
+		if (!copy)
+			return -ENOMEM;
+	}
+	SCOPED_LOCK(&b->message_lock);
+	free(b->message);
+	b->message = copy;
+	return 0;
+}
+
+char *branch_message(struct branch *b)
+{
+	SCOPED_LOCK(&b->message_lock);
+	return b->message ? strdup(b->message) : NULL;
+}
+
+/* ---- reports of conflicts ---- */
+
+static struct conflict_report **find_report(struct branch *b, uint64_t target)
+{
+	for (size_t i = 0; i < b->report_count; i++)
+		if (b->reports[i]->target == target)
+			return &b->reports[i];
+	return NULL;
+}
+
+struct conflict_report *branch_report_locked(struct branch *b, uint64_t target)
+{
+	struct conflict_report **found = find_report(b, target);
+
+	return found ? *found : NULL;
+}
+
+int branch_set_report_locked(struct branch *b, uint64_t target,
+			     struct conflict_report *report)
+{
+	struct conflict_report **found = find_report(b, target), **grown;
+
+	if (found) {
+		conflict_report_free(*found);
+		*found = report ? report : b->reports[--b->report_count];
+		return 0;
+	}
+	if (!report)
+		return 0;
+	grown = reallocarray(b->reports, b->report_count + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	b->reports = grown;
+	b->reports[b->report_count++] = report;
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_BRANCH_SWITCH_H
+#define STORE_BRANCH_SWITCH_H
+
+#include "store/store_private.h"
+
+/* What merge_branches.c and resolve.c share: looking at a branch, computing
+ * from that for as long as it takes, and switching the branch to the outcome
+ * only if nothing was committed to it meanwhile. */
+
+#define SWITCH_ATTEMPTS 8
+
+/* Conflicts that one merge adds to a report at most: it is part of the branch
+ * table.  More of them come up when these are resolved. */
+#define CONFLICTS_MAX 1000
+
+/* A branch as it was at one cut. */
+struct branch_state {
+	struct oid commit;
+	struct oid tree;
+	uint64_t sequence;	/* b->sequence as long as nobody cut again */
+};
+
+/* Commits what is changed, waits until it is in Git, and says what is there.
+ * Loads the work tree.  Errors of branch_publish, with report. */
+int branch_look(struct branch *b, const struct caller *caller,
+		struct branch_state *ret, struct report *report);
+
+/* Applies delta, which was computed from `state`, to b's work tree, and queues
+ * records as one cut at that moment.  Takes over what the records own when it
+ * succeeds; they may be about b and the branches `about`.
+ * -EAGAIN: there was another cut, or a path in question has changed: look and
+ * compute again; -EBUSY with report: a path is open for writing; errors of
+ * store_queue and worktree_apply. */
+int branch_switch(struct branch *b, const struct branch_state *state,
+		  const struct delta *delta, struct record *records,
+		  size_t count, struct branch *const *about, size_t about_count,
+		  uint64_t *ret_sequence, struct report *report);
+
+/* What the attempts end with. */
+int branch_switch_gave_up(const char *name, struct report *report);
+
+/* A RECORD_COMMIT for b with a copy of delta and (NULL: none) another parent.
+ * -ENOMEM. */
+int branch_commit_record(struct branch *b, const struct identity *identity,
+			 const char *text, const struct delta *delta,
+			 const struct oid *parent, struct record *ret);
+
+/* "Merge branch 'A' into B" and the notes of the result. */
+int branch_merge_text(const char *from, const char *into,
+		      const struct merge_result *result, struct buffer *ret);
+
+/* Paths of a report that are resolved, sorted; they belong to the report. */
+int report_resolved(const struct conflict_report *report,
+		    const char ***ret_paths, size_t *ret_count);
+
+/* Moves a conflict into a report.  -ENOMEM. */
+int report_add(struct conflict_report *report, struct conflict *conflict);
+void report_sort(struct conflict_report *report);
+
+/* The largest number of a conflict of b. */
+uint32_t branch_last_conflict(struct branch *b);
+
+/* Replaces (report NULL: removes) b's report about its merge into target, in
+ * memory and by a cut; takes over report, on failure too. */
+int branch_save_report(struct branch *b, uint64_t target,
+		       struct conflict_report *report, uint64_t *ret_sequence);
+
+/* Waits until sequence is durable. */
+int store_wait(struct store *store, uint64_t sequence, struct report *report);
+
+#endif

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/delta.h"
+#include "store/tree.h"
+#include "store/util.h"
+#include "store/worktree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct delta *delta_new(bool complete)
+{
+	struct delta *delta = calloc(1, sizeof(*delta));
+
+	if (delta)
+		delta->complete = complete;
+	return delta;
+}
+
+void delta_free(struct delta *delta)
+{
+	if (!delta)
+		return;
+	for (size_t i = 0; i < delta->count; i++) {
+		struct delta_entry *entry = &delta->entries[i];
+
+		free(entry->name);
+		contents_unref(entry->contents);
+		delta_free(entry->directory);
+		node_unref(entry->node);
+	}
+	free(delta->entries);
+	free(delta);
+}
+
+static int grow(struct delta *delta)
+{
+	size_t capacity = delta->capacity ? delta->capacity * 2 : 8;
+	struct delta_entry *entries;
+
+	if (delta->count < delta->capacity)
+		return 0;
+	entries = reallocarray(delta->entries, capacity, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	delta->entries = entries;
+	delta->capacity = capacity;
+	return 0;
+}
+
+struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
+			      uint32_t mode, const char *name)
+{
+	struct delta_entry *entry;
+	char *copy;
+
+	if (grow(delta) < 0)
+		return NULL;
+	copy = strdup(name);
+	if (!copy)
+		return NULL;
+	entry = &delta->entries[delta->count++];
+	*entry = (struct delta_entry){
+		.kind = kind, .mode = mode, .name = copy,
+	};
+	return entry;
+}
+
+static int copy_entry(const struct delta_entry *entry, struct delta *to)
+{
+	struct delta_entry *added =
+		delta_add(to, entry->kind, entry->mode, entry->name);
+
+	if (!added)
+		return -ENOMEM;
+	added->oid = entry->oid;
+	if (entry->contents)
+		added->contents = contents_ref(entry->contents);
+	return entry->directory ?
+		delta_copy(entry->directory, &added->directory) : 0;
+}
+
+int delta_copy(const struct delta *delta, struct delta **ret_copy)
+{
+	struct delta *copy = delta_new(delta->complete);
+	int r = copy ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < delta->count; i++)
+		r = copy_entry(&delta->entries[i], copy);
+	if (r < 0) {
+		delta_free(copy);
+		return r;
+	}
+	copy->oid = delta->oid;
+	*ret_copy = copy;
+	return 0;
+}
+
+/* ---- order ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct delta_entry *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+/* What is below a directory sorts behind "name/", as in Git; a path that is
+ * removed or replaced whole is visited as "name". */
+static int compare_paths(const void *a, const void *b)
+{
+	const struct delta_entry *const *x = a, *const *y = b;
+
+	return tree_compare(
+		(*x)->name, (*x)->kind == DELTA_DIRECTORY ? MODE_TREE : MODE_FILE,
+		(*y)->name, (*y)->kind == DELTA_DIRECTORY ? MODE_TREE : MODE_FILE);
+}
+
+/* Pointers to the entries in an order; NULL: no memory. */
+static struct delta_entry **sort(const struct delta *delta,
+				 int (*compare)(const void *, const void *))
+{
+	struct delta_entry **sorted = calloc(delta->count + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return NULL;
+	for (size_t i = 0; i < delta->count; i++)
+		sorted[i] = &delta->entries[i];
+	qsort(sorted, delta->count, sizeof(*sorted), compare);
+	return sorted;
+}
+
+/* ---- storing ---- */
+
+static int store_directory(struct delta *delta, struct odb *odb,
+			   const struct oid *base, unsigned int depth);
+
+static int store_entry(struct delta_entry *entry, struct odb *odb,
+		       const struct tree_entry *base, unsigned int depth)
+{
+	static const struct oid none;
+	int r;
+
+	if (entry->kind == DELTA_CONTENTS)
+		return contents_store(entry->contents, odb, &entry->oid);
+	if (entry->kind != DELTA_DIRECTORY)
+		return 0;
+	r = store_directory(entry->directory, odb,
+			    base && base->mode == MODE_TREE ? &base->oid : &none,
+			    depth + 1);
+	if (r == 0)
+		entry->oid = entry->directory->oid;
+	return r;
+}
+
+/* Whether the entry shows in its parent's tree: Git has no empty folders. */
+static bool is_stored(const struct delta_entry *entry)
+{
+	if (entry->kind == DELTA_REMOVED)
+		return false;
+	return (entry->kind != DELTA_DIRECTORY && entry->mode != MODE_TREE) ||
+	       !oid_equal(&entry->oid, &oid_empty_tree);
+}
+
+/* What the base has under other names, then the delta's entries. */
+static int write_merged(struct delta *delta, struct odb *odb,
+			const struct tree *base)
+{
+	scoped_free struct delta_entry **sorted = sort(delta, compare_names);
+	scoped_free struct tree_entry *entries =
+		calloc(base->count + delta->count + 1, sizeof(*entries));
+	size_t count = 0;
+
+	if (!sorted || !entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < base->count; i++) {
+		struct delta_entry wanted = { .name = (char *)base->entries[i].name };
+		struct delta_entry *key = &wanted;
+
+		if (!bsearch(&key, sorted, delta->count, sizeof(*sorted),
+			     compare_names))
+			entries[count++] = base->entries[i];
+	}
+	for (size_t i = 0; i < delta->count; i++) {
+		const struct delta_entry *entry = &delta->entries[i];
+
+		if (is_stored(entry))
+			entries[count++] = (struct tree_entry){
+				.oid = entry->oid, .name = entry->name,
+				.mode = entry->kind == DELTA_DIRECTORY ?
+						MODE_TREE : entry->mode,
+			};
+	}
+	return tree_write(odb, entries, count, &delta->oid);
+}
+
+static void cleanup_treep(struct tree **tree)
+{
+	tree_free(*tree);
+}
+
+static int store_directory(struct delta *delta, struct odb *odb,
+			   const struct oid *base, unsigned int depth)
+{
+	static const struct oid none;
+	scoped(cleanup_treep) struct tree *tree = NULL;
+	int r;
+
+	if (depth > TREE_DEPTH_MAX)
+		return -EUCLEAN;
+	r = tree_read(odb, delta->complete ? &none : base, &tree);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < delta->count; i++) {
+		struct delta_entry *entry = &delta->entries[i];
+
+		r = store_entry(entry, odb, tree_find(tree, entry->name), depth);
+		if (r < 0)
+			return r;
+	}
+	return write_merged(delta, odb, tree);
+}
+
+int delta_store(struct delta *delta, struct odb *odb, const struct oid *base)
+{
+	return store_directory(delta, odb, base, 0);
+}
+
+/* ---- comparing ---- */
+
+static int compare_trees(struct odb *odb, const struct oid *from,
+			 const struct oid *to, unsigned int depth,
+			 struct delta **ret_delta);
+
+static int add_object(struct delta *delta, const struct tree_entry *entry)
+{
+	struct delta_entry *added =
+		delta_add(delta, DELTA_OBJECT, entry->mode, entry->name);
+
+	if (!added)
+		return -ENOMEM;
+	added->oid = entry->oid;
+	return 0;
+}
+
+/* A name that stands at the same place in both trees. */
+static int compare_entry(struct odb *odb, const struct tree_entry *from,
+			 const struct tree_entry *to, unsigned int depth,
+			 struct delta *delta)
+{
+	struct delta_entry *added;
+	struct delta *below;
+	int r;
+
+	if (from->mode == to->mode && oid_equal(&from->oid, &to->oid))
+		return 0;
+	if (from->mode != MODE_TREE || to->mode != MODE_TREE)
+		return add_object(delta, to);
+	r = compare_trees(odb, &from->oid, &to->oid, depth + 1, &below);
+	if (r < 0)
+		return r;
+	added = delta_add(delta, DELTA_DIRECTORY, MODE_TREE, to->name);
+	if (!added) {
+		delta_free(below);
+		return -ENOMEM;
+	}
+	added->directory = below;
+	added->oid = to->oid;
+	return 0;
+}
+
+/* Both trees are in Git's order, in which a file and a folder of one name stand
+ * at different places: the new one alone makes the entry then. */
+static int compare_entries(struct odb *odb, const struct tree *from,
+			   const struct tree *to, unsigned int depth,
+			   struct delta *delta)
+{
+	size_t i = 0, j = 0;
+	int r = 0;
+
+	while (r == 0 && (i < from->count || j < to->count)) {
+		const struct tree_entry *a = &from->entries[i];
+		const struct tree_entry *b = &to->entries[j];
+		int order = i == from->count ? 1 :
+			    j == to->count   ? -1 :
+			    tree_compare(a->name, a->mode, b->name, b->mode);
+
+		if (order == 0)
+			r = compare_entry(odb, a, b, depth, delta);
+		else if (order > 0)
+			r = add_object(delta, b);
+		else if (!tree_find(to, a->name) &&
+			 !delta_add(delta, DELTA_REMOVED, a->mode, a->name))
+			r = -ENOMEM;
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return r;
+}
+
+static int compare_trees(struct odb *odb, const struct oid *from,
+			 const struct oid *to, unsigned int depth,
+			 struct delta **ret_delta)
+{
+	scoped(cleanup_treep) struct tree *a = NULL, *b = NULL;
+	struct delta *delta;
+	int r;
+
+	if (depth > TREE_DEPTH_MAX)
+		return -EUCLEAN;
+	r = tree_read(odb, from, &a);
+	if (r == 0)
+		r = tree_read(odb, to, &b);
+	if (r < 0)
+		return r;
+	delta = delta_new(false);
+	if (!delta)
+		return -ENOMEM;
+	delta->oid = oid_is_zero(to) ? oid_empty_tree : *to;
+	r = compare_entries(odb, a, b, depth, delta);
+	if (r < 0) {
+		delta_free(delta);
+		return r;
+	}
+	*ret_delta = delta;
+	return 0;
+}
+
+int delta_between(struct odb *odb, const struct oid *from, const struct oid *to,
+		  struct delta **ret_delta)
+{
+	if (oid_equal(from, to)) {
+		struct delta *delta = delta_new(false);
+
+		if (!delta)
+			return -ENOMEM;
+		delta->oid = oid_is_zero(to) ? oid_empty_tree : *to;
+		*ret_delta = delta;
+		return 0;
+	}
+	return compare_trees(odb, from, to, 0, ret_delta);
+}
+
+/* ---- walking ---- */
+
+static int walk(const struct delta *delta, struct buffer *path,
+		delta_visit *visit, void *context)
+{
+	scoped_free struct delta_entry **sorted = sort(delta, compare_paths);
+	size_t length = path->length;
+	int r = sorted ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < delta->count && r == 0; i++) {
+		const struct delta_entry *entry = sorted[i];
+
+		r = buffer_puts(path, entry->name);
+		if (r < 0)
+			return r;
+		if (entry->kind != DELTA_DIRECTORY ||
+		    (entry->directory->complete && !entry->directory->count)) {
+			r = visit(context, path->data, entry);
+		} else {
+			r = buffer_puts(path, "/");
+			if (r == 0)
+				r = walk(entry->directory, path, visit, context);
+		}
+		path->length = length;
+	}
+	return r;
+}
+
+int delta_walk(const struct delta *delta, delta_visit *visit, void *context)
+{
+	scoped_buffer struct buffer path = { 0 };
+
+	return walk(delta, &path, visit, context);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_DELTA_H
+#define STORE_DELTA_H
+
+#include "store/contents.h"
+#include "store/oid.h"
+
+/* What changed in a directory and below, relative to a state that both sides
+ * know (the branch at the cut before, the older of two trees): what work trees
+ * hand to the engine, and merges to work trees. */
+
+enum delta_kind {
+	DELTA_REMOVED,		/* the name is gone */
+	DELTA_OBJECT,		/* it is now the object oid with mode */
+	DELTA_CONTENTS,		/* it is now a file or symlink with contents */
+	DELTA_DIRECTORY,	/* it is a directory; its changes are below */
+};
+
+struct node;
+
+struct delta_entry {
+	enum delta_kind kind;
+	uint32_t mode;			/* MODE_* of store/tree.h */
+	char *name;			/* owned */
+	struct oid oid;			/* see delta.oid */
+	uint32_t number;		/* private to work trees */
+	struct contents *contents;	/* snapshot, owned; CONTENTS only */
+	struct delta *directory;	/* owned; DIRECTORY only */
+	struct node *node;		/* private to work trees; or NULL */
+};
+
+/* Invariant: names are distinct.  An entry whose kind of object differs from
+ * what stood there replaces it whole; DIRECTORY over a file does too, with
+ * complete set. */
+struct delta {
+	bool complete;		/* entries are all there is, nothing is inherited */
+	size_t count, capacity;
+	struct delta_entry *entries;
+	/* Result: id of a CONTENTS' blob, of a DIRECTORY's tree.  Set by who
+	 * stores it (delta_store), or by who made the delta from trees. */
+	struct oid oid;
+	uint64_t number;	/* private to work trees */
+};
+
+/* An empty delta; NULL: no memory. */
+struct delta *delta_new(bool complete);
+void delta_free(struct delta *delta);		/* accepts NULL */
+
+/* A copy that shares the contents; private members are left out.  -ENOMEM. */
+int delta_copy(const struct delta *delta, struct delta **ret_copy);
+
+/* Makes newer, which is relative to the outcome of older, stand for both: moves
+ * what it does not change itself over from older, which is of no use but to be
+ * freed then.  -ENOTSUP: newer changes what is in a directory that older only
+ * names by its object; -ENOMEM.  Both stand for what they did then. */
+int delta_fold(struct delta *older, struct delta *newer);
+
+/* Appends an entry with a copy of name; NULL: no memory.  The pointer is valid
+ * until the next add. */
+struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
+			      uint32_t mode, const char *name);
+
+/* Stores all contents and the resulting trees in odb, given the tree that the
+ * delta is relative to; fills in every oid.  A directory without entries is
+ * left out of its parent, as Git does.  delta->oid is the new root tree.
+ * O(changes x width of their directories).  May be repeated after an error.
+ * Errors of odb_read, tree_decode and odb_write; -EUCLEAN also for more than
+ * TREE_DEPTH_MAX levels, here and in delta_between. */
+int delta_store(struct delta *delta, struct odb *odb, const struct oid *base);
+
+/* The changes that lead from tree `from` to tree `to`, with all oids set
+ * (kinds REMOVED, OBJECT and DIRECTORY, the latter where both sides have a
+ * directory).  O(changes x width). */
+int delta_between(struct odb *odb, const struct oid *from, const struct oid *to,
+		  struct delta **ret_delta);
+
+/* Calls visit for each changed path (files, symlinks, submodules; directories
+ * only where removed, or as an OBJECT, or complete without entries), in the
+ * order of paths.  A nonzero return ends
+ * the walk and is returned.  base as for delta_store is not needed. */
+typedef int delta_visit(void *context, const char *path,
+			const struct delta_entry *entry);
+int delta_walk(const struct delta *delta, delta_visit *visit, void *context);
+
+#endif

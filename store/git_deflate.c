@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/git_deflate.h"
+#include "store/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#define OUTPUT_SIZE ((size_t)64 << 10)
+
+struct git_deflate {
+	char *folder;			/* of objects */
+	char *temporary;		/* path, NULL: it has its name */
+	int fd;
+	uint64_t left;			/* bytes to come */
+	off_t written;
+	z_stream zlib;
+	bool zlib_open;
+	unsigned char output[OUTPUT_SIZE];
+};
+
+void git_deflate_free(struct git_deflate *d)
+{
+	if (!d)
+		return;
+	if (d->zlib_open)
+		deflateEnd(&d->zlib);
+	if (d->fd >= 0)
+		close(d->fd);
+	if (d->temporary)
+		unlink(d->temporary);
+	free(d->temporary);
+	free(d->folder);
+	free(d);
+}
+
+static int write_output(struct git_deflate *d)
+{
+	size_t size = OUTPUT_SIZE - d->zlib.avail_out;
+	int r = write_fully(d->fd, d->output, size, d->written);
+
+	if (r < 0)
+		return r;
+	d->written += size;
+	d->zlib.next_out = d->output;
+	d->zlib.avail_out = OUTPUT_SIZE;
+	return 0;
+}
+
+/* Until zlib has taken all input, and with Z_FINISH has given all output. */
+static int run_zlib(struct git_deflate *d, int flush)
+{
+	int z, r;
+
+	do {
+		z = deflate(&d->zlib, flush);
+		if (z == Z_STREAM_ERROR)
+			return -EIO;
+		if (d->zlib.avail_out == 0 || z == Z_STREAM_END) {
+			r = write_output(d);
+			if (r < 0)
+				return r;
+		}
+	} while (d->zlib.avail_in > 0 || (flush == Z_FINISH && z != Z_STREAM_END));
+	return 0;
+}
+
+static int add(struct git_deflate *d, const void *data, size_t size)
+{
+	const unsigned char *p = data;
+
+	while (size > 0) {
+		size_t piece = size < UINT32_MAX ? size : UINT32_MAX;
+		int r;
+
+		d->zlib.next_in = (unsigned char *)(uintptr_t)p;
+		d->zlib.avail_in = piece;
+		r = run_zlib(d, Z_NO_FLUSH);
+		if (r < 0)
+			return r;
+		p += piece;
+		size -= piece;
+	}
+	return 0;
+}
+
+static int open_temporary(struct git_deflate *d)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/tmp_obj_XXXXXX", d->folder) < 0)
+		return -ENOMEM;
+	d->fd = mkostemp(path, O_CLOEXEC);
+	if (d->fd < 0) {
+		free(path);
+		return -errno;
+	}
+	d->temporary = path;
+	return 0;
+}
+
+static int add_header(struct git_deflate *d, enum object_type type,
+		      uint64_t size)
+{
+	static const char *const names[] = {
+		[OBJECT_COMMIT] = "commit",
+		[OBJECT_TREE] = "tree",
+		[OBJECT_BLOB] = "blob",
+		[OBJECT_TAG] = "tag",
+	};
+	char header[64];
+	int n = snprintf(header, sizeof(header), "%s %" PRIu64, names[type],
+			 size);
+
+	return add(d, header, n + 1);
+}
+
+int git_deflate_new(const char *objects_dir, enum object_type type,
+		    uint64_t size, int level, struct git_deflate **ret)
+{
+	struct git_deflate *d = malloc(sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	d->folder = strdup(objects_dir);
+	d->temporary = NULL;
+	d->fd = -1;
+	d->left = size;
+	d->written = 0;
+	d->zlib = (z_stream){ .next_out = d->output,
+			      .avail_out = OUTPUT_SIZE };
+	d->zlib_open = deflateInit(&d->zlib, level) == Z_OK;
+	r = d->folder && d->zlib_open ? open_temporary(d) : -ENOMEM;
+	if (r == 0)
+		r = add_header(d, type, size);
+	if (r < 0) {
+		git_deflate_free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+int git_deflate_add(struct git_deflate *d, const void *data, size_t size)
+{
+	if (size > d->left)
+		return -EIO;
+	d->left -= size;
+	return add(d, data, size);
+}
+
+/* The folder of the first two digits may not be there yet. */
+static int name_file(const char *temporary, const char *folder,
+		     const struct oid *oid)
+{
+	scoped_free char *parent = NULL, *path = NULL;
+	char hex[OID_HEX_SIZE];
+
+	oid_hex(oid, hex);
+	if (asprintf(&parent, "%s/%.2s", folder, hex) < 0)
+		parent = NULL;
+	if (!parent || asprintf(&path, "%s/%s", parent, hex + 2) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (rename(temporary, path) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	if (mkdir(parent, 0777) < 0 && errno != EEXIST)
+		return -errno;
+	return rename(temporary, path) < 0 ? -errno : 0;
+}
+
+int git_deflate_end(struct git_deflate *d, const struct oid *oid)
+{
+	int r = d->left ? -EIO : run_zlib(d, Z_FINISH);
+
+	if (r == 0 && fchmod(d->fd, 0444) < 0)
+		r = -errno;
+	if (r == 0)
+		r = name_file(d->temporary, d->folder, oid);
+	if (r < 0)
+		return r;
+	free(d->temporary);
+	d->temporary = NULL;
+	return 0;
+}

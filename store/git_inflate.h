@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_GIT_INFLATE_H
+#define STORE_GIT_INFLATE_H
+
+#include "store/odb.h"
+
+/* Loose objects: zlib over "TYPE SP SIZE NUL" and the data.  Whatever the file
+ * holds, these end, and stay inside their memory. */
+
+/* Reads the object in fd whole; alloc gives size bytes and one more for a NUL,
+ * and what it gave is ret_data's, on failure too.  -EUCLEAN: damaged, -EIO,
+ * -ENOMEM. */
+typedef void *inflate_alloc(void *context, size_t size);
+int git_inflate(int fd, inflate_alloc *alloc, void *context,
+		enum object_type *ret_type, void **ret_data, size_t *ret_size);
+
+/* Its header alone. */
+int git_inflate_header(int fd, enum object_type *ret_type, size_t *ret_size);
+
+#endif

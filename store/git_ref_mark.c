@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/git_ref_mark.h"
+#include "store/git_handle.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FOLDER "irminfs"
+#define PREFIX "ref-lock."
+#define TRIES 100
+
+char *ref_mark_set(int git_dir_fd, const char *lock_name)
+{
+	static _Atomic unsigned int last;
+
+	for (int i = 0; i < TRIES; i++) {
+		char *mark;
+
+		if (asprintf(&mark, FOLDER "/" PREFIX "%u", ++last) < 0)
+			return NULL;
+		if (symlinkat(lock_name, git_dir_fd, mark) == 0)
+			return mark;
+		free(mark);
+		if (errno != EEXIST)
+			return NULL;
+	}
+	return NULL;
+}
+
+void ref_mark_remove(int git_dir_fd, char *mark)
+{
+	if (mark)
+		unlinkat(git_dir_fd, mark, 0);
+	free(mark);
+}
+
+/* ---- after a crash ---- */
+
+static bool is_lock(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (strcmp(name, "HEAD.lock") == 0 ||
+	    strcmp(name, "packed-refs.lock") == 0)
+		return true;
+	return strncmp(name, "refs/", 5) == 0 && !strstr(name, "..") &&
+	       length > 5 && strcmp(name + length - 5, ".lock") == 0;
+}
+
+static int recover_one(struct git_repo *repo, int folder_fd, const char *mark)
+{
+	char name[PATH_MAX];
+	ssize_t n = readlinkat(folder_fd, mark, name, sizeof(name) - 1);
+
+	if (n < 0)
+		return errno == ENOENT ? 0 : -errno;
+	name[n] = '\0';
+	if (is_lock(name) && unlinkat(repo->dir_fd, name, 0) == 0)
+		log_warning("removed %s/%s, which was left behind when the "
+			    "store was last in use", repo->path, name);
+	else if (is_lock(name) && errno != ENOENT && errno != ENOTDIR)
+		return -errno;
+	return unlinkat(folder_fd, mark, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int git_refs_recover(struct git_repo *repo)
+{
+	int fd = openat(repo->dir_fd, FOLDER,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (entry = readdir(dir)))
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0)
+			r = recover_one(repo, fd, entry->d_name);
+	closedir(dir);
+	return r;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/merge_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Merging what stands at one path: files by their rule, everything else (modes,
+ * symlinks, submodules) as three values of which one may differ. */
+
+void merge_rule_release(struct merge_rule *rule)
+{
+	free(rule->name);
+	free(rule->driver);
+	*rule = (struct merge_rule){ 0 };
+}
+
+void merge_result_release(struct merge_result *result)
+{
+	delta_free(result->changes);
+	for (size_t i = 0; i < result->conflict_count; i++) {
+		free(result->conflicts[i].path);
+		free(result->conflicts[i].reason);
+	}
+	free(result->conflicts);
+	for (size_t i = 0; i < result->note_count; i++)
+		free(result->notes[i]);
+	free(result->notes);
+	*result = (struct merge_result){ 0 };
+}
+
+static bool is_regular(const struct merge_object *object)
+{
+	return object->mode == MODE_FILE || object->mode == MODE_EXECUTABLE;
+}
+
+/* ---- conflicts and notes ---- */
+
+/* Arrays grow at powers of two, so that they need no capacity of their own. */
+static void *grown(void *array, size_t count, size_t size)
+{
+	if (count & (count - 1))
+		return array;
+	return reallocarray(array, count ? count * 2 : 1, size);
+}
+
+static int add_note(struct merge_state *state, const char *note)
+{
+	struct merge_result *result = &state->result;
+	char **notes = grown(result->notes, result->note_count, sizeof(*notes));
+	scoped_buffer struct buffer b = { 0 };
+
+	if (!notes)
+		return -ENOMEM;
+	result->notes = notes;
+	if (buffer_printf(&b, "%s: %s", state->path.data, note) < 0)
+		return -ENOMEM;
+	notes[result->note_count++] = STEAL(b.data);
+	return 0;
+}
+
+#define SET_SIDE(to, from)                                                     \
+	do {                                                                   \
+		(to).mode = (from)->mode;                                      \
+		if ((from)->mode)                                              \
+			(to).oid = (from)->oid;                                \
+	} while (0)
+
+static int add_conflict(struct merge_state *state,
+			const struct merge_sides *sides,
+			const struct merge_object *merged, const char *reason)
+{
+	struct merge_result *result = &state->result;
+	struct conflict *conflicts = grown(result->conflicts,
+			result->conflict_count, sizeof(*conflicts));
+	struct conflict c = { 0 };
+
+	if (!conflicts)
+		return -ENOMEM;
+	result->conflicts = conflicts;
+	c.path = strdup(state->path.data);
+	c.reason = strdup(reason);
+	if (!c.path || !c.reason) {
+		free(c.path);
+		free(c.reason);
+		return -ENOMEM;
+	}
+	SET_SIDE(c.base, &sides->base);
+	SET_SIDE(c.ours, &sides->ours);
+	SET_SIDE(c.theirs, &sides->theirs);
+	if (merged)
+		SET_SIDE(c.merged, merged);
+	conflicts[result->conflict_count++] = c;
+	return 0;
+}
+
+int merge_conflict(struct merge_state *state, const struct merge_sides *sides,
+		   const struct merge_object *merged, const char *reason,
+		   struct merge_object *ret)
+{
+	int r;
+
+	if (state->context->depth) {
+		*ret = merged ? *merged : sides->base;
+		return 0;
+	}
+	r = add_conflict(state, sides, merged, reason);
+	if (r == 0)
+		*ret = sides->ours;
+	return r;
+}
+
+/* ---- one file by a rule ---- */
+
+static bool is_text(const struct merge_side *side)
+{
+	return !side->data || contents_is_text(side->data, side->size);
+}
+
+/* Whether lines are to be merged of what has none. */
+static bool is_unfit(const struct merge_rule *rule,
+		     const struct merge_input *input)
+{
+	if (rule->driver || (rule->name && strcmp(rule->name, "text") != 0 &&
+			     strcmp(rule->name, "union") != 0))
+		return false;
+	return !is_text(&input->base) || !is_text(&input->ours) ||
+	       !is_text(&input->theirs);
+}
+
+static const struct merge_type *find_type(const struct merge_rule *rule,
+					  const struct merge_input *input)
+{
+	const struct merge_type *type = NULL;
+
+	if (is_unfit(rule, input))
+		return merge_type_find("binary");
+	if (rule->name)
+		type = merge_type_find(rule->name);
+	return type ? type : merge_type_find("text");
+}
+
+int merge_file(const struct merge_context *context,
+	       const struct merge_rule *rule, const struct merge_input *input,
+	       struct merge_output *ret, struct report *report)
+{
+	struct merge_input marked = *input;
+	struct merge_output output = { 0 };
+	int r;
+
+	if (rule->marker_size)
+		marked.marker_size = rule->marker_size;
+	if (rule->driver)
+		return merge_driver_run(context, rule, &marked, ret, report);
+	r = find_type(rule, input)->merge(&marked, &output);
+	if (r < 0)
+		return report_set(report, r, "Merging \"%s\" failed: %s.",
+				  input->path, strerror(-r));
+	*ret = output;
+	return r;
+}
+
+/* ---- the contents of one path ---- */
+
+struct blobs {
+	void *base, *ours, *theirs;
+	struct merge_input input;
+};
+
+static void blobs_release(struct blobs *b)
+{
+	free(b->base);
+	free(b->ours);
+	free(b->theirs);
+}
+
+static int unreadable(struct merge_state *state, const struct oid *oid, int r)
+{
+	char hex[OID_HEX_SIZE];
+
+	return report_set(state->report, r,
+			  "\"%s\" cannot be merged: object %s cannot be read: %s.",
+			  state->path.data, oid_hex(oid, hex), strerror(-r));
+}
+
+static int read_blob(struct merge_state *state,
+		     const struct merge_object *object, void **ret_data,
+		     struct merge_side *ret)
+{
+	int r;
+
+	if (!is_regular(object))
+		return 0;
+	r = odb_read(state->context->odb, &object->oid, OBJECT_BLOB, ret_data,
+		     &ret->size);
+	if (r < 0)
+		return unreadable(state, &object->oid, r);
+	ret->data = *ret_data;
+	return 0;
+}
+
+static int read_blobs(struct merge_state *state,
+		      const struct merge_sides *sides, struct blobs *b)
+{
+	struct merge_input *input = &b->input;
+	int r;
+
+	input->path = state->path.data;
+	input->base.label = "base";
+	input->ours.label = state->context->ours_label;
+	input->theirs.label = state->context->theirs_label;
+	r = read_blob(state, &sides->base, &b->base, &input->base);
+	if (r == 0)
+		r = read_blob(state, &sides->ours, &b->ours, &input->ours);
+	if (r == 0)
+		r = read_blob(state, &sides->theirs, &b->theirs,
+			      &input->theirs);
+	return r;
+}
+
+/* 1: too large for memory. */
+static int is_large(struct merge_state *state, const struct merge_object *object)
+{
+	enum object_type type;
+	uint64_t size;
+	int r;
+
+	if (!is_regular(object))
+		return 0;
+	r = odb_read_header(state->context->odb, &object->oid, &type, &size);
+	if (r < 0)
+		return unreadable(state, &object->oid, r);
+	return size > MERGE_FILE_MAX;
+}
+
+static int any_is_large(struct merge_state *state,
+			const struct merge_sides *sides)
+{
+	int r = is_large(state, &sides->base);
+
+	if (r == 0)
+		r = is_large(state, &sides->ours);
+	if (r == 0)
+		r = is_large(state, &sides->theirs);
+	return r;
+}
+
+/* As Git's binary driver: ours in a conflict, the base in a virtual base. */
+static int keep_one(struct merge_state *state, const struct merge_sides *sides,
+		    struct oid *ret_oid)
+{
+	bool base = state->context->depth && is_regular(&sides->base);
+
+	*ret_oid = base ? sides->base.oid : sides->ours.oid;
+	return 1;
+}
+
+/* Reads, merges and stores.  As merge_file. */
+static int merge_blobs(struct merge_state *state,
+		       const struct merge_sides *sides,
+		       const struct merge_rule *rule, struct oid *ret_oid)
+{
+	scoped(blobs_release) struct blobs b = { 0 };
+	scoped(merge_output_release) struct merge_output output = { 0 };
+	int r = read_blobs(state, sides, &b), conflict;
+
+	if (r < 0)
+		return r;
+	if (is_unfit(rule, &b.input))
+		return keep_one(state, sides, ret_oid);
+	r = merge_file(state->context, rule, &b.input, &output, state->report);
+	if (r < 0)
+		return r;
+	conflict = r;
+	r = odb_write(state->context->odb, OBJECT_BLOB,
+		      output.data ? output.data : "", output.size, ret_oid);
+	if (r == 0 && output.note)
+		r = add_note(state, output.note);
+	return r < 0 ? r : conflict;
+}
+
+/* Rules that take a side as it is need not read it. */
+static int merge_by_rule(struct merge_state *state,
+			 const struct merge_sides *sides,
+			 const struct merge_rule *rule, struct oid *ret_oid)
+{
+	const char *name = rule->driver || !rule->name ? "" : rule->name;
+	int r;
+
+	if (strcmp(name, "ours") == 0 || strcmp(name, "theirs") == 0) {
+		*ret_oid = *name == 'o' ? sides->ours.oid : sides->theirs.oid;
+		return 0;
+	}
+	r = any_is_large(state, sides);
+	if (r == 1)
+		log_info("\"%s\" is over %d MiB and merged as binary",
+			 state->path.data, (int)(MERGE_FILE_MAX >> 20));
+	if (r < 0)
+		return r;
+	if (r == 1 || strcmp(name, "binary") == 0)
+		return keep_one(state, sides, ret_oid);
+	return merge_blobs(state, sides, rule, ret_oid);
+}
+
+static int merge_contents(struct merge_state *state,
+			  const struct merge_sides *sides, struct oid *ret_oid)
+{
+	const struct merge_context *context = state->context;
+	scoped(merge_rule_release) struct merge_rule rule = { 0 };
+	int r = 0;
+
+	if (context->rule)
+		r = context->rule(context->rule_context, state->path.data,
+				  &rule);
+	if (r < 0)
+		return report_set(state->report, r,
+				  "The attributes of \"%s\" cannot be read: %s.",
+				  state->path.data, strerror(-r));
+	return merge_by_rule(state, sides, &rule, ret_oid);
+}
+
+/* 0 settled, 1 conflict (ret_mode is ours'). */
+static int merge_modes(const struct merge_sides *sides, uint32_t *ret_mode)
+{
+	uint32_t base = sides->base.mode, ours = sides->ours.mode,
+		 theirs = sides->theirs.mode;
+
+	*ret_mode = ours == base ? theirs : ours;
+	return ours != theirs && ours != base && theirs != base;
+}
+
+static int merge_regular(struct merge_state *state,
+			 const struct merge_sides *sides,
+			 struct merge_object *ret)
+{
+	const struct oid *base = is_regular(&sides->base) ? &sides->base.oid
+							  : NULL;
+	const struct oid *ours = &sides->ours.oid, *theirs = &sides->theirs.oid;
+	struct merge_object merged = { 0 };
+	int modes = merge_modes(sides, &merged.mode), r = 0;
+	struct merge_sides files = *sides;
+
+	/* What was no file is no base for one. */
+	if (!base)
+		files.base.mode = 0;
+	if (oid_equal(ours, theirs) || (base && oid_equal(base, theirs)))
+		merged.oid = *ours;
+	else if (base && oid_equal(base, ours))
+		merged.oid = *theirs;
+	else
+		r = merge_contents(state, &files, &merged.oid);
+	if (r < 0)
+		return r;
+	if (r || modes)
+		return merge_conflict(state, sides, &merged,
+				      !r ? "executable on one side only" :
+				      base ? "both sides changed it" :
+					     "both sides added it", ret);
+	*ret = merged;
+	return 0;
+}
+
+static const char *reason_for(const struct merge_sides *sides)
+{
+	uint32_t ours = sides->ours.mode, theirs = sides->theirs.mode;
+
+	if (!ours)
+		return "removed here, changed there";
+	if (!theirs)
+		return "changed here, removed there";
+	if (ours != theirs)
+		return "of different kinds on both sides";
+	if (ours == MODE_SYMLINK)
+		return "both sides changed the symbolic link";
+	return "both sides changed the submodule";
+}
+
+int merge_leaf(struct merge_state *state, const struct merge_sides *sides,
+	       struct merge_object *ret)
+{
+	if (merge_is_settled(sides, ret))
+		return 0;
+	if (is_regular(&sides->ours) && is_regular(&sides->theirs))
+		return merge_regular(state, sides, ret);
+	return merge_conflict(state, sides, NULL, reason_for(sides), ret);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_NODE_H
+#define STORE_NODE_H
+
+#include "store/directory.h"
+#include "store/util.h"
+#include "store/worktree.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+
+/* Inside of worktree.h, for node*.c and worktree*.c.
+ *
+ * Locks: worktree->lock guards everything here unless said otherwise.  Who holds
+ * it shared and changes what is marked "state", or reads it, holds
+ * worktree->state too; who holds it exclusively needs no other.  "State alone"
+ * always needs worktree->state and no other.  Function names that end in _locked
+ * mean worktree->lock, exclusively.
+ *
+ * References: refs counts references from outside (each of which also counts
+ * in worktree->refs) and from inside: a child's on its parent, and one by
+ * NODE_KEPT.  The last one is given up under the exclusive lock, and frees the
+ * node at once; so a node that is found can be referenced under any lock.
+ *
+ * Numbers (st_ino): of an entry as loaded, a mix of its directory's number and
+ * its name, so that it comes back after the node was forgotten, and after a
+ * remount.  A new entry's is a mix with a number never used before.  A node that
+ * moved to another directory keeps its number and is noted as displaced, since
+ * its former directory, when it is loaded again, must not give it to another.
+ */
+
+enum node_kind {
+	KIND_FILE,
+	KIND_SYMLINK,
+	KIND_DIRECTORY,
+	KIND_SUBMODULE,
+};
+
+/* State of a node and everything below it. */
+#define NODE_CHANGED 1u		/* the next capture must look at it; it is in
+				 * its parent's list, and its parent, too, is
+				 * CHANGED and MODIFIED */
+#define NODE_MODIFIED 2u	/* its contents differ from the last capture */
+#define NODE_PENDING 4u		/* its contents were captured, number `stamp`,
+				 * and are not known to be stored */
+#define NODE_KEPT 8u		/* one reference: memory alone has all of it */
+#define NODE_EMITTED 16u	/* capture: it is in the delta */
+
+/* Of nodes that differ from the defaults of their work tree. */
+struct attributes {
+	uid_t uid;
+	gid_t gid;
+	mode_t permissions;
+	struct timespec atime, mtime, ctime;
+};
+
+#define SIZE_UNKNOWN UINT64_MAX
+
+struct node {
+	struct worktree *worktree;
+	struct node *parent;		/* NULL: the root */
+	struct attributes *attributes;	/* state; NULL: the defaults */
+	void *slot;			/* the front end's */
+	uint64_t number;
+	union {
+		struct contents *contents;	/* state; NULL: the blob oid */
+		struct directory *directory;	/* NULL: the tree oid */
+	};
+	union {
+		uint64_t size;		/* state; of the blob oid */
+		struct node *changed;	/* state; list of CHANGED children */
+	};
+	union {
+		struct {
+			struct node *next, *previous;	/* state; in that list */
+		};
+		char *last_name;	/* of an unlinked one; owned */
+	};
+	struct node *next_writer, *previous_writer;	/* state alone */
+	/* The stored object that it equals if neither MODIFIED nor PENDING. */
+	struct oid oid;
+	_Atomic uint32_t refs;
+	uint32_t writers;		/* state alone; opens for writing */
+	uint32_t position;		/* of its entry in its parent */
+	uint32_t stamp;			/* of the last capture that emitted it */
+	uint16_t kind : 4, epoch : 12;	/* fixed */
+	uint8_t executable : 1;
+	uint8_t removed : 1;		/* it or a directory above is gone */
+	uint8_t unlinked : 1;		/* it has no entry any more */
+	uint8_t displaced : 1;		/* its number is in worktree->displaced */
+	uint8_t flags;			/* state; NODE_* */
+};
+
+static_assert(sizeof(struct node) <= 128, "many nodes are in memory");
+
+struct worktree {
+	pthread_rwlock_t lock;
+	pthread_mutex_t state;		/* leaf; see above */
+	pthread_mutex_t appending;	/* under lock shared: one at a time */
+	struct worktree_options options;	/* fixed */
+	_Atomic uint64_t refs;		/* from outside, to it or to a node */
+	_Atomic int refusal;		/* error for changes, or 0 */
+	struct node *root;		/* fixed; one reference */
+	struct node *writers;		/* state alone; nodes with writers */
+	/* Times of nodes as stored: [0] the options', then one an apply. */
+	struct timespec *times;
+	unsigned int time_count;
+	uint32_t number;		/* of captures and applies */
+	uint64_t salts;			/* for new numbers of nodes */
+	struct displaced *displaced;	/* a hash, by number */
+	struct timespec changed_since;	/* state */
+};
+
+#define EPOCHS_MAX 4096u
+
+/* ---- node.c ---- */
+
+static inline bool node_is_directory(const struct node *n)
+{
+	return n->kind == KIND_DIRECTORY;
+}
+
+static inline bool node_is_clean(const struct node *n)
+{
+	return !(n->flags & (NODE_MODIFIED | NODE_PENDING));
+}
+
+/* Of a directory's tree: Git leaves it out then. */
+static inline bool node_git_has_nothing(const struct oid *tree)
+{
+	return oid_is_zero(tree) || oid_equal(tree, &oid_empty_tree);
+}
+
+uint32_t node_git_mode(const struct node *n);	/* MODE_* */
+mode_t node_type_of(uint32_t git_mode);		/* S_IFMT */
+enum node_kind node_kind_of(uint32_t git_mode);
+
+/* A node of no place yet with one reference; NULL: no memory. */
+struct node *node_new(struct worktree *w, uint32_t mode, unsigned int epoch);
+/* Frees a node that node_new made and that never got a place. */
+void node_discard(struct node *n);
+/* Makes n, which is new or was elsewhere, the node of a live entry of dir. */
+void node_place_locked(struct node *n, struct node *dir, struct entry *e);
+
+/* Notes that n is about to move to another directory.  -ENOMEM. */
+int node_displace_locked(struct node *n);
+
+/* Gives up an inner reference. */
+void node_put_locked(struct node *n);
+
+/* Its entry; not for the root and unlinked nodes.  Any lock. */
+struct entry *node_entry(const struct node *n);
+
+/* Entries of a directory of that number: none.  NULL: no memory. */
+struct directory *node_new_directory(struct worktree *w, uint64_t number);
+/* Loads dir's entries if need be.  -ENOTDIR, -ENOENT: it was removed. */
+int node_open_directory_locked(struct node *dir);
+/* The loaded node of a live entry; it has an inner reference for the caller.
+ * Entries do not move. */
+int node_load_locked(struct node *dir, struct entry *e, struct node **ret);
+
+/* node_path under any lock. */
+char *node_make_path(const struct node *n);
+
+/* Levels above n.  Any lock. */
+unsigned int node_depth(const struct node *n);
+/* Whether n is a or below it. */
+bool node_is_within(const struct node *n, const struct node *a);
+
+/* 0, or the error with which changes fail. */
+int worktree_check_writable(struct worktree *w);
+
+/* ---- node_state.c: CHANGED, MODIFIED, KEPT ---- */
+
+/* Something of n differs from the last capture: its contents (modified), or
+ * only its place or git mode.  "state". */
+void node_mark(struct node *n, bool modified);
+/* Takes it out of its parent's list of CHANGED children.  "state". */
+void node_unmark(struct node *n);
+/* Gives it the reference of NODE_KEPT.  "state". */
+void node_keep(struct node *n);
+/* Keeps or lets go n as its state asks for; may free it. */
+void node_settle_locked(struct node *n);
+/* n is gone from the tree: with its own entry (last_name is taken over) or with
+ * that of a directory above (NULL).  Its own entry must be changed by the
+ * caller first.  May free it. */
+void node_detach_locked(struct node *n, char *last_name);
+
+/* ---- node_attributes.c ---- */
+
+/* Attributes of n: its own or the defaults.  "state". */
+struct attributes node_attributes(const struct node *n);
+
+/* Memory for attributes, if n has none: before a change that will need it.  Any
+ * lock, without "state".  -ENOMEM. */
+int attributes_reserve(const struct node *n, struct attributes **spare);
+/* n's own attributes to be changed, made of *spare if it has none. "state". */
+struct attributes *attributes_own(struct node *n, struct attributes **spare);
+/* Its contents changed now: mtime and ctime.  "state". */
+void attributes_touch(struct node *n, struct attributes **spare,
+		      const struct timespec *now);
+/* Something else of it changed now: ctime.  "state". */
+void attributes_touch_inode(struct node *n, struct attributes **spare,
+			    const struct timespec *now);
+
+/* ---- node_names.c ---- */
+
+/* Errors of tree_check_name; -EPERM also for CONTROL_NAME. */
+int node_check_new_name(const char *name);
+
+/* Loads a directory of which that many entries are to be changed, and makes
+ * room in it; entries may move.  Errors of changes. */
+int node_open_for_change_locked(struct node *dir, size_t changes,
+				struct attributes **spare);
+
+/* A node that leaves its entry, and what that takes.  Zero-initialise. */
+struct leaving {
+	struct node *node;		/* an inner reference, or NULL */
+	char *name;
+	struct attributes *spare;
+};
+int leaving_init_locked(struct leaving *leaving, struct node *dir,
+			struct entry *e);
+/* It is to be removed: a directory must be empty. */
+int leaving_check_locked(struct leaving *leaving, const struct entry *e);
+/* Its entry is given up: it is detached. */
+void leaving_done_locked(struct leaving *leaving, const struct timespec *now);
+void leaving_release_locked(struct leaving *leaving);
+
+/* ---- node_contents.c ---- */
+
+/* Contents of a file or symlink, opened if need be; one reference.  No lock may
+ * be held.  -EISDIR. */
+int node_contents(struct node *n, struct contents **ret);
+/* Size in bytes.  No lock may be held. */
+int node_size(struct node *n, uint64_t *ret_size);
+
+#endif

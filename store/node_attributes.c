@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static mode_t default_permissions(const struct node *n)
+{
+	switch ((enum node_kind)n->kind) {
+	case KIND_FILE:
+		return n->executable ? 0755 : 0644;
+	case KIND_SYMLINK:
+		return 0777;
+	case KIND_DIRECTORY:
+		return 0755;
+	case KIND_SUBMODULE:
+		break;
+	}
+	return 0555;
+}
+
+struct attributes node_attributes(const struct node *n)
+{
+	const struct worktree *w = n->worktree;
+	struct timespec time = w->times[n->epoch];
+	mode_t mask = w->options.owner_only ? 0700 : 07777;
+
+	if (n->attributes)
+		return *n->attributes;
+	return (struct attributes){
+		.uid = w->options.uid, .gid = w->options.gid,
+		.permissions = default_permissions(n) & mask,
+		.atime = time, .mtime = time, .ctime = time,
+	};
+}
+
+int attributes_reserve(const struct node *n, struct attributes **spare)
+{
+	/* n may lose none of them, but gain some, until they are needed. */
+	if (*spare)
+		return 0;
+	{
+		SCOPED_LOCK(&n->worktree->state);
+		if (n->attributes)
+			return 0;
+	}
+	*spare = calloc(1, sizeof(**spare));
+	return *spare ? 0 : -ENOMEM;
+}
+
+struct attributes *attributes_own(struct node *n, struct attributes **spare)
+{
+	if (!n->attributes) {
+		**spare = node_attributes(n);
+		n->attributes = STEAL(*spare);
+		if (!n->removed)
+			node_keep(n);
+	}
+	return n->attributes;
+}
+
+void attributes_touch(struct node *n, struct attributes **spare,
+		      const struct timespec *now)
+{
+	struct attributes *a = attributes_own(n, spare);
+
+	a->mtime = a->ctime = *now;
+}
+
+void attributes_touch_inode(struct node *n, struct attributes **spare,
+			    const struct timespec *now)
+{
+	attributes_own(n, spare)->ctime = *now;
+}
+
+int node_stat(struct node *n, struct stat *ret)
+{
+	struct attributes a;
+	uint64_t size = 4096;
+	bool removed;
+	int r;
+
+	if (node_type(n) != S_IFDIR) {
+		r = node_size(n, &size);
+		if (r < 0)
+			return r;
+	}
+	{
+		SCOPED_READ(&n->worktree->lock);
+		SCOPED_LOCK(&n->worktree->state);
+		a = node_attributes(n);
+		removed = n->removed;
+	}
+	*ret = (struct stat){
+		.st_ino = n->number, .st_mode = node_type(n) | a.permissions,
+		/* As on Btrfs, a directory's links tell nothing about the
+		 * number of those below it. */
+		.st_nlink = !removed,
+		.st_uid = a.uid, .st_gid = a.gid,
+		.st_size = size, .st_blksize = 65536,
+		.st_blocks = (size + 511) / 512,
+		.st_atim = a.atime, .st_mtim = a.mtime, .st_ctim = a.ctime,
+	};
+	return 0;
+}
+
+/* The owner's x bit is all of a mode that Git stores. */
+static void change_permissions(struct node *n, mode_t permissions)
+{
+	bool executable = permissions & 0100;
+
+	n->attributes->permissions = permissions;
+	if (n->kind != KIND_FILE || n->executable == executable)
+		return;
+	n->executable = executable;
+	node_mark(n, false);
+}
+
+static void change(struct node *n, const struct stat *values,
+		   unsigned int which, struct attributes **spare)
+{
+	struct attributes *a = attributes_own(n, spare);
+
+	if (which & NODE_SET_MODE)
+		change_permissions(n, values->st_mode & 07777);
+	if (which & NODE_SET_UID)
+		a->uid = values->st_uid;
+	if (which & NODE_SET_GID)
+		a->gid = values->st_gid;
+	if (which & NODE_SET_ATIME)
+		a->atime = values->st_atim;
+	if (which & NODE_SET_MTIME)
+		a->mtime = values->st_mtim;
+	if (which & NODE_SET_CTIME)
+		a->ctime = values->st_ctim;
+	else
+		n->worktree->options.clock(&a->ctime);
+}
+
+int node_set_attributes(struct node *n, const struct stat *values,
+			unsigned int which)
+{
+	scoped_free struct attributes *spare = NULL;
+	SCOPED_WRITE(&n->worktree->lock);
+	int r = worktree_check_writable(n->worktree);
+
+	if (r == 0)
+		r = attributes_reserve(n, &spare);
+	if (r == 0)
+		change(n, values, which, &spare);
+	return r;
+}

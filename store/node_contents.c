@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+
+static void cleanup_contentsp(struct contents **c)
+{
+	contents_unref(*c);
+}
+
+#define scoped_contents scoped(cleanup_contentsp)
+
+/* ---- opening ---- */
+
+/* What is known without reading: a reference to open contents, or NULL and the
+ * blob.  A blob does not change as long as its contents are not open. */
+static struct contents *known(struct node *n, struct oid *oid, uint64_t *size)
+{
+	SCOPED_READ(&n->worktree->lock);
+	SCOPED_LOCK(&n->worktree->state);
+
+	if (n->contents)
+		return contents_ref(n->contents);
+	*oid = n->oid;
+	*size = n->size;
+	return NULL;
+}
+
+static int read_size(struct node *n, const struct oid *oid, uint64_t *ret_size)
+{
+	enum object_type type;
+	int r = odb_read_header(n->worktree->options.odb, oid, &type, ret_size);
+
+	if (r < 0)
+		return r;
+	if (type != OBJECT_BLOB)
+		return -EUCLEAN;
+	SCOPED_READ(&n->worktree->lock);
+	SCOPED_LOCK(&n->worktree->state);
+	if (!n->contents)
+		n->size = *ret_size;
+	return 0;
+}
+
+int node_size(struct node *n, uint64_t *ret_size)
+{
+	struct oid oid;
+	uint64_t size = SIZE_UNKNOWN;
+	scoped_contents struct contents *c = known(n, &oid, &size);
+
+	if (c)
+		size = contents_size(c);
+	else if (size == SIZE_UNKNOWN)
+		return read_size(n, &oid, ret_size);
+	*ret_size = size;
+	return 0;
+}
+
+int node_contents(struct node *n, struct contents **ret)
+{
+	struct contents *c;
+	struct oid oid;
+	uint64_t size = SIZE_UNKNOWN;
+	int r;
+
+	if (node_type(n) == S_IFDIR)
+		return -EISDIR;
+	c = known(n, &oid, &size);
+	if (c) {
+		*ret = c;
+		return 0;
+	}
+	r = size == SIZE_UNKNOWN ? read_size(n, &oid, &size) : 0;
+	if (r == 0)
+		r = overlay_new_stored(n->worktree->options.pool, &oid, size,
+				       &c);
+	if (r < 0)
+		return r;
+	SCOPED_READ(&n->worktree->lock);
+	SCOPED_LOCK(&n->worktree->state);
+	if (n->contents)
+		contents_unref(c);	/* someone was faster */
+	else
+		n->contents = c;
+	*ret = contents_ref(n->contents);
+	return 0;
+}
+
+static int file_contents(struct node *n, struct contents **ret)
+{
+	return n->kind == KIND_SYMLINK ? -EINVAL : node_contents(n, ret);
+}
+
+/* ---- reading ---- */
+
+ssize_t node_read(struct node *n, void *data, size_t size, uint64_t offset)
+{
+	scoped_contents struct contents *c = NULL;
+	int r = file_contents(n, &c);
+
+	return r < 0 ? r : contents_read(c, data, size, offset);
+}
+
+off_t node_seek(struct node *n, uint64_t offset, int whence)
+{
+	scoped_contents struct contents *c = NULL;
+	int r = file_contents(n, &c);
+
+	return r < 0 ? r : contents_seek(c, offset, whence);
+}
+
+int node_readlink(struct node *n, char **ret_target)
+{
+	scoped_contents struct contents *c = NULL;
+	scoped_free char *target = NULL;
+	uint64_t size;
+	ssize_t got;
+	int r;
+
+	if (n->kind != KIND_SYMLINK)
+		return -EINVAL;
+	r = node_contents(n, &c);
+	if (r < 0)
+		return r;
+	size = contents_size(c);
+	if (size >= PATH_MAX)
+		return -ENAMETOOLONG;
+	target = malloc(size + 1);
+	if (!target)
+		return -ENOMEM;
+	got = contents_read(c, target, size, 0);
+	if (got < 0)
+		return got;
+	target[got] = '\0';
+	*ret_target = STEAL(target);
+	return 0;
+}
+
+/* ---- changing ---- */
+
+/* A change of a file's contents: begun without locks, made while the tree's
+ * lock is held shared, so that a capture has all of it or nothing. */
+struct change {
+	struct node *n;
+	struct contents *c;
+	struct attributes *spare;
+	bool kill;
+};
+
+static void cleanup_change(struct change *change)
+{
+	contents_unref(change->c);
+	free(change->spare);
+}
+
+static int change_begin(struct change *change, struct node *n, bool kill)
+{
+	change->n = n;
+	change->kill = kill;
+	return file_contents(n, &change->c);
+}
+
+/* The lock is held shared: whether the change may be made. */
+static int change_allowed(struct change *change)
+{
+	int r = worktree_check_writable(change->n->worktree);
+
+	return r < 0 ? r : attributes_reserve(change->n, &change->spare);
+}
+
+static void change_done(struct change *change)
+{
+	struct node *n = change->n;
+	struct timespec now;
+	SCOPED_LOCK(&n->worktree->state);
+
+	n->worktree->options.clock(&now);
+	attributes_touch(n, &change->spare, &now);
+	if (change->kill) {
+		mode_t *permissions = &n->attributes->permissions;
+
+		*permissions &= ~S_ISUID;
+		if (*permissions & S_IXGRP)
+			*permissions &= ~S_ISGID;
+	}
+	node_mark(n, true);
+}
+
+static ssize_t append(struct change *change, const void *data, size_t size)
+{
+	SCOPED_LOCK(&change->n->worktree->appending);
+
+	return contents_write(change->c, data, size, contents_size(change->c));
+}
+
+ssize_t node_write(struct node *n, const void *data, size_t size,
+		   uint64_t offset, bool at_end, bool kill)
+{
+	scoped(cleanup_change) struct change change = { 0 };
+	ssize_t r = change_begin(&change, n, kill);
+
+	if (r < 0)
+		return r;
+	SCOPED_READ(&n->worktree->lock);
+	r = change_allowed(&change);
+	if (r < 0)
+		return r;
+	r = at_end ? append(&change, data, size) :
+		     contents_write(change.c, data, size, offset);
+	if (r > 0)
+		change_done(&change);
+	return r;
+}
+
+int node_truncate(struct node *n, uint64_t size, bool kill)
+{
+	scoped(cleanup_change) struct change change = { 0 };
+	int r = change_begin(&change, n, kill);
+
+	if (r < 0)
+		return r;
+	SCOPED_READ(&n->worktree->lock);
+	r = change_allowed(&change);
+	if (r == 0)
+		r = contents_truncate(change.c, size);
+	if (r == 0)
+		change_done(&change);
+	return r;
+}
+
+static int check_range(int mode, uint64_t offset, uint64_t length)
+{
+	switch (mode) {
+	case 0:
+	case FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE:
+	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	if (length == 0)
+		return -EINVAL;
+	if (length > CONTENTS_SIZE_MAX || offset > CONTENTS_SIZE_MAX - length)
+		return -EFBIG;
+	return 0;
+}
+
+/* There are no blocks to set aside: what is allocated reads as zeros, and takes
+ * its room when it is written. */
+static int allocate(struct contents *c, int mode, uint64_t offset,
+		    uint64_t length)
+{
+	int r = 0;
+
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		r = contents_zero(c, offset, length);
+	if (r == 0 && !(mode & FALLOC_FL_KEEP_SIZE) &&
+	    contents_size(c) < offset + length)
+		r = contents_truncate(c, offset + length);
+	return r;
+}
+
+int node_allocate(struct node *n, int mode, uint64_t offset, uint64_t length)
+{
+	scoped(cleanup_change) struct change change = { 0 };
+	int r = change_begin(&change, n, false);
+
+	if (r == 0)
+		r = check_range(mode, offset, length);
+	if (r < 0)
+		return r;
+	SCOPED_READ(&n->worktree->lock);
+	r = change_allowed(&change);
+	if (r < 0 || mode == FALLOC_FL_KEEP_SIZE)
+		return r;
+	SCOPED_LOCK(&n->worktree->appending);
+	r = allocate(change.c, mode, offset, length);
+	if (r == 0)
+		change_done(&change);
+	return r;
+}
+
+static bool ranges_overlap(uint64_t a, uint64_t b, size_t length)
+{
+	return a < b ? b - a < length : a - b < length;
+}
+
+ssize_t node_copy_range(struct node *from, uint64_t from_offset,
+			struct node *to, uint64_t to_offset, size_t length)
+{
+	scoped(cleanup_change) struct change change = { 0 };
+	scoped_contents struct contents *source = NULL;
+	ssize_t r = file_contents(from, &source);
+
+	if (r == 0)
+		r = change_begin(&change, to, true);
+	if (r == 0 && from == to && ranges_overlap(from_offset, to_offset, length))
+		r = -EINVAL;
+	if (r < 0)
+		return r;
+	/* A write to the source meanwhile is as good before as after, so that
+	 * its tree need not be locked, too. */
+	SCOPED_READ(&to->worktree->lock);
+	r = change_allowed(&change);
+	if (r < 0)
+		return r;
+	r = contents_share(source, from_offset, change.c, to_offset, length);
+	if (r > 0)
+		change_done(&change);
+	return r;
+}
+
+/* ---- writers ---- */
+
+void node_writer_begin(struct node *n)
+{
+	struct worktree *w = n->worktree;
+	SCOPED_LOCK(&w->state);
+
+	if (n->writers++)
+		return;
+	n->previous_writer = NULL;
+	n->next_writer = w->writers;
+	if (w->writers)
+		w->writers->previous_writer = n;
+	w->writers = n;
+}
+
+void node_writer_end(struct node *n)
+{
+	struct worktree *w = n->worktree;
+	SCOPED_LOCK(&w->state);
+
+	if (--n->writers)
+		return;
+	if (n->previous_writer)
+		n->previous_writer->next_writer = n->next_writer;
+	else
+		w->writers = n->next_writer;
+	if (n->next_writer)
+		n->next_writer->previous_writer = n->previous_writer;
+}

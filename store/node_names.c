@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/node.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+int node_check_new_name(const char *name)
+{
+	return strcmp(name, CONTROL_NAME) == 0 ? -EPERM : tree_check_name(name);
+}
+
+int node_open_for_change_locked(struct node *dir, size_t changes,
+				struct attributes **spare)
+{
+	int r = worktree_check_writable(dir->worktree);
+
+	if (r < 0)
+		return r;
+	if (dir->kind == KIND_SUBMODULE)
+		return -EROFS;
+	r = node_open_directory_locked(dir);
+	if (r == 0)
+		r = directory_reserve(dir->directory, changes);
+	if (r == 0)
+		r = attributes_reserve(dir, spare);
+	return r;
+}
+
+/* ---- making ---- */
+
+static struct attributes new_attributes(const struct node *dir, mode_t mode,
+					const struct caller *caller)
+{
+	struct attributes above = node_attributes(dir);
+	struct attributes a = {
+		.uid = caller->uid, .gid = caller->gid,
+		.permissions = mode & 07777,
+	};
+
+	if (above.permissions & S_ISGID) {
+		a.gid = above.gid;
+		if (S_ISDIR(mode))
+			a.permissions |= S_ISGID;
+	}
+	dir->worktree->options.clock(&a.mtime);
+	a.atime = a.ctime = a.mtime;
+	return a;
+}
+
+static uint32_t git_mode_of(mode_t mode)
+{
+	return S_ISDIR(mode) ? MODE_TREE :
+	       S_ISLNK(mode) ? MODE_SYMLINK :
+	       mode & 0100   ? MODE_EXECUTABLE : MODE_FILE;
+}
+
+static void cleanup_nodep(struct node **n)
+{
+	node_discard(*n);
+}
+
+/* A node without a place: a directory without entries, or a file or symlink
+ * that takes over *contents. */
+static int prepare(struct worktree *w, mode_t mode, struct contents **contents,
+		   struct node **ret)
+{
+	scoped(cleanup_nodep) struct node *n = node_new(w, git_mode_of(mode), 0);
+
+	if (!n)
+		return -ENOMEM;
+	n->attributes = calloc(1, sizeof(*n->attributes));
+	if (!n->attributes)
+		return -ENOMEM;
+	if (node_is_directory(n)) {
+		n->oid = oid_empty_tree;
+		n->directory = node_new_directory(w, 0);
+		if (!n->directory)
+			return -ENOMEM;
+	} else {
+		n->contents = STEAL(*contents);
+	}
+	*ret = STEAL(n);
+	return 0;
+}
+
+static int insert_locked(struct node *dir, const char *name, mode_t mode,
+			 const struct caller *caller, struct node *n)
+{
+	scoped_free struct attributes *spare = NULL;
+	scoped_free char *copy = strdup(name);
+	struct entry *e;
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	r = node_open_for_change_locked(dir, 1, &spare);
+	if (r < 0)
+		return r;
+	if (directory_find_live(dir->directory, name))
+		return -EEXIST;
+	if (S_ISDIR(mode) && node_depth(dir) >= TREE_DEPTH_MAX)
+		return -ENAMETOOLONG;
+	e = directory_put(dir->directory, &copy);
+	node_place_locked(n, dir, e);
+	if (node_is_directory(n))
+		n->directory->number = n->number;
+	*n->attributes = new_attributes(dir, mode, caller);
+	attributes_touch(dir, &spare, &n->attributes->mtime);
+	node_mark(n, true);
+	return 0;
+}
+
+static int make(struct node *dir, const char *name, mode_t mode,
+		const struct caller *caller, struct contents *contents,
+		struct node **ret)
+{
+	struct worktree *w = dir->worktree;
+	struct node *n;
+	int r = prepare(w, mode, &contents, &n);
+
+	if (r < 0) {
+		contents_unref(contents);
+		return r;
+	}
+	pthread_rwlock_wrlock(&w->lock);
+	r = insert_locked(dir, name, mode, caller, n);
+	if (r == 0)
+		w->refs++;		/* n's first reference goes outside */
+	pthread_rwlock_unlock(&w->lock);
+	if (r < 0)
+		node_discard(n);
+	else
+		*ret = n;
+	return r;
+}
+
+int node_make(struct node *dir, const char *name, mode_t mode,
+	      const struct caller *caller, struct node **ret)
+{
+	struct contents *contents = NULL;
+	int r = node_check_new_name(name);
+
+	if (r < 0)
+		return r;
+	if (!S_ISREG(mode) && !S_ISDIR(mode))
+		return -EPERM;
+	if (S_ISREG(mode))
+		r = overlay_new(dir->worktree->options.pool, &contents);
+	return r < 0 ? r : make(dir, name, mode, caller, contents, ret);
+}
+
+int node_symlink(struct node *dir, const char *name, const char *target,
+		 const struct caller *caller, struct node **ret)
+{
+	struct contents *contents;
+	ssize_t r = node_check_new_name(name);
+
+	if (r < 0)
+		return r;
+	if (!*target)
+		return -ENOENT;
+	if (strlen(target) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	r = overlay_new(dir->worktree->options.pool, &contents);
+	if (r < 0)
+		return r;
+	r = contents_write(contents, target, strlen(target), 0);
+	if (r < 0) {
+		contents_unref(contents);
+		return r;
+	}
+	return make(dir, name, S_IFLNK | 0777, caller, contents, ret);
+}
+
+/* ---- removing ---- */
+
+void leaving_release_locked(struct leaving *leaving)
+{
+	if (leaving->node)
+		node_put_locked(leaving->node);
+	free(leaving->name);
+	free(leaving->spare);
+}
+
+static int check_empty_locked(struct node *n)
+{
+	int r;
+
+	if (n->kind == KIND_SUBMODULE)
+		return 0;
+	r = node_open_directory_locked(n);
+	if (r < 0)
+		return r;
+	return directory_is_empty(n->directory) ? 0 : -ENOTEMPTY;
+}
+
+int leaving_init_locked(struct leaving *leaving, struct node *dir,
+			struct entry *e)
+{
+	int r = node_load_locked(dir, e, &leaving->node);
+
+	return r < 0 ? r : attributes_reserve(leaving->node, &leaving->spare);
+}
+
+int leaving_check_locked(struct leaving *leaving, const struct entry *e)
+{
+	int r = node_type(leaving->node) == S_IFDIR ?
+			check_empty_locked(leaving->node) : 0;
+
+	if (r < 0)
+		return r;
+	leaving->name = strdup(e->name);
+	return leaving->name ? 0 : -ENOMEM;
+}
+
+void leaving_done_locked(struct leaving *leaving, const struct timespec *now)
+{
+	attributes_touch_inode(leaving->node, &leaving->spare, now);
+	node_detach_locked(leaving->node, STEAL(leaving->name));
+}
+
+static int remove_name(struct node *dir, const char *name, bool directory)
+{
+	scoped_free struct attributes *spare = NULL;
+	SCOPED_WRITE(&dir->worktree->lock);
+	scoped(leaving_release_locked) struct leaving leaving = { 0 };
+	struct timespec now;
+	struct entry *e;
+	int r = node_open_for_change_locked(dir, 1, &spare);
+
+	if (r < 0)
+		return r;
+	e = directory_find_live(dir->directory, name);
+	if (!e || strcmp(name, CONTROL_NAME) == 0)
+		return -ENOENT;
+	if ((node_type_of(e->mode) == S_IFDIR) != directory)
+		return directory ? -ENOTDIR : -EISDIR;
+	r = leaving_init_locked(&leaving, dir, e);
+	if (r == 0)
+		r = leaving_check_locked(&leaving, e);
+	if (r < 0)
+		return r;
+	dir->worktree->options.clock(&now);
+	directory_remove(dir->directory, e, true);
+	leaving_done_locked(&leaving, &now);
+	attributes_touch(dir, &spare, &now);
+	node_mark(dir, true);
+	return 0;
+}
+
+int node_unlink(struct node *dir, const char *name)
+{
+	return remove_name(dir, name, false);
+}
+
+int node_rmdir(struct node *dir, const char *name)
+{
+	return remove_name(dir, name, true);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/node.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rename {
+	struct node *from_dir, *to_dir;
+	struct entry *from, *to;	/* to: NULL if there is none */
+	struct leaving moved;
+	struct leaving other;		/* what stands at `to`, if anything */
+	struct attributes *from_spare, *to_spare;	/* of the directories */
+	char *name;			/* of a new entry */
+	bool exchange;
+};
+
+static void cleanup_rename(struct rename *rename)
+{
+	leaving_release_locked(&rename->moved);
+	leaving_release_locked(&rename->other);
+	free(rename->from_spare);
+	free(rename->to_spare);
+	free(rename->name);
+}
+
+/* Levels of loaded directories below n, which cannot be too deep yet. */
+static unsigned int height(const struct node *n)
+{
+	const struct directory *d = node_is_directory(n) ? n->directory : NULL;
+	unsigned int most = 0;
+
+	for (uint32_t i = 0; d && i < d->count; i++) {
+		const struct node *child = d->entries[i].node;
+		unsigned int below = child && node_is_directory(child) ?
+				1 + height(child) : 0;
+
+		if (below > most)
+			most = below;
+	}
+	return most;
+}
+
+/* Whether n, of directory old, may be moved to dir. */
+static int check_move(const struct node *n, const struct node *old,
+		      const struct node *dir)
+{
+	unsigned int depth = node_depth(dir);
+
+	if (!node_is_directory(n))
+		return 0;
+	if (node_is_within(dir, n))
+		return -EINVAL;
+	if (depth > node_depth(old) && depth + 1 + height(n) > TREE_DEPTH_MAX)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+static int check_replace_locked(struct rename *rename)
+{
+	bool moved = node_type(rename->moved.node) == S_IFDIR;
+	bool other = node_type(rename->other.node) == S_IFDIR;
+
+	if (moved != other)
+		return moved ? -ENOTDIR : -EISDIR;
+	return leaving_check_locked(&rename->other, rename->to);
+}
+
+static int prepare_locked(struct rename *rename)
+{
+	int r = leaving_init_locked(&rename->moved, rename->from_dir,
+				    rename->from);
+
+	if (r == 0)
+		r = check_move(rename->moved.node, rename->from_dir,
+			       rename->to_dir);
+	if (r < 0 || !rename->to)
+		return r;
+	r = leaving_init_locked(&rename->other, rename->to_dir, rename->to);
+	if (r < 0)
+		return r;
+	return rename->exchange ?
+		check_move(rename->other.node, rename->to_dir,
+			   rename->from_dir) :
+		check_replace_locked(rename);
+}
+
+static int displace_locked(struct rename *rename)
+{
+	int r;
+
+	if (rename->from_dir == rename->to_dir)
+		return 0;
+	r = node_displace_locked(rename->moved.node);
+	if (r == 0 && rename->exchange)
+		r = node_displace_locked(rename->other.node);
+	return r;
+}
+
+static void exchange_locked(struct rename *rename)
+{
+	struct node *moved = rename->moved.node, *other = rename->other.node;
+
+	node_unmark(moved);
+	node_unmark(other);
+	directory_supersede(rename->from_dir->directory, rename->from, true);
+	directory_supersede(rename->to_dir->directory, rename->to, true);
+	node_place_locked(moved, rename->to_dir, rename->to);
+	node_place_locked(other, rename->from_dir, rename->from);
+	node_mark(moved, false);
+	node_mark(other, false);
+}
+
+static void move_locked(struct rename *rename, const struct timespec *now)
+{
+	struct node *moved = rename->moved.node;
+	struct entry *to = rename->to;
+
+	node_unmark(moved);
+	directory_remove(rename->from_dir->directory, rename->from, true);
+	if (to) {
+		directory_supersede(rename->to_dir->directory, to, true);
+		leaving_done_locked(&rename->other, now);
+	} else {
+		to = directory_put(rename->to_dir->directory, &rename->name);
+	}
+	node_place_locked(moved, rename->to_dir, to);
+	node_mark(moved, false);
+	node_mark(rename->from_dir, true);
+}
+
+static void execute_locked(struct rename *rename)
+{
+	struct timespec now;
+
+	rename->from_dir->worktree->options.clock(&now);
+	attributes_touch_inode(rename->moved.node, &rename->moved.spare, &now);
+	attributes_touch(rename->from_dir, &rename->from_spare, &now);
+	attributes_touch(rename->to_dir, &rename->to_spare, &now);
+	if (rename->exchange) {
+		attributes_touch_inode(rename->other.node, &rename->other.spare,
+				       &now);
+		exchange_locked(rename);
+	} else {
+		move_locked(rename, &now);
+	}
+}
+
+/* 1: both are the same entry, so that there is nothing to do. */
+static int open_locked(struct rename *rename, const char *from, const char *to,
+		       unsigned int flags)
+{
+	struct node *from_dir = rename->from_dir, *to_dir = rename->to_dir;
+	int r = node_open_for_change_locked(from_dir, 2, &rename->from_spare);
+
+	if (r == 0)
+		r = node_open_for_change_locked(to_dir, 2, &rename->to_spare);
+	if (r < 0)
+		return r;
+	rename->from = directory_find_live(from_dir->directory, from);
+	rename->to = directory_find_live(to_dir->directory, to);
+	if (!rename->from || strcmp(from, CONTROL_NAME) == 0)
+		return -ENOENT;
+	if (rename->to && (flags & RENAME_NOREPLACE))
+		return -EEXIST;
+	if (!rename->to && rename->exchange)
+		return -ENOENT;
+	if (rename->to == rename->from)
+		return 1;
+	rename->name = strdup(to);
+	return rename->name ? 0 : -ENOMEM;
+}
+
+int node_rename(struct node *from_dir, const char *from, struct node *to_dir,
+		const char *to, unsigned int flags)
+{
+	int r = node_check_new_name(to);
+
+	if (from_dir->worktree != to_dir->worktree)
+		return -EXDEV;
+	if (flags && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
+		return -EINVAL;
+	if (r < 0)
+		return r;
+	SCOPED_WRITE(&from_dir->worktree->lock);
+	scoped(cleanup_rename) struct rename rename = {
+		.from_dir = from_dir, .to_dir = to_dir,
+		.exchange = flags == RENAME_EXCHANGE,
+	};
+	r = open_locked(&rename, from, to, flags);
+	if (r == 0)
+		r = prepare_locked(&rename);
+	if (r == 0)
+		r = displace_locked(&rename);
+	if (r)
+		return r < 0 ? r : 0;
+	execute_locked(&rename);
+	return 0;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/node.h"
+
+#include <stdlib.h>
+
+static void link_changed(struct node *n)
+{
+	struct node *first = n->parent->changed;
+
+	n->previous = NULL;
+	n->next = first;
+	if (first)
+		first->previous = n;
+	n->parent->changed = n;
+}
+
+void node_unmark(struct node *n)
+{
+	if (!(n->flags & NODE_CHANGED))
+		return;
+	n->flags &= ~NODE_CHANGED;
+	if (!n->parent)
+		return;
+	if (n->previous)
+		n->previous->next = n->next;
+	else
+		n->parent->changed = n->next;
+	if (n->next)
+		n->next->previous = n->previous;
+	n->next = n->previous = NULL;
+}
+
+void node_keep(struct node *n)
+{
+	if (!(n->flags & NODE_KEPT)) {
+		n->flags |= NODE_KEPT;
+		n->refs++;
+	}
+}
+
+void node_mark(struct node *n, bool modified)
+{
+	if (n->removed)
+		return;
+	for (; n; n = n->parent, modified = true) {
+		if (modified)
+			n->flags |= NODE_MODIFIED;
+		/* Above a CHANGED one all is marked. */
+		if (n->flags & NODE_CHANGED)
+			return;
+		n->flags |= NODE_CHANGED;
+		node_keep(n);
+		if (n->parent)
+			link_changed(n);
+		else
+			n->worktree->options.clock(&n->worktree->changed_since);
+	}
+}
+
+/* Whether what is in memory cannot be had from the stored tree: changes,
+ * attributes, a directory that Git does not have because it is empty. */
+static bool must_keep(const struct node *n)
+{
+	if (n->removed)
+		return false;
+	return (n->flags & (NODE_CHANGED | NODE_MODIFIED | NODE_PENDING)) ||
+	       n->attributes || (n->parent && !node_entry(n)->stored);
+}
+
+void node_settle_locked(struct node *n)
+{
+	if (must_keep(n)) {
+		node_keep(n);
+	} else if (n->flags & NODE_KEPT) {
+		n->flags &= ~NODE_KEPT;
+		node_put_locked(n);
+	}
+}
+
+/* Everything loaded below goes with its directory. */
+static void detach_children(struct node *dir)
+{
+	struct directory *d = dir->directory;
+
+	for (uint32_t i = 0; d && i < d->count; i++)
+		if (d->entries[i].node)
+			node_detach_locked(d->entries[i].node, NULL);
+}
+
+void node_detach_locked(struct node *n, char *last_name)
+{
+	n->refs++;
+	node_unmark(n);
+	n->removed = 1;
+	n->flags &= ~(NODE_MODIFIED | NODE_PENDING);
+	if (last_name) {
+		n->unlinked = 1;
+		n->last_name = last_name;
+	}
+	if (node_is_directory(n))
+		detach_children(n);
+	node_settle_locked(n);
+	node_put_locked(n);
+}

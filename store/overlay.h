@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_OVERLAY_H
+#define STORE_OVERLAY_H
+
+#include "store/contents.h"
+
+/* The built-in kind of contents: blocks of changed bytes over a stored blob.
+ *
+ * Blocks (64 KiB, the last one of a small file as small as it can be) live in
+ * memory up to the pool's budget; the least recently used beyond it move to a
+ * spill file in the store's private folder.  Blobs that are read are cached in
+ * memory up to the pool's blob budget; blobs of more than POOL_BLOB_MAX bytes
+ * are unpacked once into an unlinked cache file and read from there.
+ */
+
+#define POOL_BLOB_MAX ((uint64_t)8 << 20)
+
+struct pool;
+
+struct pool_options {
+	struct odb *odb;	/* where stored blobs are; outlives the pool */
+	int dir_fd;		/* folder for spill and cache files; outlives it */
+	size_t block_budget;	/* bytes of changed blocks in memory */
+	size_t blob_budget;	/* bytes of cached blobs in memory */
+	uint64_t file_budget;	/* bytes of cache files kept when unused; as much
+				 * again of spilled blocks that are stored too */
+	uint64_t blob_max;	/* 0: POOL_BLOB_MAX */
+};
+
+/* Errors of open(2) for the spill file. */
+int pool_new(const struct pool_options *options, struct pool **ret_pool);
+void pool_free(struct pool *pool);	/* no contents may be left */
+
+struct pool_stats {
+	uint64_t block_bytes, blob_bytes, spill_bytes, file_bytes;
+	uint64_t blob_hits, blob_misses;
+};
+void pool_get_stats(struct pool *pool, struct pool_stats *ret);
+
+/* Contents of a new, empty file; of a stored blob of known size. */
+int overlay_new(struct pool *pool, struct contents **ret);
+int overlay_new_stored(struct pool *pool, const struct oid *oid, uint64_t size,
+		       struct contents **ret);
+
+#endif

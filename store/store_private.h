@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_STORE_PRIVATE_H
+#define STORE_STORE_PRIVATE_H
+
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+/* A full memory is an error of the caller: handle.tbl is NULL after HASH_ADD. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/* Inside of store.h, for store.c, branch*.c, view.c, merge_branches.c,
+ * resolve.c and their like.  Lock order: store.h; further leaf locks:
+ * branch->message_lock, store->timer_lock.
+ *
+ * A change of names or branches takes effect in memory at once, under
+ * store->lock, and is queued as an engine cut before that lock is given up, so
+ * that both have one order.  A change of a branch's files is captured and
+ * queued under its work tree's lock (in worktree_capture's or worktree_apply's
+ * take).  The wait for durability comes after all locks are given up.
+ */
+
+#define SECONDS_COMMIT 5
+#define SECONDS_DRIVER 60
+#define SECONDS_MERGING 2
+#define PAUSE_MERGING_NS 5000000
+#define STORE_MEMORY ((size_t)128 << 20)
+#define PRIVATE_FOLDER "irminfs"
+#define MESSAGE_MAX ((size_t)64 << 10)	/* bytes of a commit's message */
+
+/* A folder of names: how many live branches have a name below it. */
+struct space {
+	char *name;
+	size_t branches;
+	UT_hash_handle hh;
+};
+
+/* A live branch's name, or a dropped one's last name. */
+struct name {
+	char *text;
+	struct branch *branch;
+	UT_hash_handle hh;
+};
+
+struct store_lock;
+
+struct store {
+	/* Fixed after store_open. */
+	struct git_repo *repo;
+	struct odb *odb;		/* repo's */
+	struct pool *pool;
+	struct engine *engine;
+	struct store_lock *lock_file;	/* NULL: read-only */
+	int private_fd;			/* irminfs/; -1: read-only */
+	int temporary_fd;		/* for files of this process */
+	char *driver_dir;		/* absolute; for struct merge_context */
+	struct store_options options;	/* defaults filled in */
+	char *mountpoint;		/* options.mountpoint's copy, or NULL */
+	char *readonly;			/* why, in words; NULL: writable */
+
+	pthread_mutex_t merging;
+
+	pthread_mutex_t lock;		/* guards from here ... */
+	struct name *names;		/* of live branches */
+	struct branch *branches;	/* live and dropped, by incarnation */
+	struct space *spaces;
+	struct view *views;		/* by commit; no references */
+	struct store_front front;	/* ... to here */
+
+	_Atomic uint64_t sequence;	/* the last one queued */
+
+	pthread_mutex_t timer_lock;	/* guards timer_end */
+	pthread_cond_t timer_wake;
+	pthread_t timer;
+	bool timer_running;		/* by open and close alone */
+	bool timer_end;
+};
+
+/* The store's hashes hold one reference, as long as the branch is in them. */
+struct branch {
+	struct store *store;
+	uint64_t incarnation;
+	_Atomic unsigned int users;	/* while > 0 they hold the work tree */
+	_Atomic(struct worktree *) worktree;	/* NULL: not loaded; set once */
+	_Atomic uint64_t sequence;	/* of the last cut about this branch */
+	_Atomic int64_t time;		/* of its last commit, seconds */
+
+	pthread_mutex_t message_lock;	/* leaf */
+	char *message;			/* for the next commit, or NULL */
+
+	/* store->lock: */
+	struct name *entry;		/* owned, also while it is in no hash */
+	const char *name;		/* entry->text */
+	struct oid head;		/* as last stored; zero: not yet */
+	int64_t dropped;		/* when, seconds; 0: live */
+	bool gone;			/* expired or merged away: in no hash */
+	bool checked;			/* `readonly` is known */
+	_Atomic(char *) readonly;	/* set once; NULL: writable */
+	struct conflict_report **reports;	/* of its merges into others */
+	size_t report_count;
+	UT_hash_handle hh;
+};
+
+/* ---- store.c ---- */
+
+/* A copy of what the front end asked for; takes store->lock. */
+struct store_front store_get_front(struct store *store);
+/* Calls the front end's hooks; no lock may be held. */
+void store_flush_mappings(struct store *store, struct branch *b);
+void store_conflicts_changed(struct store *store, struct branch *b);
+/* The listing of every folder above name changed. */
+void store_names_changed(struct store *store, const char *name);
+
+/* Seconds of options.clock. */
+int64_t store_now(struct store *store);
+
+/* Takes store->merging, but waits for a running merge two seconds at most: the
+ * kernel may hold directories for the caller that the merge has to wait for.
+ * -EBUSY. */
+int store_lock_merging(struct store *store, struct report *report);
+
+/* 0, or -EROFS with the reason in report. */
+int store_check_writable(struct store *store, struct report *report);
+
+/* ---- branch_cut.c ---- */
+
+/* Queues count records as one cut.  It takes over what the records own, on
+ * failure too, and zeroes them.  Remembers the sequence for the store and for
+ * the branches `about` (about_count of them), so that a later branch_sync of
+ * them waits for this cut.  When the objects are stored, heads are noted and
+ * deltas of RECORD_COMMIT adopted by the work trees.
+ * Does not block; needs no lock (the caller's give the order); may be called in
+ * take.  -EROFS, -ENOMEM. */
+int store_queue(struct store *store, struct record *records, size_t count,
+		struct branch *const *about, size_t about_count,
+		uint64_t *ret_sequence);
+/* Frees what records own and zeroes them. */
+void records_release(struct record *records, size_t count);
+
+/* One cut of the changes of b's work tree (if it is loaded and there are any),
+ * followed by at most one extra record (or NULL), which is taken over as by
+ * store_queue and queued even if nothing changed.  message: NULL for the one
+ * set or the default.  other: a branch that the extra record is about too, or
+ * NULL.  ret_sequence: what to wait for, the branch's last cut if nothing was
+ * queued.  Takes the work tree's lock; may be called under store->lock. */
+struct identity;
+int branch_cut(struct branch *b, const struct identity *identity,
+	       const char *message, struct record *extra, struct branch *other,
+	       uint64_t *ret_sequence);
+
+/* Captures what is changed and returns b's head once that is in Git. */
+int branch_publish(struct branch *b, const struct caller *caller,
+		   struct oid *ret_head);
+
+/* The head as far as cuts are queued, in Git; captures nothing. */
+int branch_head(struct branch *b, struct oid *ret_head);
+
+/* Waits for the last cut about b. */
+int branch_wait(struct branch *b);
+
+/* After a failure: if the engine has become read-only for good, no branch takes
+ * changes any more, since they could not be saved. */
+void store_notice_death(struct store *store);
+
+/* ---- branch_each.c ---- */
+
+/* References to all live branches, or to all dropped ones.  -ENOMEM. */
+struct branch_list {
+	struct branch **branch;
+	size_t count;
+};
+int branch_list_get(struct store *store, bool dropped, struct branch_list *ret);
+void branch_list_release(struct branch_list *list);
+
+/* ---- branch.c ---- */
+
+/* A branch that is in no hash yet; one reference. NULL: no memory. */
+struct branch *branch_new(struct store *store, uint64_t incarnation,
+			  const char *name);
+
+/* ---- branch_names.c ---- */
+
+/* A name's memory; NULL: no memory. */
+struct name *name_new(const char *text);
+void name_free(struct name *name);
+/* Makes it the live name of b, or no name; it stays the caller's.  -ENOMEM. */
+int name_insert_locked(struct store *store, struct name *name,
+		       struct branch *b);
+void name_remove_locked(struct store *store, struct name *name);
+
+/* Live branch by name, live or dropped by incarnation; no new reference. */
+struct branch *store_find_locked(struct store *store, const char *name);
+struct branch *store_find_incarnation_locked(struct store *store,
+					     uint64_t incarnation);
+
+/* Whether a new branch may have that name: 0, -EINVAL, -ENAMETOOLONG, -EEXIST;
+ * `except` does not count (or NULL). */
+int store_check_name_locked(struct store *store, const char *name,
+			    struct branch *except, struct report *report);
+
+/* Puts a live branch into the hashes, which take over the caller's reference;
+ * -ENOMEM. */
+int store_insert_locked(struct store *store, struct branch *b);
+
+/* Takes b from the live names (dropped: seconds, it stays a dropped one), or,
+ * with dropped 0, from everything: the caller then owns the reference of the
+ * hashes and gives it up after store->lock.  Neither refuses changes of the
+ * work tree: see branch_refuse. */
+void store_remove_locked(struct store *store, struct branch *b,
+			 int64_t dropped);
+
+/* Changes of b's files fail with error from now on; 0: as branch_readonly says.
+ * Nothing to do if the work tree is not loaded. */
+void branch_refuse(struct branch *b, int error);
+
+/* Replaces, or removes with report NULL, in memory, b's report of its merge
+ * into target; takes ownership on success.  -ENOMEM. */
+int branch_set_report_locked(struct branch *b, uint64_t target,
+			     struct conflict_report *report);
+struct conflict_report *branch_report_locked(struct branch *b, uint64_t target);
+
+/* -EROFS with the reason in report, or 0. */
+int branch_check_writable(struct branch *b, struct report *report);
+
+/* ---- identity.c ---- */
+
+/* Who makes a commit and when; made before any lock is taken, since it reads
+ * files. */
+struct identity {
+	struct signature author;
+	char *trailers;		/* "Irmin-Operation: ...\n..." */
+};
+int identity_init(struct identity *ret, struct store *store,
+		  const struct caller *caller);
+void identity_release(struct identity *identity);
+
+/* ---- message.c ---- */
+
+/* text, or if NULL a sentence about the delta (which may then be NULL too),
+ * and the trailers; owned by the caller.  -ENOMEM. */
+int message_compose(const char *text, const struct delta *delta,
+		    const char *trailers, char **ret_message);
+
+/* A commit for RECORD_COMMIT or RECORD_MAKE in b (NULL: a new branch): by
+ * identity, not before b's last one; message as above. */
+int commit_compose(struct branch *b, const struct identity *identity,
+		   const char *text, const struct delta *delta,
+		   struct commit **ret_commit);
+
+/* Bytes of the UTF-8 character that text begins with (RFC 3629), 0: none. */
+size_t utf8_length(const char *text);
+
+/* path in double quotes with escapes if it has control characters or is not
+ * UTF-8, as it is otherwise. */
+int quote_path(const char *path, struct buffer *ret);
+
+/* ---- view.c ---- */
+
+/* Commit that a name means: a branch's (published), or as store_view. */
+int store_resolve(struct store *store, const char *name, struct oid *ret_commit,
+		  bool *ret_fixed);
+
+/* ---- timer.c ---- */
+
+int timer_start(struct store *store);
+void timer_stop(struct store *store);
+/* Forgets branches dropped more than DROPPED_KEPT_SECONDS ago. */
+void store_expire(struct store *store);
+
+#endif

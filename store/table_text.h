@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_TABLE_TEXT_H
+#define STORE_TABLE_TEXT_H
+
+/* The table as text, version 1:
+ *
+ *   one JSON object and a newline
+ *   "xxh3 ", 16 hexadecimal digits, a newline: checksum64 (seed 0) of the bytes
+ *   before this line
+ *
+ *   {"version": 1,
+ *    "next_incarnation": N,             larger than every incarnation
+ *    "branches": [                      by rising incarnation
+ *      {"incarnation": N, "name": TEXT, "head": OID, "outside": OID?,
+ *       "dropped": SECONDS?}],          live ones have distinct names
+ *    "gone": [{"name": TEXT, "outside": OID?}],
+ *    "head": {"from": TEXT, "to": TEXT}?,
+ *    "reports": [                       one a pair
+ *      {"source": N, "target": N, "target_name": TEXT, "ours": OID?,
+ *       "theirs": OID?,
+ *       "conflicts": [{"number": N, "path": TEXT, "reason": TEXT,
+ *                      "resolved": true?,
+ *                      "base", "ours", "theirs", "merged", "suggested":
+ *                      {"mode": N, "oid": OID}?}]}]}
+ *
+ * OID is 40 hexadecimal digits; what is zero, false or absent is left out.  TEXT
+ * is a string with '%' as %25; one that is not UTF-8 (Git's names are bytes) has
+ * all its bytes from 0x80 as %XX too.  Valid is a text whose checksum is right
+ * and whose object is as above, with no further keys.  It is replaced whole
+ * (replace_file), never changed in place. */
+
+#define TABLE_VERSION 1
+#define TABLE_TRAILER "xxh3 "
+#define TABLE_TRAILER_LENGTH (sizeof(TABLE_TRAILER) - 1 + 16 + 1)
+
+#endif

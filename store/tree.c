@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/tree.h"
+#include "store/util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+int tree_compare(const char *a, uint32_t a_mode, const char *b, uint32_t b_mode)
+{
+	size_t a_length = strlen(a), b_length = strlen(b);
+	size_t shorter = a_length < b_length ? a_length : b_length;
+	int order = memcmp(a, b, shorter);
+	unsigned char a_next, b_next;
+
+	if (order)
+		return order;
+	a_next = a_length > shorter ? a[shorter] : a_mode == MODE_TREE ? '/' : 0;
+	b_next = b_length > shorter ? b[shorter] : b_mode == MODE_TREE ? '/' : 0;
+	return (int)a_next - (int)b_next;
+}
+
+/* Git has written modes such as 100664 in old times; it reads any file mode as
+ * one of two. */
+static uint32_t normalise(uint32_t mode)
+{
+	switch (mode & 0170000) {
+	case 0100000:
+		return mode & 0100 ? MODE_EXECUTABLE : MODE_FILE;
+	case 0120000:
+		return MODE_SYMLINK;
+	case 0040000:
+		return MODE_TREE;
+	case 0160000:
+		return MODE_SUBMODULE;
+	}
+	return 0;
+}
+
+/* Reads "MODE NAME\0OID" at p; returns the byte behind it or NULL. */
+static const char *decode_entry(const char *p, const char *end,
+				struct tree_entry *ret)
+{
+	uint32_t mode = 0;
+	const char *nul;
+
+	if (p == end || *p == ' ')
+		return NULL;
+	for (; p < end && *p != ' '; p++) {
+		if (*p < '0' || *p > '7' || mode > 0777777)
+			return NULL;
+		mode = mode << 3 | (*p - '0');
+	}
+	if (p == end)
+		return NULL;
+	p++;
+	nul = memchr(p, '\0', end - p);
+	if (!nul || nul == p || end - nul - 1 < OID_SIZE || memchr(p, '/', nul - p))
+		return NULL;
+	ret->mode = normalise(mode);
+	ret->name = p;
+	memcpy(ret->oid.id, nul + 1, OID_SIZE);
+	return ret->mode ? nul + 1 + OID_SIZE : NULL;
+}
+
+static size_t count_at_most(size_t size)
+{
+	return size / (sizeof("1 a") + OID_SIZE) + 1;
+}
+
+static int decode_entries(struct tree *tree, size_t size)
+{
+	const char *p = tree->data, *end = p + size;
+
+	while (p < end) {
+		struct tree_entry *entry = &tree->entries[tree->count];
+
+		p = decode_entry(p, end, entry);
+		if (!p || (tree->count &&
+			   (tree_compare(entry[-1].name, entry[-1].mode,
+					 entry->name, entry->mode) >= 0 ||
+			    strcmp(entry[-1].name, entry->name) == 0)))
+			return -EUCLEAN;
+		tree->count++;
+	}
+	return 0;
+}
+
+int tree_decode(void *data, size_t size, struct tree **ret_tree)
+{
+	struct tree *tree = calloc(1, sizeof(*tree));
+	struct tree_entry *fitted;
+	int r;
+
+	if (!tree) {
+		free(data);
+		return -ENOMEM;
+	}
+	tree->data = data;
+	tree->entries = malloc(count_at_most(size) * sizeof(*tree->entries));
+	r = tree->entries ? decode_entries(tree, size) : -ENOMEM;
+	if (r < 0) {
+		tree_free(tree);
+		return r;
+	}
+	fitted = realloc(tree->entries, (tree->count + 1) * sizeof(*fitted));
+	if (fitted)
+		tree->entries = fitted;
+	*ret_tree = tree;
+	return 0;
+}
+
+void tree_free(struct tree *tree)
+{
+	if (!tree)
+		return;
+	free(tree->entries);
+	free(tree->data);
+	free(tree);
+}
+
+int tree_read(struct odb *odb, const struct oid *oid, struct tree **ret_tree)
+{
+	void *data;
+	size_t size;
+	int r;
+
+	if (oid_is_zero(oid) || oid_equal(oid, &oid_empty_tree))
+		return tree_decode(NULL, 0, ret_tree);
+	r = odb_read(odb, oid, OBJECT_TREE, &data, &size);
+	return r < 0 ? r : tree_decode(data, size, ret_tree);
+}
+
+static const struct tree_entry *search(const struct tree *tree,
+				       const char *name, uint32_t mode)
+{
+	size_t low = 0, high = tree->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct tree_entry *entry = &tree->entries[middle];
+		int order = tree_compare(name, mode, entry->name, entry->mode);
+
+		if (order == 0 && strcmp(name, entry->name) == 0)
+			return entry;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+const struct tree_entry *tree_find(const struct tree *tree, const char *name)
+{
+	const struct tree_entry *entry = search(tree, name, MODE_FILE);
+
+	return entry ? entry : search(tree, name, MODE_TREE);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct tree_entry *x = a, *y = b;
+
+	return tree_compare(x->name, x->mode, y->name, y->mode);
+}
+
+int tree_write(struct odb *odb, struct tree_entry *entries, size_t count,
+	       struct oid *ret_oid)
+{
+	scoped_buffer struct buffer b = { 0 };
+
+	if (count)
+		qsort(entries, count, sizeof(*entries), compare_entries);
+	for (size_t i = 0; i < count; i++) {
+		int r = buffer_printf(&b, "%o %s", entries[i].mode,
+				      entries[i].name);
+
+		if (r == 0)
+			r = buffer_append(&b, "", 1);
+		if (r == 0)
+			r = buffer_append(&b, entries[i].oid.id, OID_SIZE);
+		if (r < 0)
+			return r;
+	}
+	return odb_write(odb, OBJECT_TREE, b.data ? b.data : "", b.length,
+			 ret_oid);
+}
+
+static int resolve_component(struct odb *odb, struct tree_entry *at,
+			     const char *path, size_t length)
+{
+	char name[NAME_LENGTH_MAX + 1];
+	struct tree *tree;
+	const struct tree_entry *entry;
+	int r;
+
+	if (at->mode != MODE_TREE)
+		return -ENOTDIR;
+	if (length > NAME_LENGTH_MAX)
+		return -ENOENT;
+	memcpy(name, path, length);
+	name[length] = '\0';
+	r = tree_read(odb, &at->oid, &tree);
+	if (r < 0)
+		return r;
+	entry = tree_find(tree, name);
+	if (entry) {
+		at->mode = entry->mode;
+		at->oid = entry->oid;
+	}
+	tree_free(tree);
+	return entry ? 0 : -ENOENT;
+}
+
+int tree_resolve(struct odb *odb, const struct oid *root, const char *path,
+		 struct tree_entry *ret_entry)
+{
+	struct tree_entry at = { .mode = MODE_TREE, .oid = *root };
+
+	while (*path) {
+		size_t length = strcspn(path, "/");
+		int r = resolve_component(odb, &at, path, length);
+
+		if (r < 0)
+			return r;
+		path += length + (path[length] == '/');
+	}
+	*ret_entry = at;
+	return 0;
+}
+
+/* ---- names ---- */
+
+/* Code points that HFS+ ignores when it compares names: U+200C..U+200F,
+ * U+202A..U+202E, U+206A..U+206F, U+FEFF. */
+static size_t hfs_ignorable(const unsigned char *p)
+{
+	if (p[0] == 0xe2 && p[1] == 0x80 &&
+	    ((p[2] >= 0x8c && p[2] <= 0x8f) || (p[2] >= 0xaa && p[2] <= 0xae)))
+		return 3;
+	if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xaa && p[2] <= 0xaf)
+		return 3;
+	if (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf)
+		return 3;
+	return 0;
+}
+
+static bool is_hfs_dot_git(const char *name)
+{
+	const unsigned char *p = (const unsigned char *)name;
+	const char *want = ".git";
+
+	for (;;) {
+		size_t skip = hfs_ignorable(p);
+
+		if (skip) {
+			p += skip;
+			continue;
+		}
+		if (!*want)
+			return *p == '\0';
+		if (*p >= 0x80 || (*p | ((*p >= 'A' && *p <= 'Z') ? 0x20 : 0)) != *want)
+			return false;
+		p++;
+		want++;
+	}
+}
+
+/* Windows drops trailing spaces and dots, and takes ':' as the begin of a
+ * stream's name; '\\' separates folders there. */
+static bool is_ntfs_dot_git(const char *name)
+{
+	size_t n;
+
+	if (strncasecmp(name, ".git", 4) == 0)
+		n = 4;
+	else if (strncasecmp(name, "git~1", 5) == 0)
+		n = 5;
+	else
+		return false;
+	n += strspn(name + n, " .");
+	return name[n] == '\0' || name[n] == ':' || name[n] == '\\';
+}
+
+int tree_check_name(const char *name)
+{
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    strchr(name, '/'))
+		return -EINVAL;
+	if (strlen(name) > NAME_LENGTH_MAX)
+		return -ENAMETOOLONG;
+	if (is_hfs_dot_git(name) || is_ntfs_dot_git(name))
+		return -EPERM;
+	return 0;
+}

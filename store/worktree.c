@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---- life ---- */
+
+static int make_root(struct worktree *w)
+{
+	struct node *n = node_new(w, MODE_TREE, 0);
+
+	if (!n)
+		return -ENOMEM;
+	n->oid = w->options.tree;
+	n->number = directory_mix(w->options.incarnation, 1);
+	w->root = n;
+	return 0;
+}
+
+int worktree_new(const struct worktree_options *options,
+		 struct worktree **ret_worktree)
+{
+	struct worktree *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	w->options = *options;
+	if (oid_is_zero(&w->options.tree))
+		w->options.tree = oid_empty_tree;
+	w->times = calloc(1, sizeof(*w->times));
+	if (!w->times || make_root(w) < 0) {
+		free(w->times);
+		free(w);
+		return -ENOMEM;
+	}
+	w->times[0] = options->time;
+	w->time_count = 1;
+	w->refs = 1;
+	w->refusal = options->readonly ? -EROFS : 0;
+	rwlock_init(&w->lock);
+	pthread_mutex_init(&w->state, NULL);
+	pthread_mutex_init(&w->appending, NULL);
+	*ret_worktree = w;
+	return 0;
+}
+
+/* Lets go all that only the tree itself keeps. */
+static void forget(struct node *n)
+{
+	struct directory *d = node_is_directory(n) ? n->directory : NULL;
+
+	n->refs++;
+	for (uint32_t i = 0; d && i < d->count; i++)
+		if (d->entries[i].node)
+			forget(d->entries[i].node);
+	node_unmark(n);
+	if (n->flags & NODE_KEPT) {
+		n->flags &= ~NODE_KEPT;
+		node_put_locked(n);
+	}
+	node_put_locked(n);
+}
+
+static void release(struct worktree *w)
+{
+	void (*callback)(void *owner) = w->options.release;
+	void *owner = w->options.owner;
+
+	forget(w->root);
+	node_put_locked(w->root);
+	pthread_rwlock_destroy(&w->lock);
+	pthread_mutex_destroy(&w->state);
+	pthread_mutex_destroy(&w->appending);
+	free(w->times);
+	free(w);
+	if (callback)
+		callback(owner);
+}
+
+struct worktree *worktree_ref(struct worktree *w)
+{
+	w->refs++;
+	return w;
+}
+
+void worktree_unref(struct worktree *w)
+{
+	if (w && --w->refs == 0)
+		release(w);
+}
+
+/* ---- facts ---- */
+
+void *worktree_owner(struct worktree *w)
+{
+	return w->options.owner;
+}
+
+struct node *worktree_root(struct worktree *w)
+{
+	return node_ref(w->root);
+}
+
+void worktree_refuse(struct worktree *w, int error)
+{
+	/* Who is changing something has finished when this returns. */
+	SCOPED_WRITE(&w->lock);
+	w->refusal = error ? error : w->options.readonly ? -EROFS : 0;
+}
+
+int worktree_check_writable(struct worktree *w)
+{
+	return w->refusal;
+}
+
+bool worktree_is_changed(struct worktree *w, struct timespec *ret_since)
+{
+	SCOPED_READ(&w->lock);
+	SCOPED_LOCK(&w->state);
+	bool changed = w->root->flags & NODE_CHANGED;
+
+	if (ret_since)
+		*ret_since = changed ? w->changed_since : (struct timespec){ 0 };
+	return changed;
+}
+
+/* ---- writers ---- */
+
+/* Referenced nodes with writers; the caller frees the array. */
+static int collect_writers(struct worktree *w, struct node ***ret,
+			   size_t *ret_count)
+{
+	SCOPED_LOCK(&w->state);
+	size_t count = 0;
+
+	for (struct node *n = w->writers; n; n = n->next_writer)
+		count++;
+	*ret = calloc(count + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	*ret_count = 0;
+	for (struct node *n = w->writers; n; n = n->next_writer)
+		(*ret)[(*ret_count)++] = node_ref(n);
+	return 0;
+}
+
+int worktree_each_writer(struct worktree *w,
+			 void (*visit)(void *context, struct node *n),
+			 void *context)
+{
+	scoped_free struct node **nodes = NULL;
+	size_t count;
+	int r = collect_writers(w, &nodes, &count);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		visit(context, nodes[i]);
+		node_unref(nodes[i]);
+	}
+	return 0;
+}

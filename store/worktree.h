@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_WORKTREE_H
+#define STORE_WORKTREE_H
+
+#include "store/delta.h"
+#include "store/overlay.h"
+#include "store/tree.h"
+
+#include <sys/stat.h>
+
+/* The work tree of a branch: its head's tree plus what was changed since.
+ *
+ * Nodes (files, directories, symlinks, submodules) are loaded from the odb when
+ * they are looked up, are mutable, and keep their identity over changes and
+ * renames inside the tree.  Changed ones are linked to the root, so that taking
+ * a cut costs O(changes).  A node that nobody refers to, that equals what is
+ * stored and has default attributes is forgotten.
+ *
+ * Three states of a node, each including everything below it:
+ *   CHANGED  differs from the last capture; linked in its parent's list
+ *   PENDING  captured, but not known to be stored yet (or CHANGED)
+ *   clean    equals the object node->oid
+ * capture() makes CHANGED ones PENDING, adopt() makes PENDING ones clean if
+ * they were not changed meanwhile.
+ *
+ * Locking: each work tree has one rwlock for its structure, attributes and
+ * states; functions take it themselves.  Reading and writing contents hold it
+ * shared, so that a capture (exclusive) is atomic over the branch.  Contents
+ * lock themselves below it.  Loading a directory reads objects while the lock
+ * is held.
+ *
+ * Errors, besides those listed: -EIO and -EUCLEAN (damaged store), -ENOMEM, and
+ * for all that change: -EROFS (read-only tree), -ENOENT (the branch is gone).
+ */
+
+struct worktree;
+struct node;
+
+struct worktree_options {
+	struct odb *odb;
+	struct pool *pool;
+	clock_function *clock;
+	uint64_t incarnation;	/* mixed into inode numbers */
+	struct oid tree;	/* zero: empty */
+	struct timespec time;	/* of nodes as stored: the commit's */
+	uid_t uid;		/* owner of nodes as stored */
+	gid_t gid;
+	bool readonly;
+	bool owner_only;	/* mode & 0700 for nodes as stored */
+	void *owner;		/* for the caller: worktree_owner() */
+	/* Called with owner, without locks, when the tree is freed; or NULL. */
+	void (*release)(void *owner);
+};
+
+int worktree_new(const struct worktree_options *options,
+		 struct worktree **ret_worktree);
+struct worktree *worktree_ref(struct worktree *w);
+/* The tree lives as long as a reference to it or to one of its nodes. */
+void worktree_unref(struct worktree *w);
+void *worktree_owner(struct worktree *w);
+
+/* From now on every change fails with error (-EROFS, or -ENOENT when the branch
+ * is gone); 0 allows changes again. */
+void worktree_refuse(struct worktree *w, int error);
+
+/* ---- nodes ---- */
+
+/* Never fails; a new reference. */
+struct node *worktree_root(struct worktree *w);
+struct node *node_ref(struct node *n);
+void node_unref(struct node *n);		/* accepts NULL */
+struct worktree *node_worktree(struct node *n);	/* no new reference */
+bool node_is_root(const struct node *n);
+uint64_t node_number(const struct node *n);	/* st_ino */
+mode_t node_type(const struct node *n);		/* S_IFREG, S_IFDIR, S_IFLNK */
+bool node_is_submodule(const struct node *n);	/* an empty read-only folder */
+
+/* A slot for the front end: its inode for this node.  Read and written by the
+ * front end only, under its own lock. */
+void **node_slot(struct node *n);
+
+/* Path below the root ("" for the root), of where the node is or last was; the
+ * caller frees it.  NULL: no memory. */
+char *node_path(struct node *n);
+
+/* The node of that name in dir; a new reference.  -ENOENT, -ENOTDIR.
+ * A tracked entry named ".irmin" is not found. */
+int node_lookup(struct node *dir, const char *name, struct node **ret);
+
+/* By path below the root, symlinks not followed. */
+int worktree_lookup(struct worktree *w, const char *path, struct node **ret);
+
+int node_stat(struct node *n, struct stat *ret);
+
+/* For each entry after cookie in a fixed order that changes of the directory
+ * do not disturb; cookies are at least 1.  Name and type only: node is the
+ * loaded node or NULL, not referenced.  visit returns nonzero to end (which is
+ * not an error).  The tree's lock is held shared during visits: visit must not
+ * call functions of this tree. */
+struct listed {
+	const char *name;
+	uint64_t cookie, number;
+	mode_t type;
+};
+typedef int node_visit(void *context, const struct listed *entry);
+int node_list(struct node *dir, uint64_t cookie, node_visit *visit,
+	      void *context);
+
+/* Makes an entry.  mode: type (S_IFREG, S_IFDIR) and permissions; the owner is
+ * caller's, or the group dir's when dir has the setgid bit.
+ * -EEXIST, -ENOTDIR, -ENOENT (dir was removed), errors of tree_check_name,
+ * -EPERM also for ".irmin". */
+int node_make(struct node *dir, const char *name, mode_t mode,
+	      const struct caller *caller, struct node **ret);
+int node_symlink(struct node *dir, const char *name, const char *target,
+		 const struct caller *caller, struct node **ret);
+/* Target of a symlink in a new allocation.  -EINVAL: not a symlink. */
+int node_readlink(struct node *n, char **ret_target);
+
+/* Removing a node leaves its references usable, as unlink(2) does.
+ * -ENOENT, -EISDIR / -ENOTDIR, -ENOTEMPTY, -EBUSY (root). */
+int node_unlink(struct node *dir, const char *name);
+int node_rmdir(struct node *dir, const char *name);
+
+/* renameat2(2) inside one tree: flags 0, RENAME_NOREPLACE or RENAME_EXCHANGE.
+ * -EXDEV: another tree.  -EINVAL: into itself, or other flags; and the errors
+ * of rename(2). */
+int node_rename(struct node *from_dir, const char *from, struct node *to_dir,
+		const char *to, unsigned int flags);
+
+#define NODE_SET_MODE 1u
+#define NODE_SET_UID 2u
+#define NODE_SET_GID 4u
+#define NODE_SET_ATIME 8u
+#define NODE_SET_MTIME 16u
+#define NODE_SET_CTIME 32u
+/* Sets what `which` names of values; ctime is now unless set. */
+int node_set_attributes(struct node *n, const struct stat *values,
+			unsigned int which);
+
+/* Files.  Changing contents updates mtime and ctime and drops setuid and setgid
+ * bits when kill is set.  Errors of store/contents.h; -EISDIR. */
+ssize_t node_read(struct node *n, void *data, size_t size, uint64_t offset);
+ssize_t node_write(struct node *n, const void *data, size_t size,
+		   uint64_t offset, bool append, bool kill);
+int node_truncate(struct node *n, uint64_t size, bool kill);
+/* fallocate(2) modes 0, KEEP_SIZE, PUNCH_HOLE | KEEP_SIZE, ZERO_RANGE with and
+ * without KEEP_SIZE; -EOPNOTSUPP otherwise. */
+int node_allocate(struct node *n, int mode, uint64_t offset, uint64_t length);
+off_t node_seek(struct node *n, uint64_t offset, int whence);
+/* Between any two trees of one store. */
+ssize_t node_copy_range(struct node *from, uint64_t from_offset,
+			struct node *to, uint64_t to_offset, size_t length);
+
+/* Counts opens for writing, so that merges leave such files alone. */
+void node_writer_begin(struct node *n);
+void node_writer_end(struct node *n);
+/* Calls visit for each node with writers, with a reference held during it and
+ * no lock.  -ENOMEM: for none. */
+int worktree_each_writer(struct worktree *w,
+			 void (*visit)(void *context, struct node *n),
+			 void *context);
+
+/* ---- cuts ---- */
+
+/* Whether anything is CHANGED; when that began (zero if not). */
+bool worktree_is_changed(struct worktree *w, struct timespec *ret_since);
+
+/* Paths not yet captured (names of new directories stand for what is below
+ * only where they are empty), in order, with 'A', 'M' or 'D'; visit as for
+ * delta_walk.  Holds the lock: visit must not call functions of this tree. */
+int worktree_each_changed(struct worktree *w,
+			  int (*visit)(void *context, char status,
+				       const char *path),
+			  void *context);
+
+/* Takes everything CHANGED, atomically: calls take once with the delta (NULL
+ * when nothing changed) while the tree is locked exclusively, so that what take
+ * queues has the order of captures; take owns the delta and must not call
+ * functions of this tree nor block.  Returns what take returns; if that is
+ * negative the changes stay CHANGED (take must not have kept the delta). */
+typedef int worktree_take(void *context, struct delta *delta);
+int worktree_capture(struct worktree *w, worktree_take *take, void *context);
+
+/* A captured delta has been stored (all oids set, delta_store). */
+void worktree_adopt(struct worktree *w, const struct delta *delta);
+
+/* ---- changes from below: merges, outside heads ---- */
+
+/* What the front end wants to know.  Called without locks. */
+struct worktree_watch {
+	/* Names in dir that are about to change: the kernel must not have them
+	 * cached when this returns, nor cache them before .changed.  dir and
+	 * name are valid during the call. */
+	void (*changing)(void *context, struct node *dir, const char *name);
+	/* The listing and times of dir changed. */
+	void (*changed)(void *context, struct node *dir);
+	/* Before the first .changing, and after everything, failed or not. */
+	void (*begin)(void *context);
+	void (*end)(void *context);
+	void *context;
+};
+
+/* Applies a delta between stored trees (delta_between, merge) to the tree: all
+ * of it at one moment for whoever reads, or nothing.  Entries that change their
+ * object get new nodes, new files with the old ones' owner and permissions;
+ * directories keep theirs, and empty ones stay.  What changes has the time of
+ * now.  take as for worktree_capture is called at that moment with a NULL delta.
+ * The delta is relative to the state of the last capture: take must see to it
+ * (-EAGAIN) that none came after the one that the delta was made for.  The delta
+ * is not used any more once take is called.  watch may be NULL.  A tree that is
+ * read-only follows too; not one whose branch is gone.
+ * -EBUSY: a path that would be replaced or taken away is open for writing;
+ * -EAGAIN: it was changed since the last capture: capture and merge again.
+ * Both put its path in ret_path (the caller frees it). */
+int worktree_apply(struct worktree *w, const struct delta *delta,
+		   const struct worktree_watch *watch, worktree_take *take,
+		   void *context, char **ret_path);
+
+/* First path of delta that is open for writing here, or NULL; the caller frees
+ * it. */
+char *worktree_busy_path(struct worktree *w, const struct delta *delta);
+
+#endif

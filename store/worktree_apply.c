@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/worktree_plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ATTEMPTS_MAX 8
+
+/* ---- carrying out a plan ---- */
+
+/* A new time for nodes as stored; when there is no room, the last one moves on:
+ * what it was for looks changed again, which costs a reading and no more. */
+static int reserve_time(struct worktree *w)
+{
+	struct timespec *times;
+
+	if (w->time_count == EPOCHS_MAX)
+		return 0;
+	times = reallocarray(w->times, w->time_count + 1, sizeof(*times));
+	if (!times)
+		return -ENOMEM;
+	w->times = times;
+	return 0;
+}
+
+static unsigned int add_time(struct worktree *w, const struct timespec *now)
+{
+	if (w->time_count < EPOCHS_MAX)
+		w->time_count++;
+	w->times[w->time_count - 1] = *now;
+	return w->time_count - 1;
+}
+
+int plan_reserve_locked(struct plan *plan)
+{
+	int r = reserve_time(plan->worktree);
+
+	for (size_t i = 0; i < plan->touched_count && r == 0; i++) {
+		struct touched *touched = &plan->touched[i];
+
+		if (touched->gone)
+			continue;
+		r = directory_reserve(touched->dir->directory, touched->changes);
+		if (r == 0)
+			r = attributes_reserve(touched->dir, &touched->spare);
+	}
+	return r;
+}
+
+static void put(struct step *step, unsigned int epoch,
+		const struct timespec *now)
+{
+	struct directory *d = step->dir->directory;
+	struct entry *e = directory_find_live(d, step->name);
+	struct node *fresh = STEAL(step->fresh);
+
+	if (e) {
+		struct node *old = e->node;
+
+		directory_supersede(d, e, false);
+		if (old)
+			node_detach_locked(old, STEAL(step->name));
+	} else {
+		e = directory_put(d, &step->name);
+	}
+	e->mode = step->mode;
+	e->oid = step->oid;
+	if (fresh) {
+		struct attributes *a = fresh->attributes;
+
+		fresh->oid = step->oid;
+		a->atime = a->mtime = a->ctime = *now;
+		node_place_locked(fresh, step->dir, e);
+		node_settle_locked(fresh);
+		node_put_locked(fresh);
+	}
+	e->epoch = epoch;
+	directory_set_stored(d, e, true);
+}
+
+static void take_away(struct step *step)
+{
+	struct directory *d = step->dir->directory;
+	struct entry *e = directory_find_live(d, step->name);
+	struct node *old = e->node;
+
+	directory_remove(d, e, false);
+	if (old)
+		node_detach_locked(old, STEAL(step->name));
+}
+
+/* The directory now equals its tree, but for what is CHANGED in it.  What is
+ * adopted of captures before this does not concern it any more. */
+static void finish(struct touched *touched, const struct timespec *now)
+{
+	struct node *dir = touched->dir;
+
+	dir->oid = touched->oid;
+	dir->flags &= ~NODE_PENDING;
+	dir->stamp = dir->worktree->number;
+	attributes_touch(dir, &touched->spare, now);
+	if (dir->parent)
+		directory_set_stored(dir->parent->directory, node_entry(dir),
+				     !node_git_has_nothing(&dir->oid));
+	node_settle_locked(dir);
+}
+
+void plan_execute_locked(struct plan *plan)
+{
+	struct worktree *w = plan->worktree;
+	struct timespec now;
+	unsigned int epoch;
+
+	w->options.clock(&now);
+	w->number++;
+	epoch = add_time(w, &now);
+	for (size_t i = 0; i < plan->step_count; i++) {
+		if (plan->steps[i].kind == STEP_PUT)
+			put(&plan->steps[i], epoch, &now);
+		else if (plan->steps[i].kind == STEP_REMOVE)
+			take_away(&plan->steps[i]);
+	}
+	for (size_t i = plan->touched_count; i-- > 0;)
+		if (!plan->touched[i].gone)
+			finish(&plan->touched[i], &now);
+}
+
+/* ---- files that are being written ---- */
+
+static const struct delta_entry *find(const struct delta *delta,
+				      const char *name, size_t length)
+{
+	for (size_t i = 0; i < delta->count; i++)
+		if (strncmp(delta->entries[i].name, name, length) == 0 &&
+		    delta->entries[i].name[length] == '\0')
+			return &delta->entries[i];
+	return NULL;
+}
+
+/* Whether a tree's entry at a path is not n as it is stored. */
+static bool differs(const struct node *n, const struct oid *tree,
+		    const char *path)
+{
+	struct tree_entry entry;
+
+	if ((n->flags & NODE_CHANGED) || !node_is_clean(n) ||
+	    tree_resolve(n->worktree->options.odb, tree, path, &entry) < 0)
+		return true;
+	return entry.mode != node_git_mode(n) || !oid_equal(&entry.oid, &n->oid);
+}
+
+/* Whether a delta replaces or takes away n, a file at path. */
+static bool concerns(const struct delta *delta, const char *path,
+		     const struct node *n)
+{
+	for (;;) {
+		size_t length = strcspn(path, "/");
+		const struct delta_entry *entry = find(delta, path, length);
+		bool last = !path[length];
+
+		if (!entry)
+			return delta->complete;
+		path += length + !last;
+		switch (entry->kind) {
+		case DELTA_REMOVED:
+		case DELTA_CONTENTS:
+			return true;
+		case DELTA_OBJECT:
+			if (last)
+				return (n->flags & NODE_CHANGED) ||
+				       !node_is_clean(n) ||
+				       entry->mode != node_git_mode(n) ||
+				       !oid_equal(&entry->oid, &n->oid);
+			return entry->mode != MODE_TREE ||
+			       differs(n, &entry->oid, path);
+		case DELTA_DIRECTORY:
+			if (last)
+				return true;
+			delta = entry->directory;
+			break;
+		}
+	}
+}
+
+/* Inner references to the nodes with writers; the caller frees the array. */
+static int writers_locked(struct worktree *w, struct node ***ret, size_t *count)
+{
+	SCOPED_LOCK(&w->state);
+
+	*count = 0;
+	for (struct node *n = w->writers; n; n = n->next_writer)
+		++*count;
+	*ret = calloc(*count + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	*count = 0;
+	for (struct node *n = w->writers; n; n = n->next_writer) {
+		n->refs++;
+		(*ret)[(*count)++] = n;
+	}
+	return 0;
+}
+
+/* The first path that is open for writing and that the delta concerns, or
+ * NULL. */
+static int busy_path_locked(struct worktree *w, const struct delta *delta,
+			    char **ret_path)
+{
+	scoped_free struct node **nodes = NULL;
+	scoped_free char *first = NULL;
+	size_t count;
+	int r = writers_locked(w, &nodes, &count);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		scoped_free char *path = node_make_path(nodes[i]);
+
+		if (!path)
+			r = -ENOMEM;
+		else if (!nodes[i]->removed && concerns(delta, path, nodes[i]) &&
+			 (!first || strcmp(path, first) < 0)) {
+			free(first);
+			first = STEAL(path);
+		}
+		node_put_locked(nodes[i]);
+	}
+	if (r == 0)
+		*ret_path = STEAL(first);
+	return r;
+}
+
+char *worktree_busy_path(struct worktree *w, const struct delta *delta)
+{
+	SCOPED_WRITE(&w->lock);
+	char *path = NULL;
+
+	busy_path_locked(w, delta, &path);
+	return path;
+}
+
+/* ---- applying ---- */
+
+static int check_locked(struct plan *plan, struct worktree *w,
+			const struct delta *delta, char **ret_path)
+{
+	int r;
+
+	if (w->refusal == -ENOENT)
+		return -ENOENT;
+	r = busy_path_locked(w, delta, ret_path);
+	if (r < 0)
+		return r;
+	if (*ret_path)
+		return -EBUSY;
+	r = plan_make_locked(plan, w, delta);
+	if (r == -EAGAIN) {
+		*ret_path = strdup(plan->path.data);
+		if (!*ret_path)
+			return -ENOMEM;
+	}
+	return r;
+}
+
+static int check(struct plan *plan, struct worktree *w,
+		 const struct delta *delta, char **ret_path)
+{
+	SCOPED_WRITE(&w->lock);
+
+	return check_locked(plan, w, delta, ret_path);
+}
+
+static void announce(const struct plan *plan,
+		     const struct worktree_watch *watch)
+{
+	for (size_t i = 0; watch && i < plan->step_count; i++)
+		watch->changing(watch->context, plan->steps[i].dir,
+				plan->steps[i].name);
+}
+
+/* 1: other names would change than `known` has; *plan has them. */
+static int commit(struct plan *plan, const struct plan *known,
+		  struct worktree *w, const struct delta *delta,
+		  worktree_take *take, void *context, char **ret_path)
+{
+	SCOPED_WRITE(&w->lock);
+	int r = check_locked(plan, w, delta, ret_path);
+
+	if (r < 0)
+		return r;
+	if (!plan_is_same(plan, known))
+		return 1;
+	r = plan_reserve_locked(plan);
+	if (r == 0)
+		r = take(context, NULL);
+	if (r < 0)
+		return r;
+	plan_execute_locked(plan);
+	return 0;
+}
+
+/* Names are announced without locks, so other ones may be due when the lock is
+ * there again; then those are announced. */
+static int announce_and_commit(struct plan *plan, struct worktree *w,
+			       const struct delta *delta,
+			       const struct worktree_watch *watch,
+			       worktree_take *take, void *context,
+			       char **ret_path)
+{
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		struct plan next = { 0 };
+		int r;
+
+		announce(plan, watch);
+		r = commit(&next, plan, w, delta, take, context, ret_path);
+		plan_release(plan);
+		*plan = next;
+		if (r <= 0)
+			return r;
+	}
+	*ret_path = strdup("");
+	return *ret_path ? -EAGAIN : -ENOMEM;
+}
+
+int worktree_apply(struct worktree *w, const struct delta *delta,
+		   const struct worktree_watch *watch, worktree_take *take,
+		   void *context, char **ret_path)
+{
+	scoped(plan_release) struct plan plan = { 0 };
+	char *path = NULL;
+	int r = check(&plan, w, delta, &path);
+
+	if (r == 0) {
+		if (watch)
+			watch->begin(watch->context);
+		r = announce_and_commit(&plan, w, delta, watch, take, context,
+					&path);
+		for (size_t i = 0; watch && r == 0 && i < plan.touched_count; i++)
+			watch->changed(watch->context, plan.touched[i].dir);
+		if (watch)
+			watch->end(watch->context);
+	}
+	if (path)
+		*ret_path = path;
+	return r;
+}

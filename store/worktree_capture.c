@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/node.h"
+
+#include <errno.h>
+
+/* A capture is made in two steps under one exclusive lock: the delta is built,
+ * which changes no state; when it is taken, the states follow it.  Both descend
+ * alike: into CHANGED children, or, where a directory is new in its place, into
+ * all that is not as stored.
+ */
+
+/* ---- building ---- */
+
+static int build(struct node *dir, struct delta *delta);
+
+static int emit_object(struct delta *delta, const char *name, uint32_t mode,
+		       const struct oid *oid)
+{
+	struct delta_entry *entry;
+
+	if (mode == MODE_TREE && node_git_has_nothing(oid))
+		return 0;
+	entry = delta_add(delta, DELTA_OBJECT, mode, name);
+	if (!entry)
+		return -ENOMEM;
+	entry->oid = *oid;
+	return 0;
+}
+
+/* For its adoption, even when entries of two captures were folded into one
+ * delta: each is known by the number of its own. */
+static void note_node(struct delta_entry *entry, struct node *n)
+{
+	entry->node = node_ref(n);
+	entry->number = n->worktree->number + 1;
+}
+
+static int emit_contents(struct delta *delta, const char *name, struct node *n)
+{
+	struct delta_entry *entry;
+	struct contents *snapshot;
+	int r = contents_snapshot(n->contents, &snapshot);
+
+	if (r < 0)
+		return r;
+	entry = delta_add(delta, DELTA_CONTENTS, node_git_mode(n), name);
+	if (!entry) {
+		contents_unref(snapshot);
+		return -ENOMEM;
+	}
+	entry->contents = snapshot;
+	note_node(entry, n);
+	return 0;
+}
+
+static int emit_directory(struct delta *delta, const char *name,
+			  struct node *n, bool complete)
+{
+	struct delta_entry *entry;
+	struct delta *below = delta_new(complete);
+	int r = below ? build(n, below) : -ENOMEM;
+
+	if (r == 0 && below->count) {
+		entry = delta_add(delta, DELTA_DIRECTORY, MODE_TREE, name);
+		if (entry) {
+			entry->directory = below;
+			note_node(entry, n);
+			n->flags |= NODE_EMITTED;
+			return 0;
+		}
+		r = -ENOMEM;
+	}
+	delta_free(below);
+	return r;
+}
+
+static int emit(struct delta *delta, struct entry *e)
+{
+	struct node *n = e->node;
+
+	if (!n)
+		return emit_object(delta, e->name, e->mode, &e->oid);
+	n->flags &= ~NODE_EMITTED;
+	if (node_is_clean(n))
+		return emit_object(delta, e->name, node_git_mode(n), &n->oid);
+	if (node_is_directory(n))
+		return emit_directory(delta, e->name, n,
+				      delta->complete || !e->stored);
+	return emit_contents(delta, e->name, n);
+}
+
+/* Whether Git will have a live entry that replaces another one; such an entry is
+ * new in its place, so all of it was emitted if there is anything. */
+static bool is_emitted(const struct entry *e)
+{
+	const struct node *n = e->node;
+
+	if (!node_is_directory(n))
+		return true;
+	return node_is_clean(n) ? !node_git_has_nothing(&n->oid) :
+				  n->flags & NODE_EMITTED;
+}
+
+/* Names that Git had, and that nothing has taken that Git will have. */
+static int emit_removed(struct node *dir, struct delta *delta)
+{
+	const struct directory *d = dir->directory;
+
+	for (uint32_t i = 0; i < d->replaced_count; i++) {
+		const struct entry *e = &d->entries[d->replaced[i]];
+
+		if (!(e->live && is_emitted(e)) &&
+		    !delta_add(delta, DELTA_REMOVED, 0, e->name))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int build(struct node *dir, struct delta *delta)
+{
+	struct directory *d = dir->directory;
+	int r = 0;
+
+	if (!delta->complete) {
+		for (struct node *n = dir->changed; n && r == 0; n = n->next)
+			r = emit(delta, node_entry(n));
+		return r < 0 ? r : emit_removed(dir, delta);
+	}
+	for (uint32_t i = 0; i < d->count && r == 0; i++)
+		if (d->entries[i].live)
+			r = emit(delta, &d->entries[i]);
+	return r;
+}
+
+/* ---- states after it ---- */
+
+static void settle(struct node *dir, bool complete);
+
+static void settle_child(struct node *n, bool complete)
+{
+	struct worktree *w = n->worktree;
+	struct entry *e = node_entry(n);
+	bool stored = true;
+
+	n->refs++;
+	if (node_is_directory(n)) {
+		bool clean = node_is_clean(n);
+
+		if (!clean)
+			settle(n, complete || !e->stored);
+		stored = clean ? !node_git_has_nothing(&n->oid) :
+				 n->directory->stored > 0;
+	} else if (!node_is_clean(n)) {
+		n->flags |= NODE_PENDING;
+		n->stamp = w->number;
+	}
+	n->flags &= ~NODE_MODIFIED;
+	node_unmark(n);
+	directory_set_stored(n->parent->directory, e, stored);
+	node_settle_locked(n);
+	node_put_locked(n);
+}
+
+/* Its own new state: PENDING if there was something to capture.  Otherwise it
+ * is as the capture before found it. */
+static void settle_self(struct node *dir, bool complete)
+{
+	if (dir->flags & NODE_EMITTED) {
+		dir->flags |= NODE_PENDING;
+		dir->stamp = dir->worktree->number;
+	} else if (complete) {
+		dir->flags &= ~NODE_PENDING;
+		dir->oid = oid_empty_tree;
+	}
+	dir->flags &= ~(NODE_EMITTED | NODE_MODIFIED);
+}
+
+static void settle(struct node *dir, bool complete)
+{
+	struct directory *d = dir->directory;
+
+	while (!complete && dir->changed)
+		settle_child(dir->changed, false);
+	for (uint32_t i = 0; complete && i < d->count; i++) {
+		struct node *n = d->entries[i].node;
+
+		if (n && ((n->flags & NODE_CHANGED) || !node_is_clean(n)))
+			settle_child(n, true);
+	}
+	directory_forget_replaced(d);
+	settle_self(dir, complete);
+}
+
+/* ---- capture and adopt ---- */
+
+static int build_root(struct worktree *w, struct delta **ret)
+{
+	struct delta *delta = delta_new(false);
+	int r = delta ? build(w->root, delta) : -ENOMEM;
+
+	if (r < 0 || delta->count == 0) {
+		delta_free(delta);
+		delta = NULL;
+	}
+	if (r < 0)
+		return r;
+	if (delta)
+		delta->number = w->number + 1;
+	*ret = delta;
+	return 0;
+}
+
+int worktree_capture(struct worktree *w, worktree_take *take, void *context)
+{
+	SCOPED_WRITE(&w->lock);
+	struct delta *delta = NULL;
+	bool emitted;
+	int r;
+
+	if (!(w->root->flags & NODE_CHANGED))
+		return take(context, NULL);
+	r = build_root(w, &delta);
+	if (r < 0)
+		return r;
+	emitted = delta;
+	/* From here on the delta is not ours. */
+	r = take(context, delta);
+	if (r < 0)
+		return r;
+	w->number++;
+	w->root->flags &= ~NODE_EMITTED;
+	if (emitted)
+		w->root->flags |= NODE_EMITTED;
+	settle(w->root, false);
+	node_unmark(w->root);
+	return r;
+}
+
+static void adopt_node(struct node *n, uint32_t number, const struct oid *oid)
+{
+	if (!(n->flags & NODE_PENDING) || n->stamp != number)
+		return;
+	n->flags &= ~NODE_PENDING;
+	n->oid = *oid;
+}
+
+static void adopt_entries(const struct delta *delta)
+{
+	for (size_t i = 0; i < delta->count; i++) {
+		const struct delta_entry *entry = &delta->entries[i];
+		struct node *n = entry->node;
+
+		if (entry->kind == DELTA_DIRECTORY)
+			adopt_entries(entry->directory);
+		if (!n)
+			continue;
+		if (entry->kind == DELTA_CONTENTS)
+			contents_stored(n->contents, entry->contents,
+					&entry->oid);
+		adopt_node(n, entry->number, &entry->oid);
+		node_settle_locked(n);
+	}
+}
+
+void worktree_adopt(struct worktree *w, const struct delta *delta)
+{
+	SCOPED_WRITE(&w->lock);
+
+	adopt_entries(delta);
+	adopt_node(w->root, delta->number, &delta->oid);
+}

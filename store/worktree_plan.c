@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/worktree_plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- lists ---- */
+
+/* An array with room for one more; NULL: no memory. */
+static void *grow(void *array, size_t count, size_t *capacity, size_t size)
+{
+	size_t more = *capacity ? *capacity * 2 : 16;
+	void *grown;
+
+	if (count < *capacity)
+		return array;
+	grown = reallocarray(array, more, size);
+	if (grown)
+		*capacity = more;
+	return grown;
+}
+
+static int add_touched(struct plan *plan, struct node *dir,
+		       const struct oid *oid, bool gone, size_t *ret_at)
+{
+	struct touched *touched = grow(plan->touched, plan->touched_count,
+				       &plan->touched_capacity,
+				       sizeof(*touched));
+
+	if (!touched)
+		return -ENOMEM;
+	plan->touched = touched;
+	*ret_at = plan->touched_count++;
+	touched[*ret_at] = (struct touched){
+		.dir = node_ref(dir), .oid = *oid, .gone = gone,
+	};
+	return 0;
+}
+
+static int add_step(struct plan *plan, const struct step *step)
+{
+	struct step *steps = grow(plan->steps, plan->step_count,
+				  &plan->step_capacity, sizeof(*steps));
+	char *name;
+
+	if (!steps)
+		return -ENOMEM;
+	plan->steps = steps;
+	name = strdup(step->name);
+	if (!name)
+		return -ENOMEM;
+	steps[plan->step_count] = *step;
+	steps[plan->step_count++].name = name;
+	return 0;
+}
+
+static int add_change(struct plan *plan, size_t at, const struct step *step)
+{
+	int r = add_step(plan, step);
+
+	if (r == 0)
+		plan->touched[at].changes++;
+	return r;
+}
+
+void plan_release(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->step_count; i++) {
+		free(plan->steps[i].name);
+		node_discard(plan->steps[i].fresh);
+	}
+	for (size_t i = 0; i < plan->touched_count; i++) {
+		free(plan->touched[i].spare);
+		node_unref(plan->touched[i].dir);
+	}
+	free(plan->steps);
+	free(plan->touched);
+	buffer_release(&plan->path);
+	*plan = (struct plan){ 0 };
+}
+
+bool plan_is_same(const struct plan *a, const struct plan *b)
+{
+	if (a->step_count != b->step_count)
+		return false;
+	for (size_t i = 0; i < a->step_count; i++)
+		if (a->steps[i].dir != b->steps[i].dir ||
+		    strcmp(a->steps[i].name, b->steps[i].name) != 0)
+			return false;
+	return true;
+}
+
+/* ---- what goes ---- */
+
+static bool is_changed(const struct entry *e)
+{
+	return e->node && (e->node->flags & NODE_CHANGED);
+}
+
+/* All that is loaded below a directory that goes. */
+static int vanish(struct plan *plan, struct node *n)
+{
+	struct directory *d = node_is_directory(n) ? n->directory : NULL;
+	size_t at;
+	int r = 0;
+
+	if (!node_is_directory(n))
+		return 0;
+	r = add_touched(plan, n, &oid_empty_tree, true, &at);
+	for (uint32_t i = 0; d && i < d->count && r == 0; i++)
+		if (d->entries[i].node)
+			r = add_step(plan, &(struct step){
+				.kind = STEP_VANISH, .dir = n,
+				.name = d->entries[i].name,
+			});
+	for (uint32_t i = 0; d && i < d->count && r == 0; i++)
+		if (d->entries[i].node)
+			r = vanish(plan, d->entries[i].node);
+	return r;
+}
+
+/* Whether a directory holds, at any depth, one that Git does not have since it
+ * is empty.  Nothing in it is CHANGED. */
+static bool has_unstored(const struct node *n)
+{
+	const struct directory *d = n && node_is_directory(n) ? n->directory :
+								NULL;
+
+	for (uint32_t i = 0; d && i < d->count; i++) {
+		const struct entry *e = &d->entries[i];
+
+		if (e->live && (!e->stored || has_unstored(e->node)))
+			return true;
+	}
+	return false;
+}
+
+static int remove_entry(struct plan *plan, size_t at, struct entry *e);
+
+/* Takes away what Git has in a directory, which itself stays. */
+static int clear(struct plan *plan, struct node *n)
+{
+	struct directory *d = n->directory;
+	size_t at;
+	int r = add_touched(plan, n, &oid_empty_tree, false, &at);
+
+	for (uint32_t i = 0; i < d->count && r == 0; i++)
+		if (d->entries[i].live)
+			r = remove_entry(plan, at, &d->entries[i]);
+	return r;
+}
+
+static int remove_entry(struct plan *plan, size_t at, struct entry *e)
+{
+	int r;
+
+	if (is_changed(e))
+		return -EAGAIN;
+	if (!e->stored)
+		return 0;
+	if (has_unstored(e->node))
+		return clear(plan, e->node);
+	r = add_change(plan, at, &(struct step){
+		.kind = STEP_REMOVE, .dir = plan->touched[at].dir,
+		.name = e->name,
+	});
+	return r == 0 && e->node ? vanish(plan, e->node) : r;
+}
+
+/* ---- what comes ---- */
+
+/* A file that replaces one with attributes of its own keeps the owner and the
+ * permissions, as far as Git's mode does not tell otherwise. */
+static int carry_over(struct plan *plan, const struct node *old, uint32_t mode,
+		      struct node **ret)
+{
+	struct node *n;
+	mode_t *permissions;
+
+	if (!old || !old->attributes || node_type(old) == S_IFDIR ||
+	    node_kind_of(mode) != old->kind)
+		return 0;
+	n = node_new(plan->worktree, mode, 0);
+	if (!n)
+		return -ENOMEM;
+	n->attributes = malloc(sizeof(*n->attributes));
+	if (!n->attributes) {
+		node_discard(n);
+		return -ENOMEM;
+	}
+	*n->attributes = *old->attributes;
+	permissions = &n->attributes->permissions;
+	*permissions &= 0777;
+	if (mode == MODE_EXECUTABLE && !(*permissions & 0100))
+		*permissions |= (*permissions & 0444) >> 2;
+	if (mode == MODE_EXECUTABLE)
+		*permissions |= 0100;
+	if (mode == MODE_FILE)
+		*permissions &= ~0111;
+	*ret = n;
+	return 0;
+}
+
+/* e: what is live under the name, or NULL. */
+static int put_entry(struct plan *plan, size_t at, const struct entry *e,
+		     const char *name, uint32_t mode, const struct oid *oid)
+{
+	struct step step = {
+		.kind = STEP_PUT, .dir = plan->touched[at].dir,
+		.name = (char *)name, .mode = mode, .oid = *oid,
+	};
+	int r;
+
+	if (e && is_changed(e))
+		return -EAGAIN;
+	r = carry_over(plan, e ? e->node : NULL, mode, &step.fresh);
+	if (r < 0)
+		return r;
+	r = add_change(plan, at, &step);
+	if (r < 0) {
+		node_discard(step.fresh);
+		return r;
+	}
+	return e && e->node ? vanish(plan, e->node) : 0;
+}
+
+/* ---- comparing with a tree ---- */
+
+static int make_tree(struct plan *plan, struct node *dir, const struct oid *oid);
+
+static bool is_same(const struct entry *e, const struct tree_entry *wanted)
+{
+	const struct node *n = e->node;
+
+	if (!n)
+		return e->mode == wanted->mode && oid_equal(&e->oid, &wanted->oid);
+	return !(n->flags & NODE_CHANGED) && node_is_clean(n) &&
+	       node_git_mode(n) == wanted->mode &&
+	       oid_equal(&n->oid, &wanted->oid);
+}
+
+/* The name last added to plan->path becomes that entry of a tree. */
+static int match_entry(struct plan *plan, size_t at,
+		       const struct tree_entry *wanted)
+{
+	struct node *dir = plan->touched[at].dir, *child;
+	struct entry *e = directory_find(dir->directory, wanted->name);
+	int r;
+
+	/* A name that changed hands since, or a directory that is not where it
+	 * was: what is stored of it says nothing about this place. */
+	if (e && (e->replaced || (!e->stored && is_changed(e))))
+		return -EAGAIN;
+	if (e && is_same(e, wanted) && e->stored)
+		return 0;
+	if (!e || e->mode != MODE_TREE || wanted->mode != MODE_TREE)
+		return put_entry(plan, at, e, wanted->name, wanted->mode,
+				 &wanted->oid);
+	r = node_load_locked(dir, e, &child);
+	if (r < 0)
+		return r;
+	r = make_tree(plan, child, &wanted->oid);
+	node_put_locked(child);
+	return r;
+}
+
+/* Appends a name to plan->path; undone by plan->path.length = *ret_length,
+ * unless there was an error, which is about this path. */
+static int enter(struct plan *plan, const char *name, size_t *ret_length)
+{
+	int r = 0;
+
+	*ret_length = plan->path.length;
+	if (plan->path.length)
+		r = buffer_puts(&plan->path, "/");
+	return r < 0 ? r : buffer_puts(&plan->path, name);
+}
+
+static void leave(struct plan *plan, size_t length)
+{
+	plan->path.length = length;
+	plan->path.data[length] = '\0';
+}
+
+static int match_entries(struct plan *plan, size_t at, const struct tree *tree)
+{
+	struct directory *d = plan->touched[at].dir->directory;
+	size_t length;
+	int r;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		r = enter(plan, tree->entries[i].name, &length);
+		if (r == 0)
+			r = match_entry(plan, at, &tree->entries[i]);
+		if (r < 0)
+			return r;
+		leave(plan, length);
+	}
+	for (uint32_t i = 0; i < d->count; i++) {
+		struct entry *e = &d->entries[i];
+
+		if (!e->live || !e->stored || tree_find(tree, e->name))
+			continue;
+		r = enter(plan, e->name, &length);
+		if (r == 0)
+			r = remove_entry(plan, at, e);
+		if (r < 0)
+			return r;
+		leave(plan, length);
+	}
+	return 0;
+}
+
+/* A directory that stays becomes that tree, but for empty directories. */
+static int make_tree(struct plan *plan, struct node *dir, const struct oid *oid)
+{
+	struct tree *tree;
+	size_t at;
+	int r = node_open_directory_locked(dir);
+
+	if (r == 0)
+		r = add_touched(plan, dir, oid, false, &at);
+	if (r == 0)
+		r = tree_read(plan->worktree->options.odb, oid, &tree);
+	if (r < 0)
+		return r;
+	r = match_entries(plan, at, tree);
+	tree_free(tree);
+	return r;
+}
+
+/* ---- following a delta ---- */
+
+static int follow(struct plan *plan, struct node *dir, const struct delta *delta,
+		  const struct oid *oid);
+
+static const struct oid *oid_of(const struct delta_entry *entry)
+{
+	return entry->kind == DELTA_DIRECTORY && oid_is_zero(&entry->oid) ?
+			&entry->directory->oid : &entry->oid;
+}
+
+static int follow_entry(struct plan *plan, size_t at,
+			const struct delta_entry *entry)
+{
+	struct node *dir = plan->touched[at].dir, *child;
+	struct entry *e = directory_find(dir->directory, entry->name);
+	bool stored = e && e->stored;
+	int r;
+
+	if (entry->kind == DELTA_REMOVED && !e)
+		return 0;
+	if (entry->kind == DELTA_REMOVED)
+		return e->replaced ? -EAGAIN : remove_entry(plan, at, e);
+	if (entry->kind != DELTA_DIRECTORY || !stored || e->mode != MODE_TREE ||
+	    e->replaced) {
+		struct tree_entry wanted = {
+			.name = entry->name, .oid = *oid_of(entry),
+			.mode = entry->kind == DELTA_DIRECTORY ? MODE_TREE :
+								 entry->mode,
+		};
+
+		return match_entry(plan, at, &wanted);
+	}
+	r = node_load_locked(dir, e, &child);
+	if (r < 0)
+		return r;
+	r = follow(plan, child, entry->directory, oid_of(entry));
+	node_put_locked(child);
+	return r;
+}
+
+static int follow(struct plan *plan, struct node *dir, const struct delta *delta,
+		  const struct oid *oid)
+{
+	size_t at, length;
+	int r;
+
+	if (delta->complete)
+		return make_tree(plan, dir, oid);
+	r = node_open_directory_locked(dir);
+	if (r == 0)
+		r = add_touched(plan, dir, oid, false, &at);
+	for (size_t i = 0; i < delta->count && r == 0; i++) {
+		r = enter(plan, delta->entries[i].name, &length);
+		if (r == 0)
+			r = follow_entry(plan, at, &delta->entries[i]);
+		if (r == 0)
+			leave(plan, length);
+	}
+	return r;
+}
+
+int plan_make_locked(struct plan *plan, struct worktree *w,
+		     const struct delta *delta)
+{
+	plan->worktree = w;
+	return follow(plan, w->root, delta, &delta->oid);
+}

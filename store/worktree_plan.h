@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_WORKTREE_PLAN_H
+#define STORE_WORKTREE_PLAN_H
+
+#include "store/node.h"
+
+/* What applying a delta will do to a work tree, name by name, with everything
+ * loaded and allocated that it takes: carrying it out cannot fail. */
+
+enum step_kind {
+	STEP_PUT,		/* the name becomes an object */
+	STEP_REMOVE,
+	STEP_VANISH,		/* it goes with the directory it is in */
+};
+
+struct step {
+	enum step_kind kind;
+	struct node *dir;		/* the plan's touched has a reference */
+	char *name;			/* owned; used up by plan_execute */
+	uint32_t mode;
+	struct oid oid;
+	struct node *fresh;		/* that keeps the owner, or NULL; owned */
+};
+
+struct touched {
+	struct node *dir;		/* a reference from outside */
+	bool gone;			/* removed with all below */
+	struct oid oid;			/* its tree afterwards */
+	size_t changes;			/* steps that PUT or REMOVE in it */
+	struct attributes *spare;
+};
+
+struct plan {
+	struct worktree *worktree;
+	struct step *steps;
+	size_t step_count, step_capacity;
+	struct touched *touched;	/* directories above those below */
+	size_t touched_count, touched_capacity;
+	struct buffer path;		/* of what is looked at: on -EAGAIN */
+};
+
+/* Fills a zeroed plan.  -EAGAIN: what would be replaced is CHANGED; plan->path
+ * names it; errors of tree_read. */
+int plan_make_locked(struct plan *plan, struct worktree *w,
+		     const struct delta *delta);
+
+/* Whether both concern the same names of the same directories. */
+bool plan_is_same(const struct plan *a, const struct plan *b);
+
+/* -ENOMEM, -ENOSPC. */
+int plan_reserve_locked(struct plan *plan);
+void plan_execute_locked(struct plan *plan);
+
+/* No lock may be held. */
+void plan_release(struct plan *plan);
+
+#endif

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# What the mount tests share.  Each test gets, in its own temporary folder:
+#   $T the folder   $STORE a repository that irminfs makes   $M the mount point
+#   $IRMINFS the program under test
+# start and stop mount and unmount; whatever is left is ended by teardown.
+
+setup() {
+	[ -c /dev/fuse ] || skip "there is no /dev/fuse: mount tests cannot run"
+	[ "$(id -u)" -eq 0 ] || command -v fusermount3 >/dev/null ||
+		skip "mounting needs root or fusermount3"
+	T=$BATS_TEST_TMPDIR
+	STORE=$T/store.git
+	M=$T/mnt
+	mkdir -p "$M" "$T/home"
+	export HOME=$T/home GIT_CONFIG_NOSYSTEM=1
+	unset GIT_DIR GIT_WORK_TREE
+	git config --global user.name Tester
+	git config --global user.email tester@example.org
+	git config --global init.defaultBranch main
+	git config --global safe.directory '*'
+	if declare -F prepare >/dev/null; then prepare; fi
+}
+
+teardown() {
+	[ -n "${M:-}" ] || return 0
+	cd / || return 1
+	if [ -n "${DAEMON:-}" ]; then
+		stop || { show_log; return 1; }
+	fi
+	# a mount that a test left without a daemon
+	if grep -q " $M " /proc/self/mountinfo; then
+		umount -l "$M"
+	fi
+}
+
+show_log() {
+	[ ! -s "$T/log" ] || sed 's/^/log: /' "$T/log"
+}
+
+# start [ARGUMENT...]: mounts $STORE at $M in the foreground of a background
+# job, so that DAEMON is its pid and $T/log its messages
+start() {
+	"$IRMINFS" mount -f "$STORE" "$M" "$@" >>"$T/log" 2>&1 3>&- &
+	DAEMON=$!
+	local i
+	for ((i = 0; i < 200; i++)); do
+		[ -e "$M/.irmin/version" ] && return 0
+		kill -0 "$DAEMON" 2>/dev/null || break
+		sleep 0.05
+	done
+	show_log
+	return 1
+}
+
+# stop: unmounts, waits for the daemon, fails if it failed or a sanitizer spoke
+stop() {
+	local pid=$DAEMON status=0
+	DAEMON=
+	umount "$M" 2>/dev/null || umount -l "$M" || kill "$pid"
+	wait "$pid" || status=$?
+	if grep -qE 'Sanitizer|runtime error' "$T/log"; then
+		show_log
+		return 1
+	fi
+	[ "$status" -eq 0 ] || { echo "the daemon exited with $status"; return 1; }
+}
+
+# crash: the daemon dies as in a power cut of its own
+crash() {
+	kill -KILL "$DAEMON"
+	wait "$DAEMON" 2>/dev/null || true
+	DAEMON=
+}
+
+# restart [ARGUMENT...]
+restart() {
+	stop && start "$@"
+}
+
+# store_git ARGUMENT...: plain Git on the store
+store_git() {
+	git --git-dir="$STORE" "$@"
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}

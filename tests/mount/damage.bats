@@ -1,0 +1,199 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Bad input: damaged and foreign repositories, full disks, killed daemons.
+load common
+
+repository() {
+	git init -q "$T/work"
+	cd "$T/work"
+	mkdir dir
+	echo good >good
+	echo bad >bad
+	echo inner >dir/inner
+	git add -A
+	git commit -qm first
+	git clone -q --bare --no-local . "$STORE"
+	cd /
+	# loose objects, so that single ones can be damaged
+	mkdir "$T/packs"
+	mv "$STORE"/objects/pack/* "$T/packs/"
+	for pack in "$T"/packs/*.pack; do
+		store_git unpack-objects -q <"$pack"
+	done
+}
+
+object() {
+	local id
+	id=$(store_git rev-parse "$1")
+	echo "$STORE/objects/${id:0:2}/${id:2}"
+}
+
+@test "a missing blob is EIO, the rest goes on" {
+	repository
+	rm -f "$(object main:bad)"
+	start
+	run cat "$M/main/bad"
+	[[ $output == *"Input/output error"* ]]
+	[ "$(cat "$M/main/good" "$M/main/dir/inner" | xargs)" = "good inner" ]
+	echo new >"$M/main/new"
+	sync "$M/main/new"
+	[ "$(store_git show main:new)" = new ]
+	grep -q "$(store_git rev-parse main:bad)" "$T/log"
+}
+
+@test "a corrupt blob is an error and never garbage" {
+	repository
+	file=$(object main:bad)
+	chmod u+w "$file"
+	printf 'garbage' | dd of="$file" conv=notrunc bs=1 seek=4 status=none
+	start
+	run cat "$M/main/bad"
+	[ "$status" -ne 0 ]
+	[ "$(cat "$M/main/good")" = good ]
+}
+
+@test "a missing tree is EIO for that directory alone" {
+	repository
+	rm -f "$(object main:dir)"
+	start
+	run ls "$M/main/dir"
+	[ "$status" -ne 0 ]
+	[ "$(cat "$M/main/good")" = good ]
+	echo new >"$M/main/new"
+	sync "$M/main/new"
+	[ "$(store_git show main:new)" = new ]
+}
+
+@test "a bad ref does not keep the others away" {
+	repository
+	echo garbage >"$STORE/refs/heads/broken"
+	printf '%040d\n' 1 >"$STORE/refs/heads/missing"
+	start
+	[ "$(cat "$M/main/good")" = good ]
+	run cat "$M/broken/good"
+	[ "$status" -ne 0 ]
+	run cat "$M/missing/good"
+	[ "$status" -ne 0 ]
+}
+
+@test "a second mount is refused with the pid that holds the store" {
+	start
+	mkdir "$T/second"
+	run "$IRMINFS" mount -f "$STORE" "$T/second"
+	[ "$status" -ne 0 ]
+	[[ $output == *"$DAEMON"* ]]
+}
+
+@test "foreign repositories are refused in words" {
+	git init -q --bare --object-format=sha256 "$STORE"
+	run "$IRMINFS" mount -f "$STORE" "$M"
+	[ "$status" -ne 0 ]
+	[[ $output == *sha256* ]]
+	rm -rf "$STORE"
+	git init -q --bare "$STORE"
+	store_git config core.repositoryformatversion 1
+	store_git config extensions.refstorage reftable
+	run "$IRMINFS" mount -f "$STORE" "$M"
+	[ "$status" -ne 0 ]
+	[[ $output == *reftable* ]]
+	mkdir "$T/folder"
+	touch "$T/folder/file"
+	run "$IRMINFS" mount -f "$T/folder" "$M"
+	[ "$status" -ne 0 ]
+}
+
+@test "a branch that is checked out is read-only in words" {
+	git init -q "$T/work"
+	cd "$T/work"
+	echo 1 >f
+	git add -A
+	git commit -qm first
+	git branch other
+	cd /
+	STORE=$T/work/.git
+	start
+	run touch "$M/main/new"
+	[[ $output == *"Read-only"* ]]
+	touch "$M/other/new"
+	"$IRMINFS" branches -C "$M" | grep main | grep -q 'checked out'
+	restart -o force
+	touch "$M/main/new"
+}
+
+@test "what was acknowledged survives SIGKILL" {
+	start
+	for i in $(seq 20); do
+		echo "$i" >"$M/main/f$i"
+		sync "$M/main/f$i"
+	done
+	crash
+	run ls "$M"
+	[ "$status" -ne 0 ]
+	start
+	[ "$(ls "$M/main" | wc -l)" -eq 20 ]
+	[ "$(cat "$M/main/f20")" = 20 ]
+	store_git fsck --strict
+}
+
+@test "a full disk gives ENOSPC and keeps what was acknowledged" {
+	mkdir "$T/small"
+	mount -t tmpfs -o size=8m none "$T/small"
+	STORE=$T/small/store.git
+	start
+	echo kept >"$M/main/kept"
+	sync "$M/main/kept"
+	head -c 20M /dev/urandom >"$M/main/big" || true
+	run sync "$M/main/big"
+	[ "$status" -ne 0 ]
+	[ "$(cat "$M/main/kept")" = kept ]
+	rm "$M/main/big"
+	echo after >"$M/main/after"
+	sync "$M/main/after"
+	stop
+	[ "$(store_git show main:kept)" = kept ]
+	[ "$(store_git show main:after)" = after ]
+	umount "$T/small"
+}
+
+@test "a store that cannot be written is mounted read-only" {
+	repository
+	mkdir "$T/ro"
+	mount --bind "$STORE" "$T/ro"
+	mount -o remount,ro,bind "$T/ro"
+	STORE=$T/ro
+	start
+	[ "$(cat "$M/main/good")" = good ]
+	run touch "$M/main/new"
+	[[ $output == *"Read-only"* ]]
+	stop
+	umount "$T/ro"
+}
+
+@test "a damaged branch table is refused in words and not thrown away" {
+	start
+	echo 1 >"$M/main/f"
+	stop
+	cp "$STORE/irminfs/table" "$T/table"
+	truncate -s 20 "$STORE/irminfs/table"
+	run "$IRMINFS" mount -f "$STORE" "$M"
+	[ "$status" -ne 0 ]
+	[[ $output == *table* ]]
+	[ "$(stat -c %s "$STORE/irminfs/table")" -eq 20 ]
+	cp "$T/table" "$STORE/irminfs/table"
+	start
+	[ "$(cat "$M/main/f")" = 1 ]
+}
+
+@test "commits made outside while unmounted are adopted" {
+	start
+	echo 1 >"$M/main/f"
+	stop
+	git clone -q "$STORE" "$T/clone"
+	cd "$T/clone"
+	echo 2 >f
+	git commit -qam outside
+	git push -q origin main HEAD:refs/heads/new
+	cd /
+	start
+	[ "$(cat "$M/main/f" "$M/new/f" | xargs)" = "2 2" ]
+}

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/shell.h"
+#include "store/git_repo.h"
+#include "store/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+
+/* ---- flushes are counted, and fail on demand ---- */
+
+static _Atomic int fsyncs, syncfss;
+static _Atomic int disk_error;
+
+int fsync(int fd)
+{
+	fsyncs++;
+	if (disk_error) {
+		errno = disk_error;
+		return -1;
+	}
+	return syscall(SYS_fsync, fd);
+}
+
+int syncfs(int fd)
+{
+	syncfss++;
+	if (disk_error) {
+		errno = disk_error;
+		return -1;
+	}
+	return syscall(SYS_syncfs, fd);
+}
+
+/* ---- messages are kept ---- */
+
+static char messages[8192];
+
+static void keep_message(enum log_level level, const char *text)
+{
+	size_t length = strlen(messages);
+
+	snprintf(messages + length, sizeof(messages) - length, "%s\n", text);
+}
+
+struct fixture {
+	char *dir, path[256];
+	struct git_repo *repo;
+	struct odb *odb;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->dir = shell_begin();
+	snprintf(f->path, sizeof(f->path), "%s/r", f->dir);
+	assert_int_equal(git_repo_open(f->path, true, &f->repo, NULL), 0);
+	f->odb = git_repo_odb(f->repo);
+	messages[0] = '\0';
+	log_set_sink(keep_message, LOG_LEVEL_WARNING);
+	disk_error = 0;
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	log_set_sink(NULL, LOG_LEVEL_WARNING);
+	git_repo_free(f->repo);
+	shell_end(f->dir);
+	free(f);
+	return 0;
+}
+
+static struct oid parse(const char *hex)
+{
+	struct oid oid;
+
+	assert_int_equal(oid_parse(hex, &oid), 0);
+	return oid;
+}
+
+/* Id that a command prints. */
+#define GIT_OID(f, ...)                                                        \
+	({                                                                     \
+		char *hex_ = shell((f)->path, __VA_ARGS__);                    \
+		struct oid oid_ = parse(hex_);                                 \
+		free(hex_);                                                    \
+		oid_;                                                          \
+	})
+
+static struct oid write_text(struct fixture *f, const char *text)
+{
+	struct oid oid;
+
+	assert_int_equal(odb_write(f->odb, OBJECT_BLOB, text, strlen(text),
+				   &oid), 0);
+	return oid;
+}
+
+static void assert_blob(struct odb *odb, const struct oid *oid,
+			const char *text)
+{
+	void *data;
+	size_t size;
+
+	assert_int_equal(odb_read(odb, oid, OBJECT_BLOB, &data, &size), 0);
+	assert_int_equal(size, strlen(text));
+	assert_string_equal(data, text);
+	free(data);
+}
+
+static int read_blob(struct odb *odb, const struct oid *oid)
+{
+	void *data;
+	size_t size;
+	int r;
+
+	messages[0] = '\0';
+	r = odb_read(odb, oid, OBJECT_BLOB, &data, &size);
+	if (r == 0)
+		free(data);
+	return r;
+}
+
+static void assert_logged(const struct oid *oid)
+{
+	char hex[OID_HEX_SIZE], *newline = strchr(messages, '\n');
+
+	assert_non_null(strstr(messages, oid_hex(oid, hex)));
+	assert_int_equal(newline[1], '\0');
+}
+
+/* ---- tests ---- */
+
+static void objects_are_those_of_git(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_entry entry = { .mode = MODE_FILE, .name = "f" };
+	struct oid oid, tree;
+	enum object_type type;
+	uint64_t size;
+
+	entry.oid = write_text(f, "hello\n");
+	oid = GIT_OID(f, "echo hello | git hash-object --stdin");
+	assert_true(oid_equal(&oid, &entry.oid));
+	assert_blob(f->odb, &oid, "hello\n");
+	assert_int_equal(tree_write(f->odb, &entry, 1, &tree), 0);
+	assert_int_equal(odb_read_header(f->odb, &tree, &type, &size), 0);
+	assert_int_equal(type, OBJECT_TREE);
+	assert_int_equal(size, sizeof("100644 f") + OID_SIZE);
+	assert_int_equal(read_blob(f->odb, &tree), -EUCLEAN);
+	shell_do(f->path, "git fsck --strict");
+}
+
+static void what_git_writes_is_seen(void **state)
+{
+	struct fixture *f = *state;
+	struct oid oid = GIT_OID(f, "echo late | git hash-object -w --stdin");
+	struct oid packed;
+
+	assert_blob(f->odb, &oid, "late\n");
+	packed = GIT_OID(f, "echo pack >../p; git hash-object -w ../p; "
+			 "git hash-object ../p | git pack-objects -q "
+			 "objects/pack/pack >/dev/null; git prune-packed");
+	assert_blob(f->odb, &packed, "pack\n");
+	/* the pack that we have open is replaced by another */
+	shell_do(f->path, "t=$(printf '100644 blob %%s\\tf\\n' "
+		 "$(git hash-object ../p) | git mktree); "
+		 "git update-ref refs/heads/x $(git commit-tree -m x $t); "
+		 "git repack -adfq; git prune-packed");
+	assert_blob(f->odb, &packed, "pack\n");
+}
+
+static void missing_objects_are_named(void **state)
+{
+	struct fixture *f = *state;
+	struct oid oid = parse("1234567890123456789012345678901234567890");
+	enum object_type type;
+
+	assert_int_equal(read_blob(f->odb, &oid), -EIO);
+	assert_logged(&oid);
+	messages[0] = '\0';
+	assert_int_equal(odb_read_header(f->odb, &oid, &type, NULL), -EIO);
+	assert_logged(&oid);
+	messages[0] = '\0';
+	assert_int_equal(odb_unpack(f->odb, &oid, 2), -EIO);
+	assert_logged(&oid);
+}
+
+/* Replaces the loose object by what command makes of it ("$o" is its file). */
+static void damage(struct fixture *f, const struct oid *oid,
+		   const char *command)
+{
+	char hex[OID_HEX_SIZE];
+
+	oid_hex(oid, hex);
+	shell_do(f->path, "o=objects/%.2s/%s; chmod +w $o; %s", hex, hex + 2,
+		 command);
+}
+
+static void damaged_objects_are_named_and_replaced(void **state)
+{
+	static const char *const ways[] = {
+		": >$o", "truncate -s 9 $o", "echo garbage >$o",
+		"cp objects/$(git hash-object ../other | sed 's,^..,&/,') $o",
+		"printf 'xxxx' | dd of=$o bs=1 seek=30 conv=notrunc 2>&1",
+	};
+	struct fixture *f = *state;
+	const char *text = "some text that is longer than the header is\n";
+	struct oid oid, again;
+	enum object_type type;
+
+	shell_do(f->path, "echo other >../other; git hash-object -w ../other");
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		int fd = open(f->dir, O_TMPFILE | O_RDWR, 0600), r;
+
+		oid = write_text(f, text);
+		assert_blob(f->odb, &oid, text);
+		damage(f, &oid, ways[i]);
+		assert_int_equal(read_blob(f->odb, &oid), -EUCLEAN);
+		assert_logged(&oid);
+		r = odb_unpack(f->odb, &oid, fd);
+		assert_true(r == -EIO || r == -EUCLEAN);
+		close(fd);
+		again = write_text(f, text);
+		assert_true(oid_equal(&oid, &again));
+		assert_blob(f->odb, &oid, text);
+		assert_int_equal(odb_read_header(f->odb, &oid, &type, NULL), 0);
+	}
+	shell_do(f->path, "git fsck --strict");
+}
+
+static void a_damaged_pack_does_not_hide_a_loose_copy(void **state)
+{
+	struct fixture *f = *state;
+	struct oid oid = write_text(f, "in a pack and loose\n");
+	char hex[OID_HEX_SIZE];
+
+	oid_hex(&oid, hex);
+	shell_do(f->path, "echo %s | git pack-objects -q objects/pack/pack && "
+		 "rm -r objects/%.2s && cd objects/pack && chmod +w *.pack && "
+		 "printf xxxx | dd of=$(echo *.pack) bs=1 seek=16 conv=notrunc "
+		 "2>&1", hex, hex);
+	assert_int_equal(read_blob(f->odb, &oid), -EUCLEAN);
+	write_text(f, "in a pack and loose\n");
+	assert_blob(f->odb, &oid, "in a pack and loose\n");
+}
+
+/* ---- streams ---- */
+
+struct pattern {
+	uint64_t left;
+	int error;		/* at the end */
+};
+
+static ssize_t read_pattern(void *context, void *buffer, size_t size)
+{
+	struct pattern *p = context;
+	size_t n = size < 1000 ? size : 1000;
+
+	n = n < p->left ? n : p->left;
+	if (n == 0)
+		return p->error;
+	memset(buffer, 'x', n);
+	p->left -= n;
+	return n;
+}
+
+static void blobs_are_streamed(void **state)
+{
+	static const uint64_t sizes[] = { 0, 1, 999, 1 << 20, (1 << 20) + 1,
+					  3333333 };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct pattern p = { .left = sizes[i] };
+		struct oid oid, expected = GIT_OID(f, "head -c %llu /dev/zero | "
+				"tr '\\0' x | git hash-object --stdin",
+				(unsigned long long)sizes[i]);
+		uint64_t size;
+		enum object_type type;
+
+		assert_int_equal(odb_write_blob(f->odb, sizes[i], read_pattern,
+						&p, &oid), 0);
+		assert_true(oid_equal(&oid, &expected));
+		assert_int_equal(odb_read_header(f->odb, &oid, &type, &size), 0);
+		assert_int_equal(size, sizes[i]);
+	}
+	shell_do(f->path, "git fsck --strict && ! ls objects | grep tmp");
+}
+
+static void streams_that_end_early_fail(void **state)
+{
+	struct fixture *f = *state;
+	struct pattern p = { .left = 2000000 };
+	struct oid oid;
+
+	assert_int_equal(odb_write_blob(f->odb, 2000001, read_pattern, &p,
+					&oid), -EIO);
+	p = (struct pattern){ .left = 10 };
+	assert_int_equal(odb_write_blob(f->odb, 11, read_pattern, &p, &oid),
+			 -EIO);
+	p = (struct pattern){ .left = 2000000, .error = -ENOSPC };
+	assert_int_equal(odb_write_blob(f->odb, 2000001, read_pattern, &p,
+					&oid), -ENOSPC);
+	shell_do(f->path, "! ls objects | grep tmp");
+}
+
+static void large_blobs_are_unpacked(void **state)
+{
+	struct fixture *f = *state;
+	struct oid oid = GIT_OID(f, "seq 1000000 >../n; "
+				 "git hash-object -w ../n");
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/copy", f->dir);
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	/* what is set for other repositories does not matter */
+	setenv("GIT_DIR", "/nowhere", 1);
+	setenv("GIT_OBJECT_DIRECTORY", "/nowhere", 1);
+	assert_int_equal(odb_unpack(f->odb, &oid, fd), 0);
+	unsetenv("GIT_DIR");
+	unsetenv("GIT_OBJECT_DIRECTORY");
+	close(fd);
+	shell_do(f->dir, "cmp n copy");
+}
+
+static void replace_refs_do_not_deceive(void **state)
+{
+	struct fixture *f = *state;
+	struct oid oid = GIT_OID(f, "echo true | git hash-object -w --stdin");
+	int fd = open(f->dir, O_TMPFILE | O_RDWR, 0600);
+	char text[16] = "";
+
+	shell_do(f->path, "git replace "
+		 "$(echo true | git hash-object --stdin) "
+		 "$(echo false | git hash-object -w --stdin)");
+	assert_int_equal(odb_unpack(f->odb, &oid, fd), 0);
+	assert_int_equal(pread(fd, text, 15, 0), 5);
+	assert_string_equal(text, "true\n");
+	close(fd);
+}
+
+/* ---- flushes ---- */
+
+static void few_objects_are_flushed_singly(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(odb_flush(f->odb), 0);
+	fsyncs = syncfss = 0;
+	assert_int_equal(odb_flush(f->odb), 0);
+	assert_int_equal(fsyncs + syncfss, 0);
+	write_text(f, "a");
+	write_text(f, "b");
+	assert_int_equal(fsyncs + syncfss, 0);
+	assert_int_equal(odb_flush(f->odb), 0);
+	/* two files, their folders, and the folder of these */
+	assert_int_equal(fsyncs, 5);
+	assert_int_equal(syncfss, 0);
+	/* found again, but who knows whether its writer flushed it */
+	write_text(f, "a");
+	fsyncs = 0;
+	assert_int_equal(odb_flush(f->odb), 0);
+	assert_int_equal(fsyncs, 3);
+}
+
+static void many_objects_are_flushed_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 40; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%d", i);
+		write_text(f, text);
+	}
+	fsyncs = syncfss = 0;
+	assert_int_equal(odb_flush(f->odb), 0);
+	assert_int_equal(fsyncs, 0);
+	assert_int_equal(syncfss, 1);
+	assert_int_equal(odb_flush(f->odb), 0);
+	assert_int_equal(syncfss, 1);
+}
+
+static void packed_meanwhile_is_flushed(void **state)
+{
+	struct fixture *f = *state;
+	struct oid oid = write_text(f, "soon packed\n");
+	char hex[OID_HEX_SIZE];
+
+	shell_do(f->path, "echo %s | git pack-objects -q objects/pack/pack && "
+		 "git prune-packed", oid_hex(&oid, hex));
+	assert_int_equal(odb_flush(f->odb), 0);
+}
+
+static void a_failed_flush_is_not_forgotten(void **state)
+{
+	struct fixture *f = *state;
+
+	write_text(f, "lost");
+	disk_error = EIO;
+	assert_int_equal(odb_flush(f->odb), -EIO);
+	/* the kernel would report success now, for data that it dropped */
+	disk_error = 0;
+	assert_int_equal(odb_flush(f->odb), -EIO);
+	assert_non_null(strstr(messages, "mounted again"));
+}
+
+static void *write_and_flush(void *argument)
+{
+	struct fixture *f = argument;
+
+	for (int i = 0; i < 30; i++) {
+		char text[64];
+		struct oid oid;
+
+		snprintf(text, sizeof(text), "%ld %d", (long)pthread_self(), i);
+		oid = write_text(f, text);
+		if (i == 20)
+			assert_int_equal(odb_flush(f->odb), 0);
+		assert_blob(f->odb, &oid, text);
+	}
+	return NULL;
+}
+
+static void threads_write_read_and_flush_at_once(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t threads[4];
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, write_and_flush, f);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(odb_flush(f->odb), 0);
+	shell_do(f->path, "git fsck --strict");
+}
+
+/* A source that reads and writes objects itself. */
+static ssize_t read_through(void *context, void *buffer, size_t size)
+{
+	struct fixture *f = context;
+	struct oid oid = write_text(f, "inner");
+
+	assert_blob(f->odb, &oid, "inner");
+	memset(buffer, 'y', size);
+	return size;
+}
+
+static void *stream(void *argument)
+{
+	struct fixture *f = argument;
+	struct oid oid;
+
+	assert_int_equal(odb_write_blob(f->odb, 1500000, read_through, f, &oid),
+			 0);
+	return NULL;
+}
+
+static void sources_may_use_the_database(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t threads[8];
+
+	for (int i = 0; i < 8; i++)
+		pthread_create(&threads[i], NULL, stream, f);
+	for (int i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static void a_full_disk_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct pattern p = { .left = 3 << 20 };
+	struct git_repo *repo;
+	char path[300], *noise = malloc(600000);
+	struct oid oid;
+	int fd, r, random = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+
+	snprintf(path, sizeof(path), "%s/full", f->dir);
+	mkdir(path, 0700);
+	if (mount("none", path, "tmpfs", 0, "size=1m") < 0) {
+		close(random);
+		free(noise);
+		skip();
+	}
+	assert_int_equal(git_repo_open(path, true, &repo, NULL), 0);
+	assert_int_equal(read(random, noise, 600000), 600000);
+	assert_int_equal(odb_write(git_repo_odb(repo), OBJECT_BLOB, noise,
+				   600000, &oid), 0);
+	noise[0]++;
+	assert_int_equal(odb_write(git_repo_odb(repo), OBJECT_BLOB, noise,
+				   600000, &oid), -ENOSPC);
+	shell_do(path, "cat /dev/zero >fill || true");
+	r = odb_write_blob(git_repo_odb(repo), 3 << 20, read_pattern, &p, &oid);
+	assert_int_equal(r, -ENOSPC);
+	shell_do(path, "rm fill && head -c 1000000 /dev/zero | "
+		 "git hash-object -w --stdin >id && cat /dev/zero >fill || :");
+	fd = openat(git_repo_dir_fd(repo), "copy", O_CREAT | O_RDWR, 0600);
+	noise[40] = '\0';
+	r = openat(git_repo_dir_fd(repo), "id", O_RDONLY);
+	assert_int_equal(read(r, noise, 40), 40);
+	close(r);
+	oid = parse(noise);
+	assert_int_equal(odb_unpack(git_repo_odb(repo), &oid, fd), -ENOSPC);
+	close(fd);
+	git_repo_free(repo);
+	umount(path);
+	close(random);
+	free(noise);
+}
+
+static void compression_is_as_configured(void **state)
+{
+	struct fixture *f = *state;
+	struct git_repo *repo;
+	char *text = malloc(100001), *size;
+	struct oid oid;
+	char hex[OID_HEX_SIZE];
+
+	memset(text, 'a', 100000);
+	text[100000] = '\0';
+	shell_do(f->path, "git config core.compression 0");
+	assert_int_equal(git_repo_open(f->path, false, &repo, NULL), 0);
+	assert_int_equal(odb_write(git_repo_odb(repo), OBJECT_BLOB, text,
+				   100000, &oid), 0);
+	git_repo_free(repo);
+	oid_hex(&oid, hex);
+	size = shell(f->path, "stat -c %%s objects/%.2s/%s", hex, hex + 2);
+	assert_true(atoi(size) > 100000);
+	free(size);
+	shell_do(f->path, "rm -r objects/%.2s; "
+		 "git config core.looseCompression -1", hex);
+	assert_int_equal(git_repo_open(f->path, false, &repo, NULL), 0);
+	assert_int_equal(odb_write(git_repo_odb(repo), OBJECT_BLOB, text,
+				   100000, &oid), 0);
+	git_repo_free(repo);
+	size = shell(f->path, "stat -c %%s objects/%.2s/%s", hex, hex + 2);
+	assert_true(atoi(size) < 300);
+	free(size);
+	free(text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(objects_are_those_of_git),
+		TEST(what_git_writes_is_seen),
+		TEST(missing_objects_are_named),
+		TEST(damaged_objects_are_named_and_replaced),
+		TEST(a_damaged_pack_does_not_hide_a_loose_copy),
+		TEST(blobs_are_streamed),
+		TEST(streams_that_end_early_fail),
+		TEST(large_blobs_are_unpacked),
+		TEST(replace_refs_do_not_deceive),
+		TEST(few_objects_are_flushed_singly),
+		TEST(many_objects_are_flushed_at_once),
+		TEST(packed_meanwhile_is_flushed),
+		TEST(a_failed_flush_is_not_forgotten),
+		TEST(threads_write_read_and_flush_at_once),
+		TEST(sources_may_use_the_database),
+		TEST(a_full_disk_is_told),
+		TEST(compression_is_as_configured),
+	};
+
+	return cmocka_run_group_tests_name("git_odb", tests, NULL, NULL);
+}

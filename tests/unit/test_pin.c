@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/shell.h"
+#include "store/pin.h"
+
+#include <errno.h>
+
+struct fixture {
+	char *dir, path[256];
+	struct git_repo *repo;
+	struct oid commit, other, blob;
+};
+
+static struct oid oid_of(const char *dir, const char *command)
+{
+	char *hex = shell(dir, "%s", command);
+	struct oid oid;
+
+	assert_int_equal(oid_parse(hex, &oid), 0);
+	free(hex);
+	return oid;
+}
+
+/* A repository with a branch, and objects that no ref holds. */
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->dir = shell_begin();
+	snprintf(f->path, sizeof(f->path), "%s/r", f->dir);
+	assert_int_equal(git_repo_open(f->path, true, &f->repo, NULL), 0);
+	shell_do(f->path, "git update-ref refs/heads/main $(git commit-tree "
+		 "-m main $(git mktree </dev/null))");
+	f->commit = oid_of(f->path, "b=$(echo inside | git hash-object -w "
+			   "--stdin); git commit-tree -m pinned "
+			   "$(printf \"100644 blob $b\\tfile\\n\" | git mktree)");
+	f->other = oid_of(f->path, "git commit-tree -m other "
+			  "$(git mktree </dev/null)");
+	f->blob = oid_of(f->path, "echo loose | git hash-object -w --stdin");
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	git_repo_free(f->repo);
+	shell_end(f->dir);
+	free(f);
+	return 0;
+}
+
+static bool is_there(struct fixture *f, const struct oid *oid)
+{
+	char hex[OID_HEX_SIZE];
+
+	return shell_try(f->path, NULL, "git cat-file -e %s",
+			 oid_hex(oid, hex)) == 0;
+}
+
+static void clean_up_with_git(struct fixture *f)
+{
+	shell_do(f->path, "git worktree prune && git repack -adfq && "
+		 "git gc -q --prune=now && git prune && "
+		 "git reflog expire --all --expire=now && "
+		 "git gc -q --prune=now");
+	shell_do(f->path, "out=$(git fsck --strict --no-dangling 2>&1) && "
+		 "test -z \"$out\" || { echo \"$out\"; false; }");
+}
+
+static void pinned_objects_survive_git(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(pin_update(f->repo, &f->commit, 1, &f->blob, 1), 0);
+	clean_up_with_git(f);
+	assert_true(is_there(f, &f->commit));
+	assert_true(is_there(f, &f->blob));
+	assert_false(is_there(f, &f->other));
+	shell_do(f->path, "git rev-list --objects $(cat worktrees/irminfs/HEAD) "
+		 ">/dev/null && git worktree list | grep -c locked");
+}
+
+static void clones_do_not_carry_them(void **state)
+{
+	struct fixture *f = *state;
+	char hex[OID_HEX_SIZE];
+
+	assert_int_equal(pin_update(f->repo, &f->commit, 1, &f->blob, 1), 0);
+	oid_hex(&f->commit, hex);
+	shell_do(f->dir, "git clone -q --mirror --no-local r mirror && "
+		 "! git -C mirror cat-file -e %s 2>/dev/null && "
+		 "git init -q --bare to && git -C r push -q --mirror ../to && "
+		 "! git -C to cat-file -e %s 2>/dev/null && "
+		 "test \"$(git -C to for-each-ref | wc -l)\" = 1", hex, hex);
+}
+
+static void a_pin_replaces_the_one_before(void **state)
+{
+	struct fixture *f = *state;
+	struct oid both[4] = { f->commit, f->other, f->commit };
+
+	assert_int_equal(pin_update(f->repo, both, 4, NULL, 0), 0);
+	clean_up_with_git(f);
+	assert_true(is_there(f, &f->commit));
+	assert_true(is_there(f, &f->other));
+	assert_false(is_there(f, &f->blob));
+	assert_int_equal(pin_update(f->repo, &f->other, 1, NULL, 0), 0);
+	clean_up_with_git(f);
+	assert_false(is_there(f, &f->commit));
+	assert_true(is_there(f, &f->other));
+	assert_int_equal(pin_update(f->repo, NULL, 0, NULL, 0), 0);
+	assert_int_equal(pin_update(f->repo, NULL, 0, NULL, 0), 0);
+	clean_up_with_git(f);
+	assert_false(is_there(f, &f->other));
+	shell_do(f->path, "test ! -e worktrees");
+}
+
+static void equal_pins_are_one_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct oid one[3] = { f->commit, f->other, { { 0 } } };
+	struct oid two[3] = { f->other, f->commit, f->other };
+	char *first, *second;
+
+	assert_int_equal(pin_update(f->repo, one, 3, &f->blob, 1), 0);
+	first = shell(f->path, "cat worktrees/irminfs/HEAD");
+	assert_int_equal(pin_update(f->repo, two, 3, &f->blob, 1), 0);
+	second = shell(f->path, "cat worktrees/irminfs/HEAD");
+	assert_string_equal(first, second);
+	free(first);
+	free(second);
+}
+
+static void ignore_message(enum log_level level, const char *text)
+{
+}
+
+static void what_is_missing_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+	struct oid commits[2] = { f->commit, { { 1 } } };
+
+	log_set_sink(ignore_message, LOG_LEVEL_ERROR);
+	assert_int_equal(pin_update(f->repo, commits, 2, &commits[1], 1), 0);
+	log_set_sink(NULL, LOG_LEVEL_WARNING);
+	clean_up_with_git(f);
+	assert_true(is_there(f, &f->commit));
+}
+
+/* Each state that a crash may leave on the way to the first pin, and on the
+ * way back. */
+static void git_works_at_every_step(void **state)
+{
+	struct fixture *f = *state;
+
+	shell_do(f->path, "mkdir -p worktrees/irminfs");
+	shell_do(f->path, "echo x >worktrees/irminfs/locked");
+	clean_up_with_git(f);
+	shell_do(f->path, "test -d worktrees/irminfs && "
+		 "echo ../.. >worktrees/irminfs/commondir");
+	clean_up_with_git(f);
+	shell_do(f->path, "git rev-parse main >worktrees/irminfs/HEAD");
+	clean_up_with_git(f);
+	assert_int_equal(pin_update(f->repo, NULL, 0, NULL, 0), 0);
+	shell_do(f->path, "test ! -e worktrees");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(pinned_objects_survive_git),
+		TEST(clones_do_not_carry_them),
+		TEST(a_pin_replaces_the_one_before),
+		TEST(equal_pins_are_one_commit),
+		TEST(what_is_missing_is_left_out),
+		TEST(git_works_at_every_step),
+	};
+
+	return cmocka_run_group_tests_name("pin", tests, NULL, NULL);
+}
