@@ -140,6 +140,16 @@ void contents_stored(struct contents *c, const struct contents *snapshot,
 	c->ops->stored(c, snapshot, oid);
 }
 
+void contents_changes(struct contents *snapshot, struct contents_changes *ret)
+{
+	snapshot->ops->changes(snapshot, ret);
+}
+
+void contents_captured(struct contents *c)
+{
+	c->ops->captured(c);
+}
+
 bool contents_is_text(const void *data, size_t size)
 {
 	return !size || !memchr(data, '\0', size < 8000 ? size : 8000);

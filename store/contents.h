@@ -3,6 +3,7 @@
 #define STORE_CONTENTS_H
 
 #include "store/odb.h"
+#include "store/ranges.h"
 #include "store/util.h"
 
 /* Contents of files, and the registry of their types.
@@ -19,6 +20,7 @@
 #define CONTENTS_SIZE_MAX ((uint64_t)16 << 30)	/* beyond: -EFBIG */
 
 struct contents;
+struct contents_changes;
 
 struct contents_ops {
 	const char *name;
@@ -36,6 +38,9 @@ struct contents_ops {
 	int (*store)(struct contents *c, struct odb *odb, struct oid *ret_oid);
 	void (*stored)(struct contents *c, const struct contents *snapshot,
 		       const struct oid *oid);
+	void (*captured)(struct contents *c);
+	void (*changes)(struct contents *snapshot,
+			struct contents_changes *ret);
 	void (*free)(struct contents *c);
 };
 
@@ -97,6 +102,34 @@ int contents_store(struct contents *snapshot, struct odb *odb,
  * back from there. */
 void contents_stored(struct contents *c, const struct contents *snapshot,
 		     const struct oid *oid);
+
+/* ---- what changed between captures: for the journal ---- */
+
+enum contents_base {
+	CONTENTS_EMPTY,		/* no bytes */
+	CONTENTS_STORED,	/* blob `oid` of `base_size` bytes */
+	CONTENTS_CAPTURED,	/* the same contents (id) at version `since` */
+};
+
+/* A snapshot is: the base's bytes below `low`, zeros behind them up to the size,
+ * and, put over that, its own bytes in `ranges`. */
+struct contents_changes {
+	uint64_t id;		/* of the contents; its pool gives it once */
+	uint64_t version;	/* of the snapshot */
+	uint64_t size;
+	enum contents_base base;
+	struct oid oid;
+	uint64_t base_size, since;
+	uint64_t low;
+	/* Below the size; owned by the snapshot. */
+	const struct ranges *ranges;
+};
+
+/* What a snapshot differs in from the capture before it. */
+void contents_changes(struct contents *snapshot, struct contents_changes *ret);
+
+/* A snapshot of c's present state was captured: changes count from here. */
+void contents_captured(struct contents *c);
 
 /* ---- merging files ---- */
 

@@ -16,6 +16,7 @@ static int make(struct pool *pool, bool frozen, struct overlay **ret)
 	o->pool = pool;
 	o->frozen = frozen;
 	rwlock_init(&o->lock);
+	tracking_init(&o->tracking, pool);
 	*ret = o;
 	return 0;
 }
@@ -28,6 +29,7 @@ static void overlay_free(struct contents *c)
 	blob_unref(o->base);
 	blob_unref(o->older);
 	blob_unref(o->stored);
+	tracking_clear(&o->tracking);
 	pthread_rwlock_destroy(&o->lock);
 	free(o);
 }
@@ -61,6 +63,7 @@ int overlay_new_stored(struct pool *pool, const struct oid *oid, uint64_t size,
 	o->stored = blob_ref(o->base);
 	o->base_limit = size;
 	o->size = size;
+	tracking_set_base(&o->tracking, oid, size);
 	*ret = &o->contents;
 	return 0;
 }
@@ -253,6 +256,8 @@ int overlay_snapshot(struct contents *c, struct contents **ret)
 		return r;
 	SCOPED_READ(&o->lock);
 	r = map_copy(&o->map, &copy->map);
+	if (r == 0)
+		r = tracking_copy(&o->tracking, &copy->tracking);
 	if (r < 0) {
 		overlay_free(&copy->contents);
 		return r;
@@ -265,6 +270,10 @@ int overlay_snapshot(struct contents *c, struct contents **ret)
 	copy->stored = blob_ref(o->stored);
 	copy->stored_version = o->stored_version;
 	copy->shared_version = o->shared_version;
+	if (overlay_is_stored(o)) {
+		tracking_set_base(&copy->tracking, blob_oid(o->stored), o->size);
+		tracking_clear(&copy->tracking);
+	}
 	*ret = &copy->contents;
 	return 0;
 }
@@ -281,5 +290,7 @@ const struct contents_ops overlay_ops = {
 	.snapshot = overlay_snapshot,
 	.store = overlay_store,
 	.stored = overlay_stored,
+	.captured = overlay_captured,
+	.changes = overlay_changes,
 	.free = overlay_free,
 };

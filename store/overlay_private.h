@@ -4,6 +4,18 @@
 
 #include "store/overlay_map.h"
 
+/* What changed since the last capture, or since the contents were made.  Of a
+ * snapshot: what it has to tell; constant, so without a lock. */
+struct tracking {
+	uint64_t id;
+	uint64_t captured;		/* version then; 0: never */
+	bool has_base;			/* that is a blob, base of base_size */
+	struct oid base;
+	uint64_t base_size;
+	uint64_t low;			/* the smallest size since */
+	struct ranges ranges;
+};
+
 /* What overlay*.c share.
  *
  * A byte of the file below its size is
@@ -34,6 +46,7 @@ struct overlay {
 	struct blob *stored;		/* what stored_version is stored as */
 	uint64_t stored_version;
 	uint64_t shared_version;	/* when blocks of other files came last */
+	struct tracking tracking;
 };
 
 static inline uint64_t block_index(uint64_t offset)
@@ -72,6 +85,9 @@ int overlay_read_block_locked(struct overlay *o, uint64_t index, void *data,
 
 /* ---- overlay_write.c: and these need it exclusively ---- */
 
+/* Bytes [offset, end) are about to change. */
+void overlay_note_locked(struct overlay *o, uint64_t offset, uint64_t end);
+
 ssize_t overlay_write(struct contents *c, const void *data, size_t size,
 		      uint64_t offset);
 int overlay_truncate(struct contents *c, uint64_t size);
@@ -93,5 +109,19 @@ ssize_t overlay_share(struct contents *from, uint64_t from_offset,
 int overlay_store(struct contents *c, struct odb *odb, struct oid *ret_oid);
 void overlay_stored(struct contents *c, const struct contents *snapshot,
 		    const struct oid *oid);
+
+/* ---- overlay_tracking.c ---- */
+
+void tracking_init(struct tracking *t, struct pool *pool);
+/* The contents is the blob, as stored. */
+void tracking_set_base(struct tracking *t, const struct oid *oid,
+		       uint64_t size);
+/* -ENOMEM. */
+int tracking_copy(const struct tracking *t, struct tracking *ret_copy);
+/* Nothing changed since. */
+void tracking_clear(struct tracking *t);
+
+void overlay_changes(struct contents *snapshot, struct contents_changes *ret);
+void overlay_captured(struct contents *c);
 
 #endif

@@ -205,7 +205,8 @@ static ssize_t share_locked(struct overlay *from, uint64_t from_offset,
 	};
 	int r = 0;
 
-	to->shared_version = ++to->version;
+	overlay_note_locked(to, to_offset, to_offset + length);
+	to->shared_version = to->version;
 	while (s.left && r == 0)
 		r = share_step(&s);
 	free(s.buffer);

@@ -133,6 +133,8 @@ void overlay_stored(struct contents *c, const struct contents *snapshot,
 		replace(&o->stored, blob);
 		o->stored_version = s->version;
 	}
+	if (o->tracking.captured == s->version)
+		tracking_set_base(&o->tracking, oid, s->size);
 	overlay_unlock_pair(o, s);
 	blob_unref(blob);
 	pool_trim_spilled(o->pool);

@@ -8,9 +8,10 @@
 #define STEP_BLOCKS 64
 #define STEP_SIZE ((size_t)STEP_BLOCKS * BLOCK_SIZE)
 
-static void note_change(struct overlay *o)
+void overlay_note_locked(struct overlay *o, uint64_t offset, uint64_t end)
 {
 	o->version++;
+	ranges_add(&o->tracking.ranges, offset, end);
 }
 
 struct block *overlay_hole_locked(struct overlay *o, uint64_t index)
@@ -188,7 +189,7 @@ ssize_t overlay_write_locked(struct overlay *o, const void *data, size_t size,
 {
 	size_t done = 0;
 
-	note_change(o);
+	overlay_note_locked(o, offset, offset + size);
 	while (done < size) {
 		size_t step = size - done < STEP_SIZE ? size - done : STEP_SIZE;
 		ssize_t n = write_step(o, (const char *)data + done, step,
@@ -247,6 +248,9 @@ static int shrink(struct overlay *o, uint64_t size)
 	if (o->base_limit > size)
 		o->base_limit = size;
 	o->size = size;
+	if (o->tracking.low > size)
+		o->tracking.low = size;
+	ranges_cut(&o->tracking.ranges, size);
 	return 0;
 }
 
@@ -259,7 +263,7 @@ int overlay_truncate(struct contents *c, uint64_t size)
 		return -EROFS;
 	if (size == o->size)
 		return 0;
-	note_change(o);
+	o->version++;
 	if (size < o->size)
 		return shrink(o, size);
 	o->size = size;
@@ -351,6 +355,6 @@ int overlay_zero(struct contents *c, uint64_t offset, uint64_t length)
 		return 0;
 	if (length > o->size - offset)
 		length = o->size - offset;
-	note_change(o);
+	overlay_note_locked(o, offset, offset + length);
 	return zero_range(o, offset, offset + length);
 }

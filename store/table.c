@@ -124,8 +124,67 @@ void table_free(struct table *table)
 	free(table->reports);
 	free(table->head_from);
 	free(table->head_to);
+	table_clear_journal(table);
 	free(table);
 }
+
+/* ---- the journal ---- */
+
+int table_add_held(struct table *table, uint64_t sequence)
+{
+	struct table_journal *j = &table->journal;
+
+	if (GROW(j->held, j->held_count) < 0)
+		return -ENOMEM;
+	j->held[j->held_count++] = sequence;
+	return 0;
+}
+
+int table_add_contents(struct table *table,
+		       const struct table_contents *contents)
+{
+	struct table_journal *j = &table->journal;
+
+	if (GROW(j->contents, j->contents_count) < 0)
+		return -ENOMEM;
+	j->contents[j->contents_count++] = *contents;
+	return 0;
+}
+
+bool table_is_held(const struct table *table, uint64_t sequence)
+{
+	for (size_t i = 0; i < table->journal.held_count; i++)
+		if (table->journal.held[i] == sequence)
+			return true;
+	return false;
+}
+
+void table_clear_journal(struct table *table)
+{
+	struct table_journal *j = &table->journal;
+
+	free(j->held);
+	free(j->contents);
+	j->held = NULL;
+	j->contents = NULL;
+	j->held_count = j->contents_count = 0;
+}
+
+static int copy_journal(struct table *copy, const struct table *table)
+{
+	const struct table_journal *j = &table->journal;
+	int r = 0;
+
+	copy->journal.epoch = j->epoch;
+	copy->journal.published = j->published;
+	for (size_t i = 0; r == 0 && i < j->held_count; i++)
+		r = table_add_held(copy, j->held[i]);
+	for (size_t i = 0; r == 0 && i < j->contents_count; i++)
+		r = table_add_contents(copy, &j->contents[i]);
+	return r;
+}
+
+/* ---- copies ---- */
 
 static int copy_branches(struct table *copy, const struct table *table)
 {
@@ -163,7 +222,7 @@ static int copy_rest(struct table *copy, const struct table *table)
 	if (!copy->head_from != !table->head_from ||
 	    !copy->head_to != !table->head_to)
 		r = -ENOMEM;
-	return r;
+	return r < 0 ? r : copy_journal(copy, table);
 }
 
 struct table *table_copy(const struct table *table)

@@ -52,6 +52,23 @@ struct table_ref {
 	struct oid outside;	/* its value when we last saw or wrote it */
 };
 
+/* A version of contents that a frame which is not yet in Git builds on. */
+struct table_contents {
+	uint64_t id, version;	/* struct contents_changes */
+	struct oid oid;		/* the blob that it is */
+	uint64_t size;		/* of that, bytes */
+};
+
+/* What of the journal is in the table (journal_format.h). */
+struct table_journal {
+	uint64_t epoch;		/* 0: there is no journal */
+	uint64_t published;	/* sequence up to which all cuts are applied ... */
+	size_t held_count;
+	uint64_t *held;		/* ... but these */
+	size_t contents_count;
+	struct table_contents *contents;
+};
+
 struct table {
 	uint64_t next_incarnation;
 	size_t branch_count;
@@ -63,6 +80,7 @@ struct table {
 	char *head_from, *head_to;
 	size_t report_count;
 	struct conflict_report **reports;
+	struct table_journal journal;
 };
 
 struct table *table_new(void);			/* NULL: no memory */
@@ -90,6 +108,13 @@ struct table_ref *table_find_gone(struct table *table, const char *name);
 int table_add_gone(struct table *table, const char *name,
 		   const struct oid *outside);
 void table_remove_gone(struct table *table, struct table_ref *ref);
+
+int table_add_held(struct table *table, uint64_t sequence);	/* -ENOMEM */
+int table_add_contents(struct table *table,
+		       const struct table_contents *contents);	/* -ENOMEM */
+bool table_is_held(const struct table *table, uint64_t sequence);
+/* Forgets held cuts and contents. */
+void table_clear_journal(struct table *table);
 
 /* Whether refs of both names cannot be there at once: one is a folder of the
  * other ("a" and "a/b"). */

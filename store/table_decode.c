@@ -268,9 +268,58 @@ static int get_array(const json_t *array, struct table *table,
 	return 0;
 }
 
+/* ---- journal ---- */
+
+static int get_held(const json_t *json, struct table *table)
+{
+	json_int_t sequence;
+	int r = UNPACK((json_t *)json, "{s:I}", "sequence", &sequence);
+
+	if (r < 0 || sequence <= 0)
+		return -EUCLEAN;
+	return table_add_held(table, sequence);
+}
+
+static int get_contents(const json_t *json, struct table *table)
+{
+	struct table_contents contents;
+	json_int_t id, version, size;
+	const char *hex;
+	int r = UNPACK((json_t *)json, "{s:I, s:I, s:s, s:I}", "id", &id,
+		       "version", &version, "oid", &hex, "size", &size);
+
+	if (r < 0 || id <= 0 || version < 0 || size < 0 ||
+	    get_oid(hex, &contents.oid) < 0)
+		return -EUCLEAN;
+	contents.id = id;
+	contents.version = version;
+	contents.size = size;
+	return table_add_contents(table, &contents);
+}
+
+static int get_journal(json_t *json, struct table *table)
+{
+	json_t *held, *contents;
+	json_int_t epoch, published;
+	int r;
+
+	if (!json)
+		return 0;
+	r = UNPACK(json, "{s:I, s:I, s:o, s:o}", "epoch", &epoch, "published",
+		   &published, "held", &held, "contents", &contents);
+	if (r == 0 && (epoch <= 0 || published < 0))
+		r = -EUCLEAN;
+	if (r < 0)
+		return r;
+	table->journal.epoch = epoch;
+	table->journal.published = published;
+	r = get_array(held, table, get_held);
+	return r < 0 ? r : get_array(contents, table, get_contents);
+}
+
 static int get_table(json_t *json, struct table *table)
 {
-	json_t *branches, *gone, *reports, *head = NULL;
+	json_t *branches, *gone, *reports, *head = NULL, *journal = NULL;
 	json_int_t version, next;
 	int r;
 
@@ -278,9 +327,10 @@ static int get_table(json_t *json, struct table *table)
 		return -EUCLEAN;
 	if (version != TABLE_VERSION)
 		return version > TABLE_VERSION ? -ENOTSUP : -EUCLEAN;
-	r = UNPACK(json, "{s:I, s:I, s:o, s:o, s?:o, s:o}", "version", &version,
-		   "next_incarnation", &next, "branches", &branches, "gone",
-		   &gone, "head", &head, "reports", &reports);
+	r = UNPACK(json, "{s:I, s:I, s:o, s:o, s?:o, s:o, s?:o}", "version",
+		   &version, "next_incarnation", &next, "branches", &branches,
+		   "gone", &gone, "head", &head, "reports", &reports,
+		   "journal", &journal);
 	if (r == 0 && next <= 0)
 		r = -EUCLEAN;
 	if (r < 0)
@@ -295,6 +345,8 @@ static int get_table(json_t *json, struct table *table)
 		r = get_head(head, table);
 	if (r == 0)
 		r = get_array(reports, table, get_report);
+	if (r == 0)
+		r = get_journal(journal, table);
 	return r;
 }
 

@@ -180,6 +180,48 @@ static int put_head(json_t *object, const struct table *table)
 	return r;
 }
 
+static int put_contents(json_t *object, const void *element)
+{
+	const struct table_contents *contents = element;
+	int r = put_number(object, "id", contents->id);
+
+	if (r == 0)
+		r = put_number(object, "version", contents->version);
+	if (r == 0)
+		r = put_oid(object, "oid", &contents->oid);
+	if (r == 0)
+		r = put_number(object, "size", contents->size);
+	return r;
+}
+
+static int put_held(json_t *object, const void *element)
+{
+	return put_number(object, "sequence", *(const uint64_t *)element);
+}
+
+static int put_journal(json_t *object, const struct table_journal *j)
+{
+	json_t *journal;
+	int r;
+
+	if (!j->epoch)
+		return 0;
+	journal = json_object();
+	r = put(object, "journal", journal);
+	if (r == 0)
+		r = put_number(journal, "epoch", j->epoch);
+	if (r == 0)
+		r = put_number(journal, "published", j->published);
+	if (r == 0)
+		r = put_array(journal, "held", j->held, j->held_count,
+			      sizeof(*j->held), put_held);
+	if (r == 0)
+		r = put_array(journal, "contents", j->contents,
+			      j->contents_count, sizeof(*j->contents),
+			      put_contents);
+	return r;
+}
+
 static int put_table(json_t *object, const struct table *table)
 {
 	int r = put_number(object, "version", TABLE_VERSION);
@@ -200,6 +242,8 @@ static int put_table(json_t *object, const struct table *table)
 		r = put_array(object, "reports", table->reports,
 			      table->report_count, sizeof(*table->reports),
 			      put_report);
+	if (r == 0)
+		r = put_journal(object, &table->journal);
 	return r;
 }
 

@@ -21,7 +21,10 @@
  *       "conflicts": [{"number": N, "path": TEXT, "reason": TEXT,
  *                      "resolved": true?,
  *                      "base", "ours", "theirs", "merged", "suggested":
- *                      {"mode": N, "oid": OID}?}]}]}
+ *                      {"mode": N, "oid": OID}?}]}],
+ *    "journal": {"epoch": N, "published": N,
+ *      "held": [{"sequence": N}],
+ *      "contents": [{"id": N, "version": N, "oid": OID, "size": N}]}?}
  *
  * OID is 40 hexadecimal digits; what is zero, false or absent is left out.  TEXT
  * is a string with '%' as %25; one that is not UTF-8 (Git's names are bytes) has

@@ -151,6 +151,7 @@ static void settle_child(struct node *n, bool complete)
 		stored = clean ? !node_git_has_nothing(&n->oid) :
 				 n->directory->stored > 0;
 	} else if (!node_is_clean(n)) {
+		contents_captured(n->contents);
 		n->flags |= NODE_PENDING;
 		n->stamp = w->number;
 	}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_JOURNAL_FORMAT_H
+#define STORE_JOURNAL_FORMAT_H
+
+/* The journal: a logical redo log of the cuts that are not yet in Git, version 1.
+ *
+ * Numbers are little-endian.  A "text" is a u32 length and that many bytes (no
+ * NUL among them); length ffffffff is a NULL.  An "oid" is 20 bytes.
+ *
+ * Files, in irminfs/journal/: segments "0", "1", ... of SEGMENT_SIZE bytes at
+ * most, zero-filled in advance as far as that has come, and for each a data file
+ * "0.data", ... for long extents.  They are used in turn: generation g is in file
+ * g modulo their number.
+ *
+ * A segment:
+ *   0   8  "irminjnl"
+ *   8   4  version, 1
+ *   12  4  zero
+ *   16  8  epoch
+ *   24  8  generation, from 1, rises by one from segment to segment, over epochs
+ *   32  8  checksum64 of bytes 0 ... 31, seed 0
+ *   4096   frames, without gaps
+ *
+ * A frame is one cut:
+ *   0   8  checksum64 of bytes 8 ... length - 1, seed: epoch
+ *   8   4  length of the frame, 48 at least
+ *   12  4  flags, zero
+ *   16  8  sequence of the cut in its epoch, from 1
+ *   24  8  first: the cut stands for sequences first ... sequence
+ *   32  8  time, seconds since 1970, of the cut
+ *   40  4  number of records
+ *   44  4  zero
+ *   48     records
+ *
+ * A record:
+ *   u8 kind (enum record_kind), u64 branch, u64 from, text name, oid,
+ *   u8 parts (bits of JOURNAL_PART_*), then the parts that are there:
+ *   commit     u32 number of parents, their oids; author and committer, each
+ *              text name, text email, i64 seconds, i32 minutes east;
+ *              text message (NULL: made of the delta), text trailers
+ *   delta      u8 complete, u32 number of entries, the entries
+ * A cut whose records have more than that (conflicts), or that refers to objects
+ * made for it (merges), has no frame: it is durable when it is published.
+ *
+ * An entry of a delta:
+ *   u8 kind (enum delta_kind), u32 git mode, text name, u8 extras (below), then
+ *   OBJECT     oid; it is published and pinned or reached from a ref
+ *   CONTENTS   u64 id, u64 version, u64 size, u8 base (enum contents_base),
+ *              oid (STORED), u64 base size or since, u64 low,
+ *              u32 number of extents, the extents by rising offset
+ *   DIRECTORY  a delta
+ * Contents are named by id within an epoch.  They are made as contents.h says of
+ * struct contents_changes, extents being the ranges.
+ *
+ * An extent:
+ *   u64 offset, u64 length, u8 kind:
+ *   0  its bytes follow
+ *   1  zeros
+ *   2  in the data file of the segment: u64 position, u64 checksum64 (seed 0)
+ *
+ * Extras, which this version refuses when they are not zero, are kept for what
+ * Git does not hold: bit 0 attributes (u32 mode, u32 uid, u32 gid, u32 device,
+ * i64 seconds and u32 nanoseconds of mtime and ctime), bit 1 extended attributes
+ * (u32 count, text name, text value each), bit 2 u64 group of hard links, bit 3
+ * the entry belongs to the local face.  They come in this order behind `extras`.
+ *
+ * Valid is a frame in a segment of the table's epoch whose length is within the
+ * segment and checksum right, and whose first is one more than the sequence of
+ * the frame before it, be that in the segment of the generation before.  The
+ * first frame in use is that of the table's `published` + 1 (or one of those that
+ * the table says are held).  The log ends at the first frame that is not valid.
+ *
+ * Order of writes:
+ *   data file, flush; then frames (with the segment's header, if they are its
+ *   first), flush; then the cut is acknowledged.
+ *   Objects, flush; pin; table with `published`, flush; then segments may be used
+ *   again whose frames are published and not held.
+ * A new epoch begins with a table that names it, durable before its first frame.
+ */
+
+#define JOURNAL_MAGIC "irminjnl"
+#define JOURNAL_VERSION 1u
+#define JOURNAL_HEADER 4096u		/* bytes before the first frame */
+#define JOURNAL_HEADER_USED 40u
+#define JOURNAL_FRAME 48u		/* bytes before the records */
+#define JOURNAL_SEGMENTS 4u
+#define JOURNAL_LONG 65536u		/* extents from here go to a data file */
+
+#define JOURNAL_PART_COMMIT 1u
+#define JOURNAL_PART_DELTA 2u
+
+#define JOURNAL_BYTES 0u		/* kinds of extents */
+#define JOURNAL_ZEROS 1u
+#define JOURNAL_DATA 2u
+
+#endif
