@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 
 /* More than any store takes for a message. */
@@ -16,28 +15,10 @@
 
 static int print_stats(struct fs *fs, struct buffer *text)
 {
-	struct engine_stats engine;
-	struct pool_stats pool;
+	int r = control_stats_text(fs->store, text);
 
-	engine_get_stats(store_engine(fs->store), &engine);
-	pool_get_stats(store_pool(fs->store), &pool);
-	return buffer_printf(text,
-		"inodes %zu\n"
-		"cuts %" PRIu64 "\n"
-		"flushes %" PRIu64 "\n"
-		"commits %" PRIu64 "\n"
-		"queued %" PRIu64 "\n"
-		"failures %" PRIu64 "\n"
-		"block_bytes %" PRIu64 "\n"
-		"blob_bytes %" PRIu64 "\n"
-		"spill_bytes %" PRIu64 "\n"
-		"file_bytes %" PRIu64 "\n"
-		"blob_hits %" PRIu64 "\n"
-		"blob_misses %" PRIu64 "\n",
-		inodes_count(fs), engine.cuts, engine.flushes, engine.commits,
-		engine.queued, engine.failures, pool.block_bytes,
-		pool.blob_bytes, pool.spill_bytes, pool.file_bytes,
-		pool.blob_hits, pool.blob_misses);
+	return r < 0 ? r : buffer_printf(text, "inodes %zu\n",
+					 inodes_count(fs));
 }
 
 static int read_store(struct fs *fs, struct inode *inode,

@@ -9,7 +9,8 @@ const struct command *const commands[] = {
 	&command_swap, &command_drop, &command_restore,
 	&command_merge, &command_merge_file, &command_conflicts,
 	&command_resolve,
-	&command_status, &command_commit, &command_log, &command_fsck,
+	&command_status, &command_commit, &command_publish, &command_log,
+	&command_stats, &command_fsck,
 	NULL,
 };
 

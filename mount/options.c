@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define MEMORY_LEAST ((size_t)1 << 20)
+#define SIZE_LEAST ((size_t)1 << 20)
 #define SECONDS_MOST 86400
 
 void mount_options_release(struct mount_options *o)
@@ -32,6 +32,9 @@ enum {
 	KEY_COMMIT,
 	KEY_DRIVER_TIMEOUT,
 	KEY_MEMORY,
+	KEY_JOURNAL,
+	KEY_FOLD_ON,
+	KEY_FOLD_OFF,
 	KEY_PASS,
 	KEY_IGNORE,
 };
@@ -50,6 +53,9 @@ static const struct fuse_opt known[] = {
 	FUSE_OPT_KEY("commit=", KEY_COMMIT),
 	FUSE_OPT_KEY("driver_timeout=", KEY_DRIVER_TIMEOUT),
 	FUSE_OPT_KEY("memory=", KEY_MEMORY),
+	FUSE_OPT_KEY("journal=", KEY_JOURNAL),
+	FUSE_OPT_KEY("fold=on", KEY_FOLD_ON),
+	FUSE_OPT_KEY("fold=off", KEY_FOLD_OFF),
 	/* for the kernel and for fusermount3 */
 	FUSE_OPT_KEY("allow_other", KEY_PASS),
 	FUSE_OPT_KEY("allow_root", KEY_PASS),
@@ -149,15 +155,15 @@ static int take_seconds(struct parsing *p, const char *option,
 	return 0;
 }
 
-static int take_memory(struct parsing *p, const char *option)
+static int take_size(struct parsing *p, const char *option, size_t *ret)
 {
 	size_t bytes;
 
 	if (parse_size(strchr(option, '=') + 1, &bytes) < 0 ||
-	    bytes < MEMORY_LEAST)
+	    bytes < SIZE_LEAST)
 		return wrong(p, option, "not a size of 1M or more, as 512M or "
 					"2G");
-	p->options->of_store.memory = bytes;
+	*ret = bytes;
 	return 0;
 }
 
@@ -210,7 +216,13 @@ static int take(void *data, const char *arg, int key, struct fuse_args *outargs)
 	case KEY_DRIVER_TIMEOUT:
 		return take_seconds(p, arg, &o->of_store.driver_seconds);
 	case KEY_MEMORY:
-		return take_memory(p, arg);
+		return take_size(p, arg, &o->of_store.memory);
+	case KEY_JOURNAL:
+		return take_size(p, arg, &o->of_store.journal);
+	case KEY_FOLD_ON:
+	case KEY_FOLD_OFF:
+		o->of_store.keep_all = key == KEY_FOLD_OFF;
+		return 0;
 	case KEY_PASS:
 		return pass(p, arg);
 	case KEY_IGNORE:

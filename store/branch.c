@@ -118,6 +118,15 @@ static int make_worktree(struct branch *b, const struct commit *commit,
 	return 0;
 }
 
+/* A head that is not known yet is that of a fork whose source had changes. */
+static int find_head(struct branch *b, struct oid *ret_head)
+{
+	pthread_mutex_lock(&b->store->lock);
+	*ret_head = b->head;
+	pthread_mutex_unlock(&b->store->lock);
+	return oid_is_zero(ret_head) ? branch_head(b, ret_head) : 0;
+}
+
 /* Nothing changes the head of a branch whose tree is not loaded, so the head
  * read here is still right when the tree is made. */
 int branch_worktree(struct branch *b, struct worktree **ret)
@@ -130,7 +139,7 @@ int branch_worktree(struct branch *b, struct worktree **ret)
 		*ret = b->worktree;
 		return 0;
 	}
-	r = branch_head(b, &head);
+	r = find_head(b, &head);
 	if (r)
 		return r;
 	r = commit_read(b->store->odb, &head, &commit);

@@ -78,6 +78,23 @@ static int insert_new_locked(struct store *store, const char *name,
 	return 0;
 }
 
+/* The fork of a branch that is as it is in Git begins with that head, so that
+ * its files can be read without waiting for anything to be published. */
+static int fork_locked(struct branch *from, struct branch *b,
+		       const struct identity *identity, struct record *record,
+		       uint64_t *ret_sequence)
+{
+	bool captured, is_known = branch_is_published(from, &b->head);
+	int r;
+
+	b->time = from->time;
+	r = branch_cut(from, identity, NULL, record, b, ret_sequence,
+		       &captured);
+	if (r || !is_known || captured)
+		b->head = (struct oid){ 0 };
+	return r;
+}
+
 /* The record's kind and source are set; the branch and its name come here. */
 static int new_branch_locked(struct store *store, struct branch *from,
 			     const char *name, const struct identity *identity,
@@ -97,8 +114,7 @@ static int new_branch_locked(struct store *store, struct branch *from,
 		records_release(record, 1);
 		r = -ENOMEM;
 	} else if (from) {
-		b->time = from->time;
-		r = branch_cut(from, identity, NULL, record, b, ret_sequence);
+		r = fork_locked(from, b, identity, record, ret_sequence);
 	} else {
 		r = store_queue(store, record, 1, &b, 1, ret_sequence);
 	}
@@ -218,7 +234,8 @@ static int rename_locked(struct branch *b, const char *name,
 		name_free(entry);
 		return r;
 	}
-	r = branch_cut(b, identity, NULL, &record, NULL, ret_sequence);
+	r = branch_cut(b, identity, NULL, &record, NULL, ret_sequence,
+		       NULL);
 	if (r) {
 		name_remove_locked(b->store, entry);
 		name_free(entry);
@@ -307,10 +324,11 @@ static int swap_locked(struct branch *a, struct branch *b,
 		.branch = a->incarnation,
 		.from = b->incarnation,
 	};
-	int r = branch_cut(b, identity, NULL, NULL, NULL, ret_sequence);
+	int r = branch_cut(b, identity, NULL, NULL, NULL, ret_sequence, NULL);
 
 	if (!r)
-		r = branch_cut(a, identity, NULL, &record, b, ret_sequence);
+		r = branch_cut(a, identity, NULL, &record, b, ret_sequence,
+			       NULL);
 	if (!r)
 		swap_names_locked(a, b);
 	return r;
@@ -401,7 +419,8 @@ static int drop_checked(struct branch *b, const struct identity *identity,
 		return -ENOMEM;
 	/* From here on nothing can change that the cut would miss. */
 	branch_refuse(b, -ENOENT);
-	r = branch_cut(b, identity, NULL, &record, NULL, ret_sequence);
+	r = branch_cut(b, identity, NULL, &record, NULL, ret_sequence,
+		       NULL);
 	if (r)
 		branch_refuse(b, 0);
 	else

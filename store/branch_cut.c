@@ -7,6 +7,7 @@ void records_release(struct record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		free(records[i].name);
+		free(records[i].trailers);
 		delta_free(records[i].delta);
 		commit_free(records[i].commit);
 		conflict_report_free(records[i].conflicts);
@@ -14,31 +15,43 @@ void records_release(struct record *records, size_t count)
 	memset(records, 0, count * sizeof(*records));
 }
 
-/* The objects of a record are stored: remember the head, let the work tree
- * forget what it needs no longer hold. */
-static void record_stored(struct store *store, const struct record *record)
+static struct branch *find(struct store *store, const struct record *record)
 {
-	struct branch *b;
+	SCOPED_LOCK(&store->lock);
+	struct branch *b = store_find_incarnation_locked(store, record->branch);
 
-	pthread_mutex_lock(&store->lock);
-	b = store_find_incarnation_locked(store, record->branch);
-	if (b) {
-		if (!oid_is_zero(&record->head))
-			b->head = record->head;
-		branch_ref(b);
-	}
-	pthread_mutex_unlock(&store->lock);
-	if (!b)
-		return;
-	if (record->kind == RECORD_COMMIT && record->delta && b->worktree)
-		worktree_adopt(b->worktree, record->delta);
-	branch_unref(b);
+	return b ? branch_ref(b) : NULL;
 }
 
+/* The work tree can let go of what is stored now. */
 static void cut_stored(void *context, struct cut *cut)
 {
-	for (size_t i = 0; i < cut->count; i++)
-		record_stored(context, &cut->records[i]);
+	for (size_t i = 0; i < cut->count; i++) {
+		const struct record *record = &cut->records[i];
+		struct branch *b;
+
+		if (record->kind != RECORD_COMMIT || !record->delta)
+			continue;
+		b = find(context, record);
+		if (b && b->worktree)
+			worktree_adopt(b->worktree, record->delta);
+		branch_unref(b);
+	}
+}
+
+static void cut_published(void *context, struct cut *cut)
+{
+	struct store *store = context;
+	SCOPED_LOCK(&store->lock);
+
+	for (size_t i = 0; i < cut->count; i++) {
+		const struct record *record = &cut->records[i];
+		struct branch *b = store_find_incarnation_locked(store,
+							record->branch);
+
+		if (b && !oid_is_zero(&record->head))
+			b->head = record->head;
+	}
 }
 
 static void raise_to(_Atomic uint64_t *sequence, uint64_t to)
@@ -50,9 +63,9 @@ static void raise_to(_Atomic uint64_t *sequence, uint64_t to)
 		;
 }
 
-int store_queue(struct store *store, struct record *records, size_t count,
-		struct branch *const *about, size_t about_count,
-		uint64_t *ret_sequence)
+static int queue(struct store *store, struct record *records, size_t count,
+		 struct branch *const *about, size_t about_count, bool timer,
+		 uint64_t *ret_sequence)
 {
 	struct cut *cut = cut_new(count);
 	int r;
@@ -63,8 +76,10 @@ int store_queue(struct store *store, struct record *records, size_t count,
 	}
 	memcpy(cut->records, records, count * sizeof(*records));
 	memset(records, 0, count * sizeof(*records));
-	cut->published = cut_stored;
+	cut->stored = cut_stored;
+	cut->published = cut_published;
 	cut->context = store;
+	cut->timer = timer;
 	r = engine_cut(store->engine, cut, ret_sequence);
 	if (r)
 		return r;
@@ -72,6 +87,14 @@ int store_queue(struct store *store, struct record *records, size_t count,
 	for (size_t i = 0; i < about_count; i++)
 		raise_to(&about[i]->sequence, *ret_sequence);
 	return 0;
+}
+
+int store_queue(struct store *store, struct record *records, size_t count,
+		struct branch *const *about, size_t about_count,
+		uint64_t *ret_sequence)
+{
+	return queue(store, records, count, about, about_count, false,
+		     ret_sequence);
 }
 
 /* ---- a cut of one branch ---- */
@@ -82,19 +105,27 @@ struct cutting {
 	const char *message;
 	struct record *extra;
 	struct branch *other;
+	bool last;		/* struct record */
 	uint64_t sequence;
+	bool captured;
 };
 
 /* A text set for the next commit is used up by it, or stays. */
 static int compose(struct cutting *c, const struct delta *delta,
-		   struct commit **ret, char **ret_used)
+		   struct record *record, char **ret_used)
 {
 	struct branch *b = c->b;
+	const char *text = c->message;
 	int r;
 
 	SCOPED_LOCK(&b->message_lock);
-	r = commit_compose(b, c->identity,
-			   c->message ? c->message : b->message, delta, ret);
+	if (!text)
+		text = b->message;
+	if (text)
+		r = commit_compose(b, c->identity, text, delta,
+				   &record->commit);
+	else
+		r = commit_compose_later(b, c->identity, record);
 	if (!r)
 		*ret_used = STEAL(b->message);
 	return r;
@@ -118,18 +149,20 @@ static int take_delta(struct cutting *c, struct delta *delta)
 	char *used = NULL;
 	int r;
 
-	r = compose(c, delta, &records[0].commit, &used);
+	r = compose(c, delta, &records[0], &used);
 	if (r) {
 		delta_free(delta);
 		return r;
 	}
 	records[0].delta = delta;
+	records[0].last = c->last;
 	if (c->extra) {
 		records[1] = *c->extra;
 		memset(c->extra, 0, sizeof(*c->extra));
 	}
-	r = store_queue(c->b->store, records, c->extra ? 2 : 1, about,
-			c->other ? 2 : 1, &c->sequence);
+	r = queue(c->b->store, records, c->extra ? 2 : 1, about,
+		  c->other ? 2 : 1, c->identity->timer, &c->sequence);
+	c->captured = !r;
 	if (r)
 		give_back(c->b, used);
 	else
@@ -151,9 +184,19 @@ static int take(void *context, struct delta *delta)
 	return 0;
 }
 
+static int capture(struct cutting *c)
+{
+	struct worktree *w = c->b->worktree;
+	int r = w ? worktree_capture(w, take, c) : take(c, NULL);
+
+	if (r < 0 && c->extra)
+		records_release(c->extra, 1);
+	return r < 0 ? r : 0;
+}
+
 int branch_cut(struct branch *b, const struct identity *identity,
 	       const char *message, struct record *extra, struct branch *other,
-	       uint64_t *ret_sequence)
+	       uint64_t *ret_sequence, bool *ret_captured)
 {
 	struct cutting c = {
 		.b = b,
@@ -162,15 +205,13 @@ int branch_cut(struct branch *b, const struct identity *identity,
 		.extra = extra,
 		.other = other,
 	};
-	int r = b->worktree ? worktree_capture(b->worktree, take, &c) :
-		take(&c, NULL);
+	int r = capture(&c);
 
-	if (r < 0) {
-		if (extra)
-			records_release(extra, 1);
+	if (r < 0)
 		return r;
-	}
 	*ret_sequence = c.sequence;
+	if (ret_captured)
+		*ret_captured = c.captured;
 	return 0;
 }
 
@@ -196,10 +237,14 @@ static int check(struct store *store, int r)
 	return r;
 }
 
+/* last: the commit is somebody's, who will name it. */
 static int cut_for(struct branch *b, const struct caller *caller,
-		   const char *message, uint64_t *ret_sequence)
+		   const char *message, bool last, uint64_t *ret_sequence)
 {
 	scoped(identity_release) struct identity identity = { 0 };
+	struct cutting c = {
+		.b = b, .identity = &identity, .message = message, .last = last,
+	};
 	struct timespec since;
 	int r;
 
@@ -210,7 +255,9 @@ static int cut_for(struct branch *b, const struct caller *caller,
 	r = identity_init(&identity, b->store, caller);
 	if (r)
 		return r;
-	r = branch_cut(b, &identity, message, NULL, NULL, ret_sequence);
+	r = capture(&c);
+	if (!r)
+		*ret_sequence = c.sequence;
 	return check(b->store, r);
 }
 
@@ -225,7 +272,7 @@ int branch_wait(struct branch *b)
 int branch_sync(struct branch *b, const struct caller *caller)
 {
 	uint64_t sequence;
-	int r = cut_for(b, caller, NULL, &sequence);
+	int r = cut_for(b, caller, NULL, false, &sequence);
 
 	if (!r && sequence)
 		r = check(b->store, engine_wait(b->store->engine, sequence));
@@ -243,7 +290,7 @@ int branch_commit(struct branch *b, const struct caller *caller,
 		return -EMSGSIZE;
 	if (message && !*message)
 		message = NULL;
-	r = cut_for(b, caller, message, &sequence);
+	r = cut_for(b, caller, message, true, &sequence);
 	if (!r)
 		r = check(b->store, engine_publish(b->store->engine,
 						   b->incarnation, sequence,
@@ -259,8 +306,20 @@ int branch_publish(struct branch *b, const struct caller *caller,
 	return branch_commit(b, caller, NULL, ret_head);
 }
 
+bool branch_is_published(struct branch *b, struct oid *ret_head)
+{
+	return engine_is_published(b->store->engine, b->incarnation,
+				   b->sequence, ret_head);
+}
+
 int branch_head(struct branch *b, struct oid *ret_head)
 {
 	return engine_publish(b->store->engine, b->incarnation, b->sequence,
 			      ret_head);
+}
+
+int store_publish(struct store *store)
+{
+	return store->readonly ? 0 :
+		check(store, engine_publish_all(store->engine));
 }

@@ -120,6 +120,7 @@ int branch_commit_record(struct branch *b, const struct identity *identity,
 {
 	struct record record = {
 		.kind = RECORD_COMMIT, .branch = b->incarnation,
+		.direct = true,
 	};
 	int r = commit_compose(b, identity, text, delta, &record.commit);
 

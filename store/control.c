@@ -20,9 +20,11 @@ static const struct {
 	{ "log", control_log },
 	{ "make", control_make },
 	{ "merge", control_merge },
+	{ "publish", control_publish },
 	{ "rename", control_rename },
 	{ "resolve", control_resolve_conflicts },
 	{ "restore", control_restore },
+	{ "stats", control_stats },
 	{ "status", control_status },
 	{ "swap", control_swap },
 };

@@ -37,6 +37,8 @@
  *                                           head is null while the store
  *                                           cannot save
  *   {"do": "commit", "branch", "message"?}  {"head"}
+ *   {"do": "publish"}                       {}
+ *   {"do": "stats"}                         {"cuts": N, ...}
  *   {"do": "fsck"}                          {"branches": N, "problems": [".."]}
  *
  * A failure replies {"error": "EBUSY", "message": "sentence"}.
@@ -50,6 +52,9 @@ int control_execute(struct store *store, const struct caller *caller,
 int control_read(struct store *store, struct branch *branch,
 		 const struct oid *commit, const char *file,
 		 const struct caller *caller, struct buffer *ret);
+
+/* Numbers about the store, "name N" lines; those of {"do": "stats"}.  -ENOMEM. */
+int control_stats_text(struct store *store, struct buffer *ret);
 
 /* Writes to "message", "commit", "merge" of a branch; a trailing newline is
  * dropped.  Errors of what they do, -EINVAL: not writable. */

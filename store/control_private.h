@@ -60,6 +60,7 @@ control_function control_conflicts, control_resolve_conflicts;
 						/* control_conflicts.c */
 control_function control_status, control_commit; /* control_status.c */
 control_function control_log;			/* control_log.c */
+control_function control_stats, control_publish; /* control_stats.c */
 control_function control_fsck;			/* control_fsck.c */
 
 /* ---- control_history.c ---- */

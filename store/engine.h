@@ -15,10 +15,17 @@
  *
  * Order: records take effect in the order of engine_cut calls; all records of
  * one cut take effect together or, after a crash, not at all.
+ *
+ * A cut is durable when its frame in the journal is flushed, which who waits for
+ * it does (for all that wait at that moment), or when it is published: turned
+ * into Git objects and refs, which a thread does in the background.  What cannot
+ * be journaled, or where there is no journal, is published at once.
  */
 
 struct engine;
 struct engine_storage;
+struct journal_files;
+struct pool;
 
 enum record_kind {
 	RECORD_COMMIT,		/* delta over the branch's state, a new commit */
@@ -44,8 +51,14 @@ struct record {
 	char *name;
 	struct oid oid;
 	struct delta *delta;
-	/* COMMIT: tree is ignored; parents are those after the head */
+	/* COMMIT: tree is ignored; parents are those after the head.  Without a
+	 * message one is made of the delta and the trailers when it is
+	 * published; such a commit may become part of the branch's next one. */
 	struct commit *commit;
+	char *trailers;
+	bool last;		/* nothing later may become part of this commit */
+	/* It names objects that are not in Git yet, so it has to be published. */
+	bool direct;
 	struct conflict_report *conflicts;
 	/* Result: the branch's head after this record. */
 	struct oid head;
@@ -55,15 +68,20 @@ struct cut {
 	struct record *records;
 	size_t count;
 	uint64_t sequence;	/* set by engine_cut */
-	/* Called once when the objects of all records are stored and their oids
-	 * set; from the engine's thread, without locks, before waits for the cut
-	 * return.  Must not wait for the engine.  May be NULL.  The engine frees
-	 * the cut afterwards.  A cut that did not fit on the disk may become
-	 * part of the branch's next one, which is then published for both. */
+	/* Made by a timer: publishing waits for the end of a burst of those. */
+	bool timer;
+	/* Both are called once, from the engine's thread, without locks, and must
+	 * not wait for the engine; they may be NULL.  stored: the objects of all
+	 * records are stored and safe and their oids set; published: they are in
+	 * Git, heads are set, before waits for the cut return.  The engine frees
+	 * the cut afterwards.  Neither is called for a cut that became part of
+	 * the branch's next one, which has its delta then. */
+	void (*stored)(void *context, struct cut *cut);
 	void (*published)(void *context, struct cut *cut);
 	void *context;
 	struct cut *next;	/* private to the engine, as are: */
 	int held, error;
+	bool journaled;
 	uint64_t first;		/* it stands for cuts first ... sequence */
 };
 
@@ -76,21 +94,29 @@ struct engine_options {
 	struct odb *odb;	/* outlives it */
 	bool readonly;		/* cuts fail with -EROFS */
 	clock_function *clock;	/* NULL: clock_real */
+	bool keep_all;		/* each cut is a commit of its own */
+	/* Where the journal is, or NULL: there is none.  The engine owns it. */
+	struct journal_files *journal;
+	uint64_t journal_size;	/* bytes */
+	struct pool *pool;	/* for contents that the journal brings back;
+				 * outlives the engine; needed with a journal */
 	/* For tests (store/engine_storage.h); outlives the engine.  NULL: repo
 	 * and its folder irminfs. */
 	struct engine_storage *storage;
 };
 
-/* Reads the table, reconciles it with the refs (what moved outside while
+/* Reads the table, brings back and publishes what the journal has beyond it (a
+ * read-only engine leaves that alone and warns), reconciles it with the refs (what moved outside while
  * nobody had the store is adopted; where both sides moved apart, ours is kept
  * as branch NAME.mine-N and the log says so), starts the engine's thread.
  * A read-only engine does so in memory, writes nothing and has no thread.
  * Messages go to report.  -EUCLEAN: the table is damaged; -ENOTSUP: a newer
- * version wrote it; -ENOSPC, -EROFS, -EIO, -ENOMEM. */
+ * version wrote it; -ENOSPC, -EROFS, -EIO, -ENOMEM.  A damaged journal is
+ * -EUCLEAN too: nothing is thrown away. */
 int engine_open(const struct engine_options *options,
 		struct engine **ret_engine, struct report *report);
 
-/* Processes what is queued, ends the thread.  0 or the error that kept
+/* Publishes what is queued, ends the thread.  0 or the error that kept
  * something from being durable; engine_free after it loses that.  No other
  * function may be running or waiting, nor called afterwards but engine_table,
  * engine_state, engine_get_stats and engine_free. */
@@ -107,6 +133,11 @@ uint64_t engine_new_incarnation(struct engine *engine);
  * from 1.  -EROFS: the store is read-only (why is in engine_state); the cut is
  * freed. */
 int engine_cut(struct engine *engine, struct cut *cut, uint64_t *ret_sequence);
+
+/* Whether everything up to sequence is published, and the branch's head then; does
+ * not block. */
+bool engine_is_published(struct engine *engine, uint64_t branch,
+			 uint64_t sequence, struct oid *ret_head);
 
 /* Blocks until everything up to sequence is durable.  An error (-ENOSPC, -EIO,
  * ...) means that it is not, and that it stays queued: the next wait tries
@@ -125,6 +156,10 @@ int engine_wait(struct engine *engine, uint64_t sequence);
 int engine_publish(struct engine *engine, uint64_t branch, uint64_t sequence,
 		   struct oid *ret_oid);
 
+/* Blocks until all cuts queued so far are in Git.  Errors of engine_publish; of
+ * one that is held back its own. */
+int engine_publish_all(struct engine *engine);
+
 /* Outcome so far, in words in report: 0; -EROFS: the engine is read-only; the
  * error that the last attempt to store cuts failed with, until one succeeds.
  * With branch nonzero also what concerns that branch alone: the error that its
@@ -133,11 +168,19 @@ int engine_publish(struct engine *engine, uint64_t branch, uint64_t sequence,
 int engine_state(struct engine *engine, uint64_t branch, struct report *report);
 
 struct engine_stats {
-	uint64_t cuts;		/* durable */
-	uint64_t flushes;	/* batches of cuts made durable */
+	uint64_t cuts;		/* queued since opening */
+	uint64_t journaled;	/* of them made durable by a frame */
+	uint64_t flushes;	/* of the journal */
+	uint64_t journal_bytes;	/* written to it */
+	uint64_t published;	/* cuts in Git */
+	uint64_t publishes;	/* attempts that brought some there */
 	uint64_t commits;	/* made */
-	uint64_t queued;	/* cuts not yet durable */
+	uint64_t queued;	/* cuts not yet in Git */
+	uint64_t held;		/* of them held back */
 	uint64_t failures;	/* attempts in which some cut failed */
+	uint64_t lag_us, lag_most_us;	/* of the last publish, of all: from its
+					 * oldest cut to its end */
+	uint64_t publish_us;	/* time spent on publishing */
 };
 void engine_get_stats(struct engine *engine, struct engine_stats *ret);
 

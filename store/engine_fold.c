@@ -3,43 +3,69 @@
 
 #include <errno.h>
 
-/* When a disk is full, a cut that does not fit would keep all later ones from
- * being stored, those too that take away what is too large.  None of them was
- * acknowledged, so cuts of one branch that follow each other become one. */
+/* Cuts that nobody asked for as commits of their own become one, so that a
+ * database's fsyncs do not become that many commits.  And when a disk is full, a
+ * cut that does not fit would keep all later ones from being stored, those too
+ * that take away what is too large. */
 
-static bool is_plain_commit(const struct cut *cut)
+static bool is_foldable(const struct cut *cut, bool all)
 {
 	const struct record *record = cut->records;
 
 	return cut->count == 1 && record->kind == RECORD_COMMIT &&
-	       record->delta && record->commit->parent_count == 0;
+	       record->delta && record->commit->parent_count == 0 &&
+	       !cut->held && (all || !record->commit->message);
 }
 
-static bool is_foldable(const struct cut *older, const struct cut *newer)
+/* The link to the next cut that names the branch of older; NULL: none. */
+static struct cut **next_about(struct cut *older)
 {
-	return is_plain_commit(older) && is_plain_commit(newer) &&
-	       older->records[0].branch == newer->records[0].branch;
+	uint64_t branch = older->records[0].branch;
+
+	for (struct cut **link = &older->next; *link; link = &(*link)->next)
+		if (engine_cut_names(*link, branch))
+			return link;
+	return NULL;
 }
 
-struct cut *engine_fold_locked(struct engine *e)
+/* newer stands for both.  Only cuts that follow each other may say so of their
+ * sequences, for a frame; others have had theirs. */
+static bool can_follow(const struct cut *older, const struct cut *newer)
 {
-	struct cut **link = &e->first, *folded = NULL;
+	return older->journaled ? newer->journaled
+				: !newer->journaled && older->next == newer;
+}
 
-	while (*link && (*link)->next) {
-		struct cut *older = *link, *newer = older->next;
+static bool fold(struct cut *older, bool all)
+{
+	struct cut **link = next_about(older);
+	struct cut *newer = link ? *link : NULL;
 
-		if (!is_foldable(older, newer) ||
-		    delta_fold(older->records[0].delta,
-			       newer->records[0].delta) < 0) {
+	if (!newer || !is_foldable(newer, all) || !can_follow(older, newer) ||
+	    delta_fold(older->records[0].delta, newer->records[0].delta) < 0)
+		return false;
+	newer->records[0].direct |= older->records[0].direct;
+	if (!newer->journaled)
+		newer->first = older->first;
+	newer->error = older->error;
+	return true;
+}
+
+struct cut *engine_fold(struct cut **cuts, bool all)
+{
+	struct cut **link = cuts, *folded = NULL;
+
+	while (*link) {
+		struct cut *older = *link;
+
+		if (!is_foldable(older, all) ||
+		    (older->records[0].last && !all) || !fold(older, all)) {
 			link = &older->next;
 			continue;
 		}
-		newer->first = older->first;
-		newer->error = older->error;
-		*link = newer;
+		*link = older->next;
 		older->next = folded;
 		folded = older;
-		e->stats.queued--;
 	}
 	return folded;
 }

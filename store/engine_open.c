@@ -17,13 +17,20 @@ static int engine_new(const struct engine_options *options,
 		return -ENOMEM;
 	e->odb = options->odb;
 	e->readonly = options->readonly;
+	e->keep_all = options->keep_all;
+	e->pause_ns = ENGINE_PAUSE_NS;
+	e->pool = options->pool;
 	e->clock = options->clock ? options->clock : clock_real;
 	e->storage = options->storage;
 	e->own_storage = !options->storage;
-	if (e->own_storage)
+	if (options->journal)
+		r = journal_new(options->journal, options->journal_size,
+				&e->journal);
+	if (r == 0 && e->own_storage)
 		r = engine_storage_new(options->repo, !options->readonly,
 				       &e->storage);
 	if (r < 0) {
+		journal_free(e->journal);
 		free(e);
 		return r;
 	}
@@ -37,6 +44,16 @@ static int engine_new(const struct engine_options *options,
 	return 0;
 }
 
+static void free_cuts(struct cut *cut)
+{
+	while (cut) {
+		struct cut *next = cut->next;
+
+		cut_free(cut);
+		cut = next;
+	}
+}
+
 void engine_free(struct engine *engine)
 {
 	struct engine *e = engine;
@@ -44,18 +61,15 @@ void engine_free(struct engine *engine)
 	if (!e)
 		return;
 	engine_close(e);
-	while (e->first) {
-		struct cut *next = e->first->next;
-
-		cut_free(e->first);
-		e->first = next;
-	}
+	free_cuts(e->first);
+	free_cuts(e->held);
 	pthread_cond_destroy(&e->work);
 	pthread_cond_destroy(&e->done);
 	pthread_mutex_destroy(&e->lock);
 	if (e->own_storage)
 		engine_storage_free(e->storage);
 	pin_set_release(&e->pinned);
+	journal_free(e->journal);
 	table_free(e->table);
 	free(e->stuck);
 	free(e);
@@ -93,6 +107,42 @@ static int read_table(struct engine *e, struct table **ret_table,
 	return 0;
 }
 
+/* Applies what the journal brought back to e->table, in memory and in objects. */
+static int apply_replayed(struct engine *e, struct cut *cuts)
+{
+	struct cut *folded = e->keep_all ? NULL : engine_fold(&cuts, false);
+	struct table *table;
+	uint64_t commits;
+	size_t applied;
+	int r = engine_apply(e, cuts, &table, &applied, &commits);
+
+	free_cuts(folded);
+	if (r < 0) {
+		free_cuts(cuts);
+		return r;
+	}
+	table_free(e->table);
+	e->table = table;
+	return engine_begin_epoch(e, cuts);
+}
+
+static int replay(struct engine *e, bool *ret_any, struct report *report)
+{
+	struct cut *cuts;
+	int r = engine_replay(e, &cuts, report);
+
+	*ret_any = cuts != NULL;
+	if (r < 0)
+		free_cuts(cuts);
+	if (r < 0 || !e->journal || e->readonly)
+		return r;
+	r = cuts ? apply_replayed(e, cuts) : engine_begin_epoch(e, NULL);
+	if (r < 0)
+		return report_set(report, r, "what the journal holds cannot be "
+			"put into the repository: %s", strerror(-r));
+	return 0;
+}
+
 /* Brings table, pin and refs to where the last mount should have left them. */
 static int recover(struct engine *e, struct table *table, bool changed,
 		   struct report *report)
@@ -106,8 +156,10 @@ static int recover(struct engine *e, struct table *table, bool changed,
 	/* what the pin has from before is not known; heads that are no refs yet
 	 * must not fall out of it */
 	e->pins_loose = true;
-	r = changed ? engine_store_table(e, table, true)
+	r = changed ? engine_store_objects(e, table, true)
 		    : engine_pin_more(e, table, true);
+	if (r == 0 && changed)
+		r = engine_record_table(e, table);
 	if (r < 0)
 		return report_set(report, r, "the store cannot be written: %s",
 				  strerror(-r));
@@ -131,25 +183,33 @@ static int start(struct engine *e, struct report *report)
 	return 0;
 }
 
+/* Table, journal and refs make the table that is true now. */
+static int load(struct engine *e, struct report *report)
+{
+	bool found = false, replayed = false, changed = false;
+	int r = read_table(e, &e->table, &found, report);
+
+	if (r == 0)
+		r = replay(e, &replayed, report);
+	if (r < 0)
+		return r;
+	r = engine_reconcile(e, e->table, &changed);
+	if (r < 0)
+		return report_set(report, r, "branches cannot be read: %s",
+				  strerror(-r));
+	return recover(e, e->table, changed || replayed || !found, report);
+}
+
 int engine_open(const struct engine_options *options,
 		struct engine **ret_engine, struct report *report)
 {
 	struct engine *e;
-	bool found = false, changed = false;
 	int r = engine_new(options, &e);
 
 	if (r < 0)
 		return report_set(report, r, "the store's folder irminfs "
 			"cannot be opened: %s", strerror(-r));
-	r = read_table(e, &e->table, &found, report);
-	if (r == 0) {
-		r = engine_reconcile(e, e->table, &changed);
-		if (r < 0)
-			report_set(report, r, "branches cannot be read: %s",
-				   strerror(-r));
-	}
-	if (r == 0)
-		r = recover(e, e->table, changed || !found, report);
+	r = load(e, report);
 	if (r == 0)
 		r = start(e, report);
 	if (r < 0) {
@@ -162,12 +222,24 @@ int engine_open(const struct engine_options *options,
 
 /* ---- closing ---- */
 
+/* What would be lost now: cuts that have no frame. */
+static int outcome(const struct engine *e)
+{
+	for (const struct cut *cut = e->first; cut; cut = cut->next)
+		if (!cut->journaled)
+			return e->dead ? e->dead : e->error ? e->error : -EIO;
+	for (const struct cut *cut = e->held; cut; cut = cut->next)
+		if (!cut->journaled)
+			return cut->error;
+	return 0;
+}
+
 int engine_close(struct engine *engine)
 {
 	struct engine *e = engine;
 
 	if (!e->running)
-		return e->first ? e->first->error : 0;
+		return outcome(e);
 	pthread_mutex_lock(&e->lock);
 	e->stop = true;
 	pthread_cond_signal(&e->work);
@@ -178,7 +250,9 @@ int engine_close(struct engine *engine)
 	e->running = false;
 	pthread_cond_broadcast(&e->done);
 	pthread_mutex_unlock(&e->lock);
-	if (e->first)
-		return e->dead ? e->dead : e->first->error;
-	return 0;
+	if (e->first || e->held)
+		log_warning("changes that could not be put into Git stay in "
+			    "the journal where they have got there; mount the "
+			    "store again when the cause is gone");
+	return outcome(e);
 }

@@ -4,23 +4,36 @@
 
 #include "store/engine.h"
 #include "store/engine_storage.h"
+#include "store/journal.h"
 
 /* Inside of engine.h, for engine*.c.
  *
- * One thread does all the work; engine_open does it before the thread is there
- * and engine_close when it has gone.  "The thread" below means whichever of
- * them.  A batch is all cuts queued when it starts:
+ * Cuts move through these places, in order:
+ *   queue    first ... last; up to `journaled` they have durable frames
+ *   batch    the thread publishes them; nobody else sees them
+ *   held     could not be applied, because what they build on is damaged; they
+ *            are tried again with each batch
  *
- *   1. its records are applied to a copy of the table; objects are written
+ * Frames are written by who waits for them: one at a time is the leader, and
+ * takes all that are queued (engine_lead.c).  Publishing is done by the thread;
+ * engine_open does it before the thread is there and engine_close when it has
+ * gone.  "The thread" below means whichever of them.  A batch is
+ *   1. folded; its records are applied to a copy of the table; objects are written
  *   2. odb_flush
- *   3. the pin: what the new table names and no ref holds
- *   4. the table file: from here on it is true
- *   5. refs, HEAD; what they became is noted in the table in memory, whose next
+ *   3. the pin: what the new table names and no ref will hold
+ *   4. stored(): from here on new frames may build on these objects
+ *   5. the table file, with the sequence that it is of: from here on it is true,
+ *      and frames up to there do not count
+ *   6. refs, HEAD; what they became is noted in the table in memory, whose next
  *      write records it (a second later if there is no other reason)
- *   6. published(), then waits return
+ *   7. published(), then waits return
  *
- * A crash before 4 leaves unreferenced objects, after 4 refs that are behind,
- * which engine_reconcile writes. */
+ * A crash before 5 leaves unreferenced objects, after 5 refs that are behind,
+ * which engine_reconcile writes.
+ *
+ * Cuts that have no frame are in a batch only together with all that is queued,
+ * while no leader runs; and no frame of a later cut is written before the table
+ * says that they are published. */
 
 /* Objects that the pin keeps.  Both sorted, distinct, without zero ids. */
 struct pin_set {
@@ -39,7 +52,9 @@ struct engine {
 	/* Fixed after engine_open. */
 	struct odb *odb;
 	struct engine_storage *storage;
-	bool own_storage, readonly;
+	struct journal *journal;	/* NULL: none */
+	struct pool *pool;
+	bool own_storage, readonly, keep_all;
 	clock_function *clock;
 	pthread_t thread;
 
@@ -55,16 +70,30 @@ struct engine {
 
 	pthread_mutex_t lock;		/* leaf; guards what follows */
 	pthread_cond_t work, done;
-	/* Cuts not yet durable, in order.  The thread alone takes any out, and
-	 * walks over those of its batch without the lock. */
+	/* The thread alone takes any out.  The leader walks from next_frame on
+	 * without the lock, the thread over its batch. */
 	struct cut *first, *last;
+	struct cut *next_frame;		/* the first without one, or NULL */
+	struct cut *held;		/* list, in order ... */
+	bool held_busy;			/* ... which is being tried again, so that
+					 * it is not there */
 	uint64_t last_sequence;		/* given out */
-	uint64_t tried;			/* the last one of a finished attempt */
+	uint64_t journaled;		/* the last one with a durable frame */
+	uint64_t published;		/* the last one in Git, or held */
+	uint64_t blocked;		/* cannot have a frame; 0: none */
+	uint64_t wanted;		/* somebody waits for it to be published */
+	bool may_journal;		/* the table on disk has our epoch */
+	bool leading, exclusive;	/* see above; exclusive keeps leaders out */
 	uint64_t attempts;		/* finished */
+	uint64_t tried;			/* the last cut of any of them */
 	bool running, stop, retry;	/* retry: somebody waits for one */
-	struct timespec retry_at;	/* by itself, if cuts up to tried wait */
+	struct timespec due_at;		/* publishing; zero: nothing queued */
+	struct timespec burst_at;	/* first cut by timer of a burst, or zero */
+	struct timespec oldest_at;	/* about when the first one was queued */
+	uint64_t pause_ns;		/* before publishing */
+	struct timespec retry_at;	/* by itself, after a failure */
 	struct timespec tend_at;	/* zero: nothing to tend */
-	struct table *table;		/* durable; the thread alone replaces it
+	struct table *table;		/* published; the thread alone replaces it
 					 * and reads it without the lock */
 	uint64_t next_incarnation;
 	struct stuck *stuck;		/* likewise */
@@ -75,16 +104,29 @@ struct engine {
 	struct engine_stats stats;
 };
 
+#define ENGINE_PAUSE_NS ((uint64_t)50000000)	/* pause_ns at least */
+
+/* ---- engine_lead.c ---- */
+
+/* Whether the caller can make the next cuts durable now. */
+bool engine_can_lead_locked(const struct engine *e);
+/* Does so; gives up the lock meanwhile. */
+void engine_lead_locked(struct engine *e);
+
+/* ---- engine.c ---- */
+
+/* Nothing is believed any more: waits fail with error.  Takes the lock. */
+void engine_die(struct engine *e, const char *what, int error);
+
 /* ---- engine_records.c ---- */
 
-/* Applies the records of cuts first ... through, in order, to a copy of the
- * table, writing objects.  A cut whose records cannot be applied gets the reason
- * in cut->held, and so does each later one that names a branch of it; ret_applied
- * counts the others, ret_commits commits written.  -ENOSPC, -EDQUOT, -EROFS,
- * -ENOMEM: nothing can be stored at present. */
-int engine_apply(struct engine *e, struct cut *first, uint64_t through,
-		 struct table **ret_table, size_t *ret_applied,
-		 uint64_t *ret_commits);
+/* Applies the records of a list of cuts, in order, to a copy of the table, writing
+ * objects.  A cut whose records cannot be applied gets the reason in cut->held,
+ * and so does each later one that names a branch of it; ret_applied counts the
+ * others, ret_commits commits written.  -ENOSPC, -EDQUOT, -EROFS, -ENOMEM:
+ * nothing can be stored at present. */
+int engine_apply(struct engine *e, struct cut *cuts, struct table **ret_table,
+		 size_t *ret_applied, uint64_t *ret_commits);
 
 /* Whether the same may work later: resources, not damage. */
 bool engine_is_transient(int error);
@@ -94,12 +136,58 @@ bool engine_cut_names(const struct cut *cut, uint64_t branch);
 
 /* ---- engine_fold.c ---- */
 
-/* Makes one cut of waiting commits of one branch that follow each other.  The
- * thread calls it, between attempts.  Returns a list of cuts to be freed without
- * the lock: a delta can hold the last reference to a node. */
-struct cut *engine_fold_locked(struct engine *e);
+/* Joins commits of one branch in a list of cuts where that is allowed: without a
+ * message of their own, and with no other record about the branch between them.
+ * all: whatever their message (the disk is full; none was acknowledged).  Returns
+ * a list of cuts to be freed. */
+struct cut *engine_fold(struct cut **cuts, bool all);
+
+/* ---- engine_contents.c ---- */
+
+/* Notes in the table's journal what is known (made by batch, or by e->table's
+ * journal) of the contents that cuts build on which are not published: those from
+ * `queued` to `last` (or NULL), and the held ones of batch.  -ENOMEM. */
+int engine_note_contents(struct engine *e, struct table *table,
+			 const struct cut *batch, const struct cut *queued,
+			 const struct cut *last);
+
+/* ---- engine_replay.c ---- */
+
+/* The cuts of the journal that e->table does not have; none if there is no
+ * journal.  -EUCLEAN and others in words in report. */
+int engine_replay(struct engine *e, struct cut **ret_cuts,
+		  struct report *report);
+
+/* ---- engine_batch.c ---- */
+
+/* Publishes a list of cuts, the last of which is `through`, with all that comes
+ * before it.  0, or why nothing could be; cuts that are done are freed, the others
+ * are put back or held. */
+int engine_publish_batch(struct engine *e, struct cut *batch, uint64_t through);
+
+/* Begins a new epoch of the journal, in e->table too, when the cuts that it brought
+ * back (or NULL) have been applied to that: frees them, or holds them and gives
+ * them frames in the new one.  There is no thread yet.  Errors of journal_add. */
+int engine_begin_epoch(struct engine *e, struct cut *replayed);
+
+/* Makes all objects durable, and pins those that the table names and that no ref
+ * will hold, or with unwritten none does yet: steps 2 and 3 above.  Errors that are not transient make the
+ * engine read-only; the same of engine_record_table, step 5. */
+int engine_store_objects(struct engine *e, const struct table *table,
+			 bool unwritten);
+int engine_record_table(struct engine *e, const struct table *table);
+
+/* After refs were written: pins branches whose refs could not be. */
+void engine_pin_stuck(struct engine *e, const struct table *table);
+/* The pin lets go of what the table does not need. */
+void engine_narrow_pin(struct engine *e);
+
+void engine_set_table_locked(struct engine *e, struct table *table);
 
 /* ---- engine_thread.c ---- */
+
+/* The cut was queued: sets when it is to be published. */
+void engine_schedule_locked(struct engine *e, const struct cut *cut);
 
 /* The thread's main function; argument and result as for pthread_create. */
 void *engine_run(void *engine);
@@ -110,11 +198,6 @@ void engine_tend(struct engine *e);
 
 /* Sets when the thread is to do so, if there is anything. */
 void engine_tend_later(struct engine *e);
-
-/* Makes the table and all that it names durable: steps 2 to 4 above.  An error
- * that is not transient makes the engine read-only. */
-int engine_store_table(struct engine *e, const struct table *table,
-		       bool unwritten);
 
 /* ---- engine_pins.c ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/engine_private.h"
+#include "store/message.h"
 
 #include <errno.h>
 
@@ -40,32 +41,40 @@ static int latest_time(struct pass *pass, const struct commit *commit,
 	return 0;
 }
 
-/* Writes the commit of wanted's author and message with that tree; parents are
- * head (NULL: a root) and then wanted's. */
-static int write_commit(struct pass *pass, const struct commit *wanted,
+/* Writes the record's commit with that tree; parents are head (NULL: a root) and
+ * then its own.  A message made of the delta is not kept: more may be folded into
+ * the delta before the batch is repeated. */
+static int write_commit(struct pass *pass, const struct record *record,
 			const struct oid *tree, const struct oid *head,
 			struct oid *ret_oid)
 {
-	size_t count = wanted->parent_count + (head ? 1 : 0);
+	struct commit commit = *record->commit;
+	size_t own = commit.parent_count, count = own + (head ? 1 : 0);
 	scoped_free struct oid *parents = calloc(count + 1, sizeof(*parents));
-	int64_t time = wanted->committer.time;
-	struct commit commit = *wanted;
+	scoped_free char *message = NULL;
 	int r;
 
 	if (!parents)
 		return -ENOMEM;
 	if (head)
 		parents[0] = *head;
-	if (wanted->parent_count)
-		memcpy(parents + (head ? 1 : 0), wanted->parents,
-		       wanted->parent_count * sizeof(*parents));
+	if (own)
+		memcpy(parents + (head ? 1 : 0), commit.parents,
+		       own * sizeof(*parents));
 	commit.tree = *tree;
 	commit.parents = parents;
 	commit.parent_count = count;
-	r = latest_time(pass, &commit, &time);
+	if (!commit.message) {
+		r = message_compose(NULL, record->delta, record->trailers,
+				    &message);
+		if (r < 0)
+			return r;
+		commit.message = message;
+	}
+	r = latest_time(pass, &commit, &commit.committer.time);
 	if (r < 0)
 		return r;
-	commit.author.time = commit.committer.time = time;
+	commit.author.time = commit.committer.time;
 	r = commit_write(pass->engine->odb, &commit, ret_oid);
 	if (r == 0)
 		pass->commits++;
@@ -94,8 +103,7 @@ static int apply_commit(struct pass *pass, struct record *record,
 	}
 	if (oid_equal(tree, &head->tree) && !record->commit->parent_count)
 		return 0;
-	return write_commit(pass, record->commit, tree, &branch->head,
-			    &branch->head);
+	return write_commit(pass, record, tree, &branch->head, &branch->head);
 }
 
 /* -EUCLEAN: something else than a commit. */
@@ -183,7 +191,7 @@ static int apply_make(struct pass *pass, struct record *record)
 		return -EINVAL;
 	r = odb_write(pass->engine->odb, OBJECT_TREE, "", 0, &tree);
 	if (r == 0)
-		r = write_commit(pass, record->commit, &tree, NULL, &head);
+		r = write_commit(pass, record, &tree, NULL, &head);
 	return r < 0 ? r : add_branch(pass, record, &head);
 }
 
@@ -457,13 +465,12 @@ bool engine_is_transient(int error)
 
 /* 0: all cuts that are not held were applied; 1: one more is held, so that the
  * pass must be repeated: the table may have half of it. */
-static int try_pass(struct pass *pass, struct cut *first, uint64_t through,
-		    size_t *ret_applied)
+static int try_pass(struct pass *pass, struct cut *cuts, size_t *ret_applied)
 {
 	int blocked_by = 0;
 	size_t applied = 0;
 
-	for (struct cut *cut = first;; cut = cut->next) {
+	for (struct cut *cut = cuts; cut; cut = cut->next) {
 		int r = 0;
 
 		if (!cut->held && is_blocked(pass, cut))
@@ -484,31 +491,24 @@ static int try_pass(struct pass *pass, struct cut *first, uint64_t through,
 		} else {
 			applied++;
 		}
-		if (cut->sequence == through)
-			break;
 	}
 	*ret_applied = applied;
 	return 0;
 }
 
-int engine_apply(struct engine *e, struct cut *first, uint64_t through,
-		 struct table **ret_table, size_t *ret_applied,
-		 uint64_t *ret_commits)
+int engine_apply(struct engine *e, struct cut *cuts, struct table **ret_table,
+		 size_t *ret_applied, uint64_t *ret_commits)
 {
 	int r = 1;
 
-	for (struct cut *cut = first;; cut = cut->next) {
+	for (struct cut *cut = cuts; cut; cut = cut->next)
 		cut->held = 0;
-		if (cut->sequence == through)
-			break;
-	}
 	while (r > 0) {
 		struct pass pass = {
 			.engine = e, .table = table_copy(e->table),
 		};
 
-		r = pass.table ? try_pass(&pass, first, through, ret_applied)
-			       : -ENOMEM;
+		r = pass.table ? try_pass(&pass, cuts, ret_applied) : -ENOMEM;
 		if (r == 0) {
 			*ret_commits = pass.commits;
 			*ret_table = STEAL(pass.table);

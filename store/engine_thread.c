@@ -6,232 +6,210 @@
 
 #define DELAY_MOST 16		/* seconds between own retries */
 #define TEND_SECONDS 1
+#define SECOND_NS ((uint64_t)1000000000)
+#define PAUSE_MOST_NS (2 * SECOND_NS)
+#define PAUSE_FACTOR 9		/* a tenth of the time is for publishing */
+#define BURST_PAUSE_NS (11 * SECOND_NS / 2)	/* without a cut by timer */
+#define BURST_MOST_NS (60 * SECOND_NS)
 
-/* ---- failing ---- */
+/* ---- time ---- */
 
-/* What was flushed is unknown: the kernel reports a failed write once and may
- * drop the data, so that a second flush which succeeds proves nothing. */
-static void die(struct engine *e, const char *what, int error)
+static struct timespec now(void)
 {
-	struct report why = { "" };
+	struct timespec time;
 
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time;
+}
+
+static struct timespec after(struct timespec time, uint64_t ns)
+{
+	ns += time.tv_nsec;
+	time.tv_sec += ns / SECOND_NS;
+	time.tv_nsec = ns % SECOND_NS;
+	return time;
+}
+
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec
+				      : a->tv_nsec < b->tv_nsec;
+}
+
+static bool is_set(const struct timespec *time)
+{
+	return time->tv_sec || time->tv_nsec;
+}
+
+static bool is_past(const struct timespec *time)
+{
+	struct timespec t = now();
+
+	return !is_before(&t, time);
+}
+
+static uint64_t ns_between(const struct timespec *a, const struct timespec *b)
+{
+	return (b->tv_sec - a->tv_sec) * SECOND_NS + b->tv_nsec - a->tv_nsec;
+}
+
+/* ---- when ---- */
+
+static void set_due_locked(struct engine *e, struct timespec at)
+{
+	if (is_set(&e->due_at) && !is_before(&at, &e->due_at))
+		return;
+	e->due_at = at;
+	pthread_cond_signal(&e->work);
+}
+
+/* Cuts by timer wait for the end of their burst, unless others come. */
+void engine_schedule_locked(struct engine *e, const struct cut *cut)
+{
+	struct timespec t = now(), end;
+
+	if (!is_set(&e->oldest_at))
+		e->oldest_at = t;
+	if (!cut->timer) {
+		e->burst_at = (struct timespec){ 0 };
+		set_due_locked(e, after(t, e->pause_ns));
+		return;
+	}
+	if (is_set(&e->due_at) && !is_set(&e->burst_at))
+		return;
+	if (!is_set(&e->burst_at))
+		e->burst_at = t;
+	end = after(e->burst_at, BURST_MOST_NS);
+	e->due_at = after(t, BURST_PAUSE_NS);
+	if (is_before(&end, &e->due_at))
+		e->due_at = end;
+	pthread_cond_signal(&e->work);
+}
+
+static bool has_cuts(const struct engine *e)
+{
+	return e->first || e->held;
+}
+
+/* What has failed is tried again by itself, and when somebody waits. */
+static bool is_retry_due(struct engine *e)
+{
+	return (e->error || e->held) && (e->retry || is_past(&e->retry_at));
+}
+
+static bool is_due_locked(struct engine *e)
+{
+	if (!has_cuts(e) || e->dead)
+		return false;
+	if (e->error)
+		return is_retry_due(e);
+	if (e->held && is_retry_due(e))
+		return true;
+	return e->first && (e->wanted > e->published || e->blocked ||
+			    is_past(&e->due_at));
+}
+
+/* ---- publishing ---- */
+
+/* Whether all that is queued must be published, with or without a frame. */
+static bool needs_all_locked(const struct engine *e)
+{
+	return !e->may_journal || e->blocked || e->stop || e->error ||
+	       e->wanted > e->journaled;
+}
+
+/* Takes what is to be published out of the queue, behind what is held. */
+static struct cut *take_batch_locked(struct engine *e, uint64_t *ret_through)
+{
+	struct cut *batch = e->held, **end = &batch, *last = NULL;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = e->first;
+	if (needs_all_locked(e))
+		e->next_frame = NULL;
+	for (; e->first && e->first != e->next_frame; e->first = e->first->next)
+		last = e->first;
+	if (last)
+		last->next = NULL;
+	else
+		*end = NULL;
+	if (!e->first)
+		e->last = NULL;
+	e->held = NULL;
+	*ret_through = last ? last->sequence : e->published;
+	return batch;
+}
+
+static void note_time_locked(struct engine *e, const struct timespec *begin,
+			     const struct timespec *oldest)
+{
+	struct timespec end = now();
+	uint64_t took = ns_between(begin, &end), lag;
+
+	e->pause_ns = took * PAUSE_FACTOR;
+	if (e->pause_ns < ENGINE_PAUSE_NS)
+		e->pause_ns = ENGINE_PAUSE_NS;
+	if (e->pause_ns > PAUSE_MOST_NS)
+		e->pause_ns = PAUSE_MOST_NS;
+	e->stats.publish_us += took / 1000;
+	if (!is_set(oldest))
+		return;
+	lag = ns_between(oldest, &end) / 1000;
+	e->stats.lag_us = lag;
+	if (lag > e->stats.lag_most_us)
+		e->stats.lag_most_us = lag;
+}
+
+/* Frames for what nobody waits for, so that writers need not be stopped while it
+ * is published. */
+static void journal_rest_locked(struct engine *e)
+{
+	if (engine_can_lead_locked(e) && !e->stop)
+		engine_lead_locked(e);
+	while (e->leading && e->wanted > e->journaled)
+		pthread_cond_wait(&e->done, &e->lock);
+}
+
+/* While the batch has cuts without frames nobody may write any. */
+static void publish_locked(struct engine *e)
+{
+	struct timespec begin = now(), oldest;
+	struct cut *batch;
+	uint64_t through;
+	bool failed;
+
+	journal_rest_locked(e);
 	if (e->dead)
 		return;
-	report_set(&why, 0, "writing %s failed (%s), so that nobody knows what "
-		   "is on the disk: the store is read-only until it is "
-		   "unmounted and mounted again; what was not acknowledged is "
-		   "lost", what, strerror(-error));
-	log_error("%s", why.text);
-	pthread_mutex_lock(&e->lock);
-	e->dead = error;
-	e->why = why;
-	pthread_mutex_unlock(&e->lock);
-}
-
-static int check(struct engine *e, const char *what, int r)
-{
-	if (r < 0 && !engine_is_transient(r))
-		die(e, what, r);
-	return r;
-}
-
-static int write_table(struct engine *e, const struct table *table)
-{
-	scoped_buffer struct buffer text = { 0 };
-	int r = table_encode(table, &text);
-
-	if (r < 0)
-		return r;
-	return e->storage->ops->table_write(e->storage, text.data, text.length);
-}
-
-int engine_store_table(struct engine *e, const struct table *table,
-		       bool unwritten)
-{
-	int r = odb_flush(e->odb);
-
-	/* a disk that turns out to be full only now has dropped what was written
-	 * before: unlike the table, objects are not written again */
-	if (r == -ENOSPC || r == -EDQUOT)
-		die(e, "objects", r);
-	r = check(e, "objects", r);
-	if (r == 0)
-		r = check(e, "the pin", engine_pin_more(e, table, unwritten));
-	if (r == 0)
-		r = check(e, "the branch table", write_table(e, table));
-	if (r == 0)
-		e->unrecorded = false;
-	return r;
-}
-
-/* ---- a batch ---- */
-
-static void tell_published(struct cut *first, uint64_t through)
-{
-	for (struct cut *cut = first;; cut = cut->next) {
-		if (!cut->held && cut->published)
-			cut->published(cut->context, cut);
-		if (cut->sequence == through)
-			return;
+	e->exclusive = needs_all_locked(e);
+	while (e->exclusive && e->leading)
+		pthread_cond_wait(&e->done, &e->lock);
+	e->held_busy = e->held != NULL;
+	oldest = e->oldest_at;
+	batch = take_batch_locked(e, &through);
+	e->due_at = e->burst_at = e->oldest_at = (struct timespec){ 0 };
+	if (e->first) {
+		e->oldest_at = begin;
+		e->due_at = after(begin, e->pause_ns);
 	}
-}
-
-/* Takes the cuts up to through that are not held out of the queue; they stay
- * linked by next.  Returns the first of them. */
-static struct cut *take_out_locked(struct engine *e, uint64_t through)
-{
-	struct cut *taken = NULL, **taken_end = &taken;
-	struct cut *last = NULL, **link = &e->first;
-
-	while (*link && (*link)->sequence <= through) {
-		struct cut *cut = *link;
-
-		if (cut->held) {
-			last = cut;
-			link = &cut->next;
-			continue;
-		}
-		*link = cut->next;
-		cut->next = NULL;
-		*taken_end = cut;
-		taken_end = &cut->next;
-	}
-	if (!*link)
-		e->last = last;
-	return taken;
-}
-
-static void set_table_locked(struct engine *e, struct table *table)
-{
-	table_free(e->table);
-	e->table = table;
-}
-
-/* Says what failed, unless that is known from the attempt before. */
-static void log_outcome(struct engine *e, struct cut *first, uint64_t through,
-			int r)
-{
-	if (r < 0) {
-		if (r != e->error && !e->dead)
-			log_error("changes cannot be committed: %s; they wait, "
-				  "and it is tried again", strerror(-r));
+	e->retry = false;
+	if (!batch) {
+		e->exclusive = false;
 		return;
 	}
-	for (struct cut *cut = first;; cut = cut->next) {
-		const struct table_branch *b = cut->count
-			? table_find(e->table, cut->records[0].branch) : NULL;
-
-		if (cut->held && cut->error != cut->held)
-			log_error("changes of branch %s cannot be committed: "
-				  "%s; they and what builds on them wait, and "
-				  "are lost if the store is closed",
-				  b ? b->name : "(new)", strerror(-cut->held));
-		if (cut->sequence == through)
-			return;
-	}
-}
-
-/* What stays in the queue has failed. */
-static void set_outcome_locked(struct engine *e, uint64_t through, int r)
-{
-	bool failed = r < 0;
-
-	for (struct cut *cut = e->first; cut && cut->sequence <= through;
-	     cut = cut->next) {
-		cut->error = r < 0 ? r : cut->held;
-		failed = true;
-	}
-	e->error = r;
-	if (!e->dead) {
-		e->why = (struct report){ "" };
-		if (r < 0)
-			report_set(&e->why, 0, "changes cannot be committed: "
-				   "%s; they wait, and it is tried again",
-				   strerror(-r));
-	}
-	if (failed)
-		e->stats.failures++;
+	pthread_mutex_unlock(&e->lock);
+	failed = engine_publish_batch(e, batch, through) < 0;
+	if (!failed && e->journal && e->may_journal)
+		journal_prepare(e->journal);
+	pthread_mutex_lock(&e->lock);
+	e->exclusive = e->held_busy = false;
+	failed |= e->held != NULL;
 	e->delay = !failed ? 0 : e->delay < DELAY_MOST / 2 ?
 			   2 * e->delay + 1 : DELAY_MOST;
-	if (through > e->tried)
-		e->tried = through;
-	e->attempts++;
-}
-
-/* Stuck branches are pinned as soon as they are known to be; if that fails it is
- * tried again with their refs. */
-static void pin_stuck(struct engine *e, const struct table *table)
-{
-	int r = 0;
-
-	if (e->stuck_count)
-		r = engine_pin_more(e, table, false);
-	if (r == 0)
-		r = engine_pin_less(e, table, false);
-	check(e, "the pin", r);
-}
-
-/* Applies, stores and refers to what can be of the cuts up to through. */
-static int do_batch(struct engine *e, struct cut *first, uint64_t through,
-		    struct table **ret_table, size_t *ret_applied,
-		    uint64_t *ret_commits)
-{
-	struct table *table;
-	int r = engine_apply(e, first, through, &table, ret_applied,
-			     ret_commits);
-
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&e->lock);
-	table->next_incarnation = e->next_incarnation;
-	pthread_mutex_unlock(&e->lock);
-	if (*ret_applied) {
-		r = engine_store_table(e, table, false);
-		if (r < 0) {
-			table_free(table);
-			return r;
-		}
-		engine_write_refs(e, table, true);
-		pin_stuck(e, table);
-		tell_published(first, through);
-	}
-	*ret_table = table;
-	return 0;
-}
-
-static void free_cuts(struct cut *cut)
-{
-	while (cut) {
-		struct cut *next = cut->next;
-
-		cut_free(cut);
-		cut = next;
-	}
-}
-
-static void attempt(struct engine *e, struct cut *first, uint64_t through)
-{
-	struct table *table = NULL;
-	struct cut *taken = NULL;
-	uint64_t commits = 0;
-	size_t applied = 0;
-	int r = do_batch(e, first, through, &table, &applied, &commits);
-
-	log_outcome(e, first, through, r);
-	pthread_mutex_lock(&e->lock);
-	if (r == 0 && applied) {
-		taken = take_out_locked(e, through);
-		set_table_locked(e, STEAL(table));
-		e->stats.cuts += applied;
-		e->stats.queued -= applied;
-		e->stats.commits += commits;
-		e->stats.flushes++;
-	}
-	set_outcome_locked(e, through, r);
+	e->retry_at = after(now(), e->delay * SECOND_NS);
+	note_time_locked(e, &begin, &oldest);
 	pthread_cond_broadcast(&e->done);
-	pthread_mutex_unlock(&e->lock);
-	table_free(table);
-	free_cuts(taken);
 }
 
 /* ---- besides cuts ---- */
@@ -243,9 +221,9 @@ static void retry_refs(struct engine *e)
 	if (!table)
 		return;
 	engine_write_refs(e, table, false);
-	pin_stuck(e, table);
+	engine_pin_stuck(e, table);
 	pthread_mutex_lock(&e->lock);
-	set_table_locked(e, table);
+	engine_set_table_locked(e, table);
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -255,43 +233,27 @@ void engine_tend(struct engine *e)
 		return;
 	if (e->refs_wait)
 		retry_refs(e);
-	if (e->unrecorded &&
-	    check(e, "the branch table", write_table(e, e->table)) == 0)
-		e->unrecorded = false;
+	if (e->unrecorded)
+		engine_record_table(e, e->table);
 	if (!e->unrecorded && !e->dead)
-		check(e, "the pin", engine_pin_less(e, e->table, true));
-}
-
-/* ---- the thread ---- */
-
-enum task { TASK_CUTS, TASK_TEND, TASK_END };
-
-static bool is_past(const struct timespec *time)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > time->tv_sec || (now.tv_sec == time->tv_sec &&
-					     now.tv_nsec >= time->tv_nsec);
-}
-
-static void set_after(struct timespec *time, unsigned int seconds)
-{
-	clock_gettime(CLOCK_MONOTONIC, time);
-	time->tv_sec += seconds;
-}
-
-static bool is_before(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec
-				      : a->tv_nsec < b->tv_nsec;
+		engine_narrow_pin(e);
 }
 
 void engine_tend_later(struct engine *e)
 {
 	e->tend_at = (struct timespec){ 0 };
 	if (e->refs_wait || e->unrecorded || e->pins_loose)
-		set_after(&e->tend_at, TEND_SECONDS);
+		e->tend_at = after(now(), TEND_SECONDS * SECOND_NS);
+}
+
+/* ---- the thread ---- */
+
+enum task { TASK_CUTS, TASK_TEND, TASK_END };
+
+static void sooner(const struct timespec **until, const struct timespec *at)
+{
+	if (is_set(at) && (!*until || is_before(at, *until)))
+		*until = at;
 }
 
 /* Until work comes or the next thing is due. */
@@ -299,11 +261,12 @@ static void sleep_locked(struct engine *e)
 {
 	const struct timespec *until = NULL;
 
-	if (e->first && !e->dead)
-		until = &e->retry_at;
-	if (e->tend_at.tv_sec && !e->dead &&
-	    (!until || is_before(&e->tend_at, until)))
-		until = &e->tend_at;
+	if (!e->dead && (e->error || e->held))
+		sooner(&until, &e->retry_at);
+	if (!e->dead && !e->error && e->first)
+		sooner(&until, &e->due_at);
+	if (!e->dead)
+		sooner(&until, &e->tend_at);
 	if (until)
 		pthread_cond_timedwait(&e->work, &e->lock, until);
 	else
@@ -313,18 +276,15 @@ static void sleep_locked(struct engine *e)
 static enum task next_task_locked(struct engine *e, bool *tried_at_stop)
 {
 	for (;;) {
-		bool waiting = e->first && !e->dead;
-
-		if (waiting && (e->last_sequence > e->tried || e->retry ||
-				(e->stop ? !*tried_at_stop
-					 : is_past(&e->retry_at)))) {
-			*tried_at_stop = e->stop;
-			e->retry = false;
+		if (is_due_locked(e))
 			return TASK_CUTS;
+		if (e->stop) {
+			bool last = *tried_at_stop || !has_cuts(e) || e->dead;
+
+			*tried_at_stop = true;
+			return last ? TASK_END : TASK_CUTS;
 		}
-		if (e->stop)
-			return TASK_END;
-		if (e->tend_at.tv_sec && !e->dead && is_past(&e->tend_at))
+		if (is_set(&e->tend_at) && !e->dead && is_past(&e->tend_at))
 			return TASK_TEND;
 		sleep_locked(e);
 	}
@@ -338,20 +298,13 @@ void *engine_run(void *engine)
 
 	pthread_mutex_lock(&e->lock);
 	while ((task = next_task_locked(e, &tried_at_stop)) != TASK_END) {
-		struct cut *first, *folded = NULL;
-		uint64_t through = e->last ? e->last->sequence : 0;
-
-		if (e->error == -ENOSPC || e->error == -EDQUOT)
-			folded = engine_fold_locked(e);
-		first = e->first;
-		pthread_mutex_unlock(&e->lock);
-		free_cuts(folded);
-		if (task == TASK_CUTS)
-			attempt(e, first, through);
-		else
+		if (task == TASK_CUTS) {
+			publish_locked(e);
+		} else {
+			pthread_mutex_unlock(&e->lock);
 			engine_tend(e);
-		pthread_mutex_lock(&e->lock);
-		set_after(&e->retry_at, e->delay);
+			pthread_mutex_lock(&e->lock);
+		}
 		engine_tend_later(e);
 	}
 	pthread_mutex_unlock(&e->lock);

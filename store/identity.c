@@ -122,6 +122,7 @@ int identity_init(struct identity *ret, struct store *store,
 		identity_release(&identity);
 		return r;
 	}
+	identity.timer = caller->operation && !strcmp(caller->operation, "timer");
 	*ret = identity;
 	return 0;
 }

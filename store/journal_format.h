@@ -65,10 +65,13 @@
  * the entry belongs to the local face.  They come in this order behind `extras`.
  *
  * Valid is a frame in a segment of the table's epoch whose length is within the
- * segment and checksum right, and whose first is one more than the sequence of
- * the frame before it, be that in the segment of the generation before.  The
- * first frame in use is that of the table's `published` + 1 (or one of those that
- * the table says are held).  The log ends at the first frame that is not valid.
+ * segment and checksum right.  A segment ends at the first frame that is not; the
+ * segments are read by generation.  The first of a frame's sequences is at most
+ * one more than the larger of the frame's before and the table's `published`:
+ * cuts that were published at once have no frame.  A larger one means that
+ * acknowledged frames are missing.  Frames of sequences up to the one before are
+ * old ones of a file that is used again, or came twice, and count for nothing; so
+ * do those up to `published`, but for the ones that the table says are held.
  *
  * Order of writes:
  *   data file, flush; then frames (with the segment's header, if they are its
@@ -85,6 +88,7 @@
 #define JOURNAL_FRAME 48u		/* bytes before the records */
 #define JOURNAL_SEGMENTS 4u
 #define JOURNAL_LONG 65536u		/* extents from here go to a data file */
+#define JOURNAL_PIECE (1u << 20)	/* bytes of an extent at most, but zeros */
 
 #define JOURNAL_PART_COMMIT 1u
 #define JOURNAL_PART_DELTA 2u

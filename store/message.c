@@ -175,7 +175,7 @@ int message_compose(const char *text, const struct delta *delta,
 	else
 		r = describe(delta, &message);
 	if (!r)
-		r = buffer_printf(&message, "\n\n%s", trailers);
+		r = buffer_printf(&message, "\n\n%s", trailers ? trailers : "");
 	if (!r)
 		*ret_message = STEAL(message.data);
 	return r;
@@ -197,9 +197,8 @@ static int64_t next_time(struct branch *b, int64_t now)
 	return b->time;
 }
 
-int commit_compose(struct branch *b, const struct identity *identity,
-		   const char *text, const struct delta *delta,
-		   struct commit **ret_commit)
+static int commit_begin(struct branch *b, const struct identity *identity,
+			struct commit **ret_commit)
 {
 	struct commit *commit = calloc(1, sizeof(*commit));
 	int64_t time = next_time(b, identity->author.time);
@@ -210,13 +209,43 @@ int commit_compose(struct branch *b, const struct identity *identity,
 	r = signature_copy(&commit->author, &identity->author, time);
 	if (!r)
 		r = signature_copy(&commit->committer, &identity->author, time);
-	if (!r)
-		r = message_compose(text, delta, identity->trailers,
-				    &commit->message);
 	if (r) {
 		commit_free(commit);
 		return r;
 	}
 	*ret_commit = commit;
 	return 0;
+}
+
+int commit_compose(struct branch *b, const struct identity *identity,
+		   const char *text, const struct delta *delta,
+		   struct commit **ret_commit)
+{
+	struct commit *commit;
+	int r = commit_begin(b, identity, &commit);
+
+	if (r)
+		return r;
+	r = message_compose(text, delta, identity->trailers, &commit->message);
+	if (r) {
+		commit_free(commit);
+		return r;
+	}
+	*ret_commit = commit;
+	return 0;
+}
+
+int commit_compose_later(struct branch *b, const struct identity *identity,
+			 struct record *record)
+{
+	int r = commit_begin(b, identity, &record->commit);
+
+	if (r)
+		return r;
+	record->trailers = strdup(identity->trailers);
+	if (record->trailers)
+		return 0;
+	commit_free(record->commit);
+	record->commit = NULL;
+	return -ENOMEM;
 }

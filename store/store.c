@@ -193,6 +193,7 @@ static void fill_options(struct store *store,
 	o->driver_seconds = o->driver_seconds ? o->driver_seconds :
 		SECONDS_DRIVER;
 	o->memory = o->memory ? o->memory : STORE_MEMORY;
+	o->journal = o->journal ? o->journal : JOURNAL_BYTES_DEFAULT;
 	o->clock = o->clock ? o->clock : clock_real;
 	o->mountpoint = store->mountpoint;
 }
@@ -277,75 +278,6 @@ static int open_pool(struct store *store)
 	return pool_new(&options, &store->pool);
 }
 
-static int open_engine(struct store *store, struct report *report)
-{
-	struct engine_options options = {
-		.repo = store->repo,
-		.odb = store->odb,
-		.readonly = store->readonly != NULL,
-		.clock = store->options.clock,
-	};
-	struct report said = { 0 };
-	int r = engine_open(&options, &store->engine, &said);
-
-	if (r)
-		return report_set(report, r, "%s", *said.text ? said.text :
-				  strerror(-r));
-	if (*said.text)
-		log_warning("%s", said.text);
-	return 0;
-}
-
-static int load_branch(struct store *store, const struct table_branch *row)
-{
-	struct branch *b = branch_new(store, row->incarnation, row->name);
-	int r;
-
-	if (!b)
-		return -ENOMEM;
-	b->head = row->head;
-	b->dropped = row->dropped;
-	r = store_insert_locked(store, b);
-	if (r)
-		branch_unref(b);
-	return r;
-}
-
-static int load_report(struct store *store,
-		       const struct conflict_report *report)
-{
-	struct branch *b = store_find_incarnation_locked(store, report->source);
-	struct conflict_report *copy;
-	int r;
-
-	if (!b)
-		return 0;
-	copy = conflict_report_copy(report);
-	if (!copy)
-		return -ENOMEM;
-	r = branch_set_report_locked(b, report->target, copy);
-	if (r)
-		conflict_report_free(copy);
-	return r;
-}
-
-static int load_table(struct store *store)
-{
-	struct table *table;
-	int r = engine_table(store->engine, &table);
-
-	if (r)
-		return r;
-	pthread_mutex_lock(&store->lock);
-	for (size_t i = 0; !r && i < table->branch_count; i++)
-		r = load_branch(store, &table->branches[i]);
-	for (size_t i = 0; !r && i < table->report_count; i++)
-		r = load_report(store, table->reports[i]);
-	pthread_mutex_unlock(&store->lock);
-	table_free(table);
-	return r;
-}
-
 /* Whether git_repo_open will make a repository there. */
 static bool is_absent(const char *path)
 {
@@ -396,9 +328,7 @@ static int open_parts(struct store *store, const char *path,
 	if (!r)
 		r = open_pool(store);
 	if (!r)
-		r = open_engine(store, report);
-	if (!r)
-		r = load_table(store);
+		r = store_open_engine(store, report);
 	if (!r && !store->readonly) {
 		store_expire(store);
 		r = made ? make_first_branch(store, report) : 0;

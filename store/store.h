@@ -32,6 +32,8 @@ struct store_options {
 	bool readonly;
 	unsigned int commit_seconds;	/* timer; 0: 5 */
 	unsigned int driver_seconds;	/* 0: 60 */
+	size_t journal;		/* bytes of the journal; 0: 64 MiB */
+	bool keep_all;		/* each cut is a commit of its own */
 	size_t memory;		/* bytes for changed contents and cached blobs;
 				 * 0: 128 MiB */
 	clock_function *clock;	/* NULL: clock_real */
@@ -138,6 +140,9 @@ char *branch_message(struct branch *b);
 
 /* Commits all that has changes: unmounting, the timer. First error. */
 int store_sync(struct store *store, const struct caller *caller);
+
+/* Waits until all that was committed is in Git; commits nothing. */
+int store_publish(struct store *store);
 
 /* ---- branches as a whole ---- */
 

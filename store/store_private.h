@@ -2,6 +2,7 @@
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
 
+#include "store/message.h"
 #include "store/store.h"
 
 #include <stdatomic.h>
@@ -26,6 +27,7 @@
 #define SECONDS_MERGING 2
 #define PAUSE_MERGING_NS 5000000
 #define STORE_MEMORY ((size_t)128 << 20)
+#define JOURNAL_BYTES_DEFAULT ((size_t)64 << 20)
 #define PRIVATE_FOLDER "irminfs"
 #define MESSAGE_MAX ((size_t)64 << 10)	/* bytes of a commit's message */
 
@@ -123,6 +125,12 @@ int store_lock_merging(struct store *store, struct report *report);
 /* 0, or -EROFS with the reason in report. */
 int store_check_writable(struct store *store, struct report *report);
 
+/* ---- store_engine.c ---- */
+
+/* Opens the engine, with its journal, and loads the branch table.  Errors of
+ * engine_open. */
+int store_open_engine(struct store *store, struct report *report);
+
 /* ---- branch_cut.c ---- */
 
 /* Queues count records as one cut.  It takes over what the records own, on
@@ -143,15 +151,19 @@ void records_release(struct record *records, size_t count);
  * store_queue and queued even if nothing changed.  message: NULL for the one
  * set or the default.  other: a branch that the extra record is about too, or
  * NULL.  ret_sequence: what to wait for, the branch's last cut if nothing was
- * queued.  Takes the work tree's lock; may be called under store->lock. */
+ * queued.  ret_captured (or NULL): whether there were changes.  Takes the work tree's lock; may be called under store->lock. */
 struct identity;
 int branch_cut(struct branch *b, const struct identity *identity,
 	       const char *message, struct record *extra, struct branch *other,
-	       uint64_t *ret_sequence);
+	       uint64_t *ret_sequence, bool *ret_captured);
 
 /* Captures what is changed and returns b's head once that is in Git. */
 int branch_publish(struct branch *b, const struct caller *caller,
 		   struct oid *ret_head);
+
+/* Whether all that is queued about b is in Git, and its head then.  Does not
+ * block; may be called under store->lock. */
+bool branch_is_published(struct branch *b, struct oid *ret_head);
 
 /* The head as far as cuts are queued, in Git; captures nothing. */
 int branch_head(struct branch *b, struct oid *ret_head);
@@ -230,6 +242,7 @@ int branch_check_writable(struct branch *b, struct report *report);
 struct identity {
 	struct signature author;
 	char *trailers;		/* "Irmin-Operation: ...\n..." */
+	bool timer;		/* the operation is the timer's */
 };
 int identity_init(struct identity *ret, struct store *store,
 		  const struct caller *caller);
@@ -237,23 +250,14 @@ void identity_release(struct identity *identity);
 
 /* ---- message.c ---- */
 
-/* text, or if NULL a sentence about the delta (which may then be NULL too),
- * and the trailers; owned by the caller.  -ENOMEM. */
-int message_compose(const char *text, const struct delta *delta,
-		    const char *trailers, char **ret_message);
-
 /* A commit for RECORD_COMMIT or RECORD_MAKE in b (NULL: a new branch): by
- * identity, not before b's last one; message as above. */
+ * identity, not before b's last one; message as message_compose. */
 int commit_compose(struct branch *b, const struct identity *identity,
 		   const char *text, const struct delta *delta,
 		   struct commit **ret_commit);
-
-/* Bytes of the UTF-8 character that text begins with (RFC 3629), 0: none. */
-size_t utf8_length(const char *text);
-
-/* path in double quotes with escapes if it has control characters or is not
- * UTF-8, as it is otherwise. */
-int quote_path(const char *path, struct buffer *ret);
+/* The same for a RECORD_COMMIT whose message is made when it is published. */
+int commit_compose_later(struct branch *b, const struct identity *identity,
+			 struct record *record);
 
 /* ---- view.c ---- */
 

@@ -33,7 +33,8 @@ static int cut_one(struct branch *b, const struct caller *caller)
 	uint64_t sequence;
 	int r = identity_init(&identity, b->store, caller);
 
-	return r ? r : branch_cut(b, &identity, NULL, NULL, NULL, &sequence);
+	return r ? r : branch_cut(b, &identity, NULL, NULL, NULL, &sequence,
+			      NULL);
 }
 
 /* Queues cuts for those that are changed and, with only_due, due, and lowers

@@ -22,7 +22,8 @@ struct fixture {
 static const struct caller tester = { .operation = "test" };
 
 /* What a shell command prints, without the last newline; freed by the caller.
- * The command runs in the repository and must succeed. */
+ * The command runs in the repository, when all that was committed is there, and
+ * must succeed. */
 __attribute__((format(printf, 2, 3)))
 static inline char *shell(struct fixture *f, const char *format, ...)
 {
@@ -32,6 +33,8 @@ static inline char *shell(struct fixture *f, const char *format, ...)
 	va_list args;
 	FILE *pipe;
 
+	if (f->store)
+		store_publish(f->store);
 	va_start(args, format);
 	assert_true(vasprintf(&text, format, args) >= 0);
 	va_end(args);
@@ -88,7 +91,10 @@ static inline void reopen_store(struct fixture *f)
 static inline void make_fixture(struct fixture *f)
 {
 	*f = (struct fixture){
-		.options = { .create = true, .commit_seconds = 3600 },
+		.options = {
+			.create = true, .commit_seconds = 3600,
+			.keep_all = true,
+		},
 	};
 	snprintf(f->dir, sizeof(f->dir), "/tmp/irminfs-store-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));

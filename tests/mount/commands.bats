@@ -108,6 +108,7 @@ conflict() {
 	start
 	(cd "$M/main" && exec sleep 60) &
 	local pid=$!
+	wait_for 10 grep -qx sleep "/proc/$pid/comm"
 	run -128 irminfs umount "$M"
 	kill "$pid"
 	[[ $output == *"sleep ($pid)"* ]]

@@ -78,8 +78,11 @@ restart() {
 	stop && start "$@"
 }
 
-# store_git ARGUMENT...: plain Git on the store
+# store_git ARGUMENT...: plain Git on the store, when all that is durable is there
 store_git() {
+	if [ -n "${DAEMON:-}" ]; then
+		"$IRMINFS" publish --store "$STORE" >/dev/null 2>&1 || true
+	fi
 	git --git-dir="$STORE" "$@"
 }
 

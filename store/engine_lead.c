@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/engine_private.h"
+
+#include <errno.h>
+
+/* Group commit: who waits for a cut and finds nobody at it writes the frames of
+ * all that are queued and flushes them at once; those who come meanwhile wait,
+ * and one of them is next.  No other thread has to run for a cut to be durable. */
+
+bool engine_can_lead_locked(const struct engine *e)
+{
+	return e->may_journal && !e->leading && !e->exclusive && !e->blocked &&
+	       !e->dead && e->next_frame;
+}
+
+/* Frames for the cuts from first to last.  Returns the last one that has one, or
+ * NULL; ret_blocked is the one that cannot. */
+static struct cut *add_frames(struct engine *e, struct cut *first,
+			      struct cut *last, struct cut **ret_blocked,
+			      bool *ret_sick)
+{
+	struct cut *added = NULL;
+
+	for (struct cut *cut = first;; cut = cut->next) {
+		if (journal_add(e->journal, cut, ret_sick) < 0) {
+			*ret_blocked = cut;
+			return added;
+		}
+		added = cut;
+		if (cut == last)
+			return added;
+	}
+}
+
+/* Cuts from first to through have durable frames now. */
+static void note_journaled_locked(struct engine *e, struct cut *first,
+				  struct cut *through)
+{
+	for (struct cut *cut = first;; cut = cut->next) {
+		cut->journaled = true;
+		e->stats.journaled++;
+		if (cut == through)
+			break;
+	}
+	e->journaled = through->sequence;
+	e->next_frame = through->next;
+	e->stats.flushes++;
+}
+
+static void block_locked(struct engine *e, const struct cut *cut)
+{
+	e->blocked = cut->sequence;
+	pthread_cond_signal(&e->work);
+}
+
+void engine_lead_locked(struct engine *e)
+{
+	struct cut *first = e->next_frame, *last = e->last;
+	struct cut *added, *blocked = NULL;
+	bool sick = false;
+	int r;
+
+	e->leading = true;
+	pthread_mutex_unlock(&e->lock);
+	added = add_frames(e, first, last, &blocked, &sick);
+	/* what was added before is dropped if a flush failed half way */
+	r = sick ? -EIO : journal_flush(e->journal, &sick);
+	if (sick)
+		engine_die(e, "the journal", r);
+	pthread_mutex_lock(&e->lock);
+	e->leading = false;
+	if (r == 0 && added)
+		note_journaled_locked(e, first, added);
+	if (r < 0)
+		block_locked(e, first);
+	else if (blocked)
+		block_locked(e, blocked);
+	pthread_cond_broadcast(&e->done);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/checksum.h"
+#include "store/journal_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SEGMENT_LEAST ((uint64_t)256 << 10)
+#define ZEROS ((size_t)256 << 10)	/* bytes written at once in advance */
+#define AHEAD ((uint64_t)1 << 20)	/* bytes to be ready */
+/* Room on the disk that is left to Git's objects: what does not fit beside it is
+ * published instead, and nothing is prepared. */
+#define RESERVE ((uint64_t)32 << 20)
+
+int journal_new(struct journal_files *files, uint64_t size,
+		struct journal **ret_journal)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+
+	if (!j) {
+		journal_files_free(files);
+		return -ENOMEM;
+	}
+	j->files = files;
+	j->segment_size = size / JOURNAL_SEGMENTS & ~(uint64_t)4095;
+	if (j->segment_size < SEGMENT_LEAST)
+		j->segment_size = SEGMENT_LEAST;
+	pthread_mutex_init(&j->lock, NULL);
+	*ret_journal = j;
+	return 0;
+}
+
+void journal_free(struct journal *journal)
+{
+	if (!journal)
+		return;
+	buffer_release(&journal->pending);
+	journal_files_free(journal->files);
+	pthread_mutex_destroy(&journal->lock);
+	free(journal);
+}
+
+/* Bytes of a segment's file, as far as it may be used. */
+static uint64_t file_size(struct journal *j, unsigned int file)
+{
+	uint64_t low = 0, high = j->segment_size;
+	char byte;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (j->files->ops->read(j->files, file, &byte, 1, middle) == 1)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void journal_begin(struct journal *j, uint64_t epoch)
+{
+	SCOPED_LOCK(&j->lock);
+
+	j->epoch = epoch;
+	j->position = j->data_position = 0;
+	j->current = journal_file(j->generation + 1);
+	for (unsigned int i = 0; i < JOURNAL_SEGMENTS; i++)
+		j->segments[i].written = file_size(j, i);
+	j->published = j->held = j->frames_end = 0;
+}
+
+void journal_settle(struct journal *j)
+{
+	SCOPED_LOCK(&j->lock);
+
+	for (unsigned int i = 0; i < JOURNAL_SEGMENTS; i++)
+		j->segments[i].is_old = false;
+}
+
+/* ---- segments ---- */
+
+static bool is_free_locked(const struct journal *j, unsigned int file)
+{
+	uint64_t last = j->segments[file].last;
+
+	return !j->segments[file].is_old && last <= j->published &&
+	       (!j->held || last < j->held);
+}
+
+/* Frames to come go to the next segment, which begins with its header. */
+static int next_segment(struct journal *j)
+{
+	uint64_t generation = j->generation + 1;
+	unsigned int file = journal_file(generation);
+	char header[JOURNAL_HEADER] = JOURNAL_MAGIC;
+	bool is_free;
+	int r;
+
+	pthread_mutex_lock(&j->lock);
+	is_free = is_free_locked(j, file);
+	pthread_mutex_unlock(&j->lock);
+	if (!is_free)
+		return -EAGAIN;
+	r = j->files->ops->cut(j->files, journal_data_file(generation), 0);
+	if (r < 0)
+		return r;
+	put_u32_at(header + 8, JOURNAL_VERSION);
+	put_u64_at(header + 16, j->epoch);
+	put_u64_at(header + 24, generation);
+	put_u64_at(header + 32, checksum64(header, 32, 0));
+	j->pending.length = 0;
+	r = buffer_append(&j->pending, header, sizeof(header));
+	if (r < 0)
+		return r;
+	j->generation = generation;
+	j->position = j->data_position = 0;
+	j->pending_last = 0;
+	SCOPED_LOCK(&j->lock);
+	j->current = file;
+	j->segments[file].last = 0;
+	j->frames_end = 0;
+	return 0;
+}
+
+static bool has_segment(const struct journal *j)
+{
+	return j->position || j->pending.length;
+}
+
+static bool fits(const struct journal *j, const struct journal_frame *frame)
+{
+	return j->position + j->pending.length + frame->bytes.length <=
+		       j->segment_size &&
+	       j->data_position + frame->data_length <=
+		       JOURNAL_SEGMENTS * j->segment_size;
+}
+
+/* A segment with room for the frame.  What is pending is for the old one. */
+static int make_room(struct journal *j, const struct journal_frame *frame,
+		     bool *ret_sick)
+{
+	int r = 0;
+
+	if (frame->data_length > JOURNAL_SEGMENTS * j->segment_size)
+		return -EFBIG;
+	if (has_segment(j) && fits(j, frame))
+		return 0;
+	if (j->pending.length)
+		r = journal_flush(j, ret_sick);
+	return r < 0 ? r : next_segment(j);
+}
+
+/* ---- adding ---- */
+
+static int write_extent(struct journal *j, struct journal_frame *frame,
+			const struct journal_extent *extent)
+{
+	scoped_free char *bytes = malloc(extent->length);
+	ssize_t n;
+	int r;
+
+	if (!bytes)
+		return -ENOMEM;
+	n = contents_read(extent->contents, bytes, extent->length,
+			  extent->offset);
+	if (n != (ssize_t)extent->length)
+		return n < 0 ? (int)n : -EIO;
+	r = j->files->ops->write(j->files, journal_data_file(j->generation),
+				 bytes, n, j->data_position);
+	if (r < 0)
+		return r;
+	journal_frame_place(frame, extent, j->data_position,
+			    checksum64(bytes, n, 0));
+	j->data_position += n;
+	j->data_dirty = true;
+	return 0;
+}
+
+/* A failure leaves no bytes behind: the disk may be full. */
+static int write_extents(struct journal *j, struct journal_frame *frame)
+{
+	uint64_t before = j->data_position;
+	int r = 0;
+
+	if (!frame->extent_count)
+		return 0;
+	if (j->files->ops->room(j->files) < RESERVE + 2 * frame->data_length)
+		return -ENOSPC;
+	for (size_t i = 0; r == 0 && i < frame->extent_count; i++)
+		r = write_extent(j, frame, &frame->extents[i]);
+	if (r < 0) {
+		j->files->ops->cut(j->files, journal_data_file(j->generation),
+				   before);
+		j->data_position = before;
+	}
+	return r;
+}
+
+static int add_frame(struct journal *j, const struct cut *cut,
+		     struct journal_frame *frame)
+{
+	int r = write_extents(j, frame);
+
+	if (r < 0)
+		return r;
+	journal_frame_seal(frame, j->epoch);
+	r = buffer_append(&j->pending, frame->bytes.data, frame->bytes.length);
+	if (r == 0)
+		j->pending_last = cut->sequence;
+	return r;
+}
+
+int journal_add(struct journal *j, const struct cut *cut, bool *ret_sick)
+{
+	scoped(journal_frame_release) struct journal_frame frame = { 0 };
+	int r;
+
+	if (!journal_can_hold(cut))
+		return -ENOTSUP;
+	r = journal_encode(cut, j->segment_size - JOURNAL_HEADER, &frame);
+	if (r == 0)
+		r = make_room(j, &frame, ret_sick);
+	return r < 0 ? r : add_frame(j, cut, &frame);
+}
+
+/* ---- flushing ---- */
+
+static bool is_want_of_room(int r)
+{
+	return r == -ENOSPC || r == -EDQUOT;
+}
+
+static int write_pending(struct journal *j, bool *ret_sick)
+{
+	struct segment *s = &j->segments[journal_file(j->generation)];
+	uint64_t end = j->position + j->pending.length;
+	int r;
+	SCOPED_LOCK(&j->lock);
+
+	r = j->files->ops->write(j->files, journal_file(j->generation),
+				 j->pending.data, j->pending.length,
+				 j->position);
+	if (r < 0) {
+		*ret_sick = !is_want_of_room(r);
+		return r;
+	}
+	if (s->written < end)
+		s->written = end;
+	s->last = j->pending_last;
+	j->frames_end = end;
+	return 0;
+}
+
+/* What was written, but for the frames that could not be. */
+static void note_flushed(struct journal *j)
+{
+	j->position += j->pending.length;
+	SCOPED_LOCK(&j->lock);
+	j->stats.bytes += j->pending.length;
+}
+
+int journal_flush(struct journal *j, bool *ret_sick)
+{
+	struct journal_files *f = j->files;
+	int r = 0;
+
+	if (!j->pending.length)
+		return 0;
+	if (j->data_dirty) {
+		r = f->ops->flush(f, journal_data_file(j->generation));
+		*ret_sick = r < 0;
+	}
+	if (r == 0) {
+		j->data_dirty = false;
+		r = write_pending(j, ret_sick);
+	}
+	if (r == 0) {
+		r = f->ops->flush(f, journal_file(j->generation));
+		*ret_sick = r < 0;
+	}
+	if (r == 0)
+		note_flushed(j);
+	j->pending.length = 0;
+	return r;
+}
+
+/* ---- from another thread ---- */
+
+void journal_release(struct journal *j, uint64_t published, uint64_t held)
+{
+	SCOPED_LOCK(&j->lock);
+
+	j->published = published;
+	j->held = held;
+}
+
+/* One piece of zeros behind the frames of the segment in use, or at the end of
+ * the next one.  False: there is enough. */
+static bool prepare_step(struct journal *j, const char *zeros,
+			 unsigned int *ret_file)
+{
+	unsigned int file;
+	struct segment *s;
+	uint64_t wanted;
+	SCOPED_LOCK(&j->lock);
+
+	file = j->current;
+	s = &j->segments[file];
+	wanted = j->frames_end + AHEAD;
+	if (wanted > j->segment_size) {
+		wanted -= j->segment_size;
+		file = (file + 1) % JOURNAL_SEGMENTS;
+		s = &j->segments[file];
+		/* its frames are still needed: so it has been written */
+		if (!is_free_locked(j, file))
+			return false;
+	}
+	if (s->written >= wanted ||
+	    j->files->ops->write(j->files, file, zeros, ZEROS, s->written) < 0)
+		return false;
+	s->written += ZEROS;
+	*ret_file = file;
+	return true;
+}
+
+void journal_prepare(struct journal *j)
+{
+	scoped_free char *zeros = calloc(1, ZEROS);
+	bool dirty[JOURNAL_SEGMENTS] = { false };
+	unsigned int file;
+
+	while (zeros && j->files->ops->room(j->files) > RESERVE &&
+	       prepare_step(j, zeros, &file))
+		dirty[file] = true;
+	for (file = 0; file < JOURNAL_SEGMENTS; file++)
+		if (dirty[file])
+			j->files->ops->flush(j->files, file);
+}
+
+void journal_get_stats(struct journal *j, struct journal_stats *ret)
+{
+	SCOPED_LOCK(&j->lock);
+
+	*ret = j->stats;
+	ret->segments_used = 0;
+	for (unsigned int i = 0; i < JOURNAL_SEGMENTS; i++)
+		if (!is_free_locked(j, i))
+			ret->segments_used++;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/journal_files.h"
+#include "store/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define FOLDER "journal"
+
+struct disk_files {
+	struct journal_files files;
+	int folder;
+	unsigned int segments;
+	pthread_mutex_t lock;		/* guards fds while one is opened */
+	int fds[];			/* -1: not open; 2 * segments */
+};
+
+static struct disk_files *disk_of(struct journal_files *f)
+{
+	return (struct disk_files *)f;
+}
+
+static void name_of(const struct disk_files *d, unsigned int file, char name[32])
+{
+	bool data = file >= d->segments;
+
+	snprintf(name, 32, "%u%s", data ? file - d->segments : file,
+		 data ? ".data" : "");
+}
+
+/* The file's descriptor; -ENOENT: not there and not to be made. */
+static int open_file(struct disk_files *d, unsigned int file, bool create,
+		     int *ret_fd)
+{
+	char name[32];
+	int fd;
+	SCOPED_LOCK(&d->lock);
+
+	*ret_fd = d->fds[file];
+	if (d->fds[file] >= 0)
+		return 0;
+	name_of(d, file, name);
+	fd = openat(d->folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT && create) {
+		fd = openat(d->folder, name, O_RDWR | O_CREAT | O_CLOEXEC |
+			    O_NOFOLLOW, 0600);
+		if (fd >= 0 && fsync(d->folder) < 0) {
+			int r = -errno;
+
+			close(fd);
+			return r;
+		}
+	}
+	if (fd < 0 && (errno == EROFS || errno == EACCES) && !create)
+		fd = openat(d->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = d->fds[file] = fd;
+	return 0;
+}
+
+static ssize_t disk_read(struct journal_files *f, unsigned int file, void *data,
+			 size_t size, uint64_t offset)
+{
+	int fd, r = open_file(disk_of(f), file, false, &fd);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return read_fully(fd, data, size, offset);
+}
+
+static int disk_write(struct journal_files *f, unsigned int file,
+		      const void *data, size_t size, uint64_t offset)
+{
+	int fd, r = open_file(disk_of(f), file, true, &fd);
+
+	return r < 0 ? r : write_fully(fd, data, size, offset);
+}
+
+static int disk_flush(struct journal_files *f, unsigned int file)
+{
+	int fd, r = open_file(disk_of(f), file, false, &fd);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+static int disk_cut(struct journal_files *f, unsigned int file, uint64_t size)
+{
+	int fd, r = open_file(disk_of(f), file, false, &fd);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return ftruncate(fd, size) < 0 ? -errno : 0;
+}
+
+static uint64_t disk_room(struct journal_files *f)
+{
+	struct statvfs v;
+
+	if (fstatvfs(disk_of(f)->folder, &v) < 0)
+		return UINT64_MAX;
+	return (uint64_t)v.f_bavail * v.f_frsize;
+}
+
+static void disk_free(struct journal_files *f)
+{
+	struct disk_files *d = disk_of(f);
+
+	for (unsigned int i = 0; i < 2 * d->segments; i++)
+		if (d->fds[i] >= 0)
+			close(d->fds[i]);
+	close(d->folder);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+static const struct journal_files_ops disk_ops = {
+	.read = disk_read,
+	.write = disk_write,
+	.flush = disk_flush,
+	.cut = disk_cut,
+	.room = disk_room,
+	.free = disk_free,
+};
+
+int journal_files_new(int folder_fd, bool create, unsigned int segments,
+		      struct journal_files **ret_files)
+{
+	struct disk_files *d;
+	int folder;
+
+	if (create && mkdirat(folder_fd, FOLDER, 0700) == 0) {
+		if (fsync(folder_fd) < 0)
+			return -errno;
+	} else if (create && errno != EEXIST) {
+		return -errno;
+	}
+	folder = openat(folder_fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+			O_CLOEXEC);
+	if (folder < 0)
+		return -errno;
+	d = calloc(1, sizeof(*d) + 2 * segments * sizeof(*d->fds));
+	if (!d) {
+		close(folder);
+		return -ENOMEM;
+	}
+	d->files.ops = &disk_ops;
+	d->folder = folder;
+	d->segments = segments;
+	pthread_mutex_init(&d->lock, NULL);
+	for (unsigned int i = 0; i < 2 * segments; i++)
+		d->fds[i] = -1;
+	*ret_files = &d->files;
+	return 0;
+}
+
+void journal_files_free(struct journal_files *files)
+{
+	if (files)
+		files->ops->free(files);
+}

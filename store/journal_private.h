@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_JOURNAL_PRIVATE_H
+#define STORE_JOURNAL_PRIVATE_H
+
+#include "store/journal.h"
+#include "store/journal_format.h"
+
+/* Inside of journal.h, for journal.c and journal_read.c. */
+
+struct segment {
+	uint64_t last;		/* sequence of its last frame; 0: none in use */
+	uint64_t written;	/* bytes of the file that were ever written */
+	bool is_old;		/* has frames of the epoch before that count */
+};
+
+struct journal {
+	struct journal_files *files;
+	uint64_t segment_size;		/* constant, as files */
+	uint64_t epoch;
+
+	/* Of who adds and flushes: */
+	uint64_t generation;		/* of the segment in use, or the last */
+	uint64_t position;		/* where pending goes; 0: no segment yet */
+	uint64_t data_position;
+	struct buffer pending;
+	uint64_t pending_last;		/* sequence */
+	bool data_dirty;
+
+	pthread_mutex_t lock;		/* leaf; guards what follows, and is held
+					 * over writes to the segment in use */
+	struct segment segments[JOURNAL_SEGMENTS];
+	uint64_t published, held;
+	uint64_t frames_end;		/* of the segment in use: bytes */
+	unsigned int current;		/* that segment */
+	struct journal_stats stats;
+};
+
+static inline unsigned int journal_file(uint64_t generation)
+{
+	return generation % JOURNAL_SEGMENTS;
+}
+
+static inline unsigned int journal_data_file(uint64_t generation)
+{
+	return JOURNAL_SEGMENTS + journal_file(generation);
+}
+
+#endif
