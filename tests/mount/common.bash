@@ -25,8 +25,10 @@ setup() {
 teardown() {
 	[ -n "${M:-}" ] || return 0
 	cd / || return 1
+	# what the daemon said belongs to what bats tells of a failed test
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || show_log
 	if [ -n "${DAEMON:-}" ]; then
-		stop || { show_log; return 1; }
+		stop || return 1
 	fi
 	# a mount that a test left without a daemon
 	if grep -q " $M " /proc/self/mountinfo; then
@@ -59,11 +61,12 @@ stop() {
 	DAEMON=
 	umount "$M" 2>/dev/null || umount -l "$M" || kill "$pid"
 	wait "$pid" || status=$?
-	if grep -qE 'Sanitizer|runtime error' "$T/log"; then
+	if [ "$status" -ne 0 ] ||
+		grep -qE 'Sanitizer|runtime error' "$T/log"; then
+		echo "the daemon exited with $status"
 		show_log
 		return 1
 	fi
-	[ "$status" -eq 0 ] || { echo "the daemon exited with $status"; return 1; }
 }
 
 # crash: the daemon dies as in a power cut of its own
