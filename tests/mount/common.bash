@@ -32,7 +32,7 @@ teardown() {
 	fi
 	# a mount that a test left without a daemon
 	if grep -q " $M " /proc/self/mountinfo; then
-		umount -l "$M"
+		umount -f "$M" 2>/dev/null || umount -l "$M"
 	fi
 }
 
@@ -71,9 +71,16 @@ stop() {
 
 # crash: the daemon dies as in a power cut of its own
 crash() {
-	kill -KILL "$DAEMON"
-	wait "$DAEMON" 2>/dev/null || true
+	local pid=$DAEMON
 	DAEMON=
+	kill -KILL "$pid"
+	wait_for 20 ended "$pid"
+	wait "$pid" 2>/dev/null || true
+}
+
+# ended PID: nothing of the process is left, also in the kernel
+ended() {
+	! kill -0 "$1" 2>/dev/null
 }
 
 # restart [ARGUMENT...]
