@@ -2,6 +2,7 @@
 #include "fs/private.h"
 
 #include "fs/connection.h"
+#include "fs/guard.h"
 #include "fs/handle.h"
 #include "fs/operations.h"
 
@@ -183,6 +184,8 @@ int fs_mount(struct store *store, const struct fs_options *options,
 		front_install(fs);
 		r = connection_mount(fs, report);
 	}
+	if (r == 0)
+		r = guard_new(fs, &fs->guard);
 	if (r < 0) {
 		fs_free(fs);
 		return report_set(report, r, "cannot mount at %s: %s",
@@ -221,6 +224,7 @@ void fs_free(struct fs *fs)
 	notifier_free(fs->pages);
 	notifier_free(fs->spaces);
 	connection_unmount(fs);
+	guard_free(fs->guard);
 	helper_free(fs->helper);
 	rename_branch_free(fs->renames);
 	handles_release(fs);

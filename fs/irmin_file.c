@@ -113,20 +113,6 @@ void irmin_reply_made(fuse_req_t req, struct inode *inode,
 		handle_free(fs, h);
 }
 
-static void read_contents(fuse_req_t req, struct contents *contents,
-			  size_t size, off_t offset)
-{
-	scoped_free char *data = malloc(size);
-	ssize_t done = -ENOMEM;
-
-	if (data)
-		done = contents_read(contents, data, size, offset);
-	if (done < 0)
-		reply_error(req, done);
-	else
-		fuse_reply_buf(req, data, done);
-}
-
 /* A reply is read from where the file position is after the request was
  * written, or from 0, as the program likes. */
 static uint64_t text_offset_locked(struct handle *h, uint64_t offset)
@@ -140,22 +126,38 @@ static uint64_t text_offset_locked(struct handle *h, uint64_t offset)
 	return offset >= h->start ? offset - h->start : offset;
 }
 
+static size_t read_text(struct handle *h, char *data, size_t size,
+			uint64_t offset)
+{
+	size_t left;
+
+	SCOPED_LOCK(&h->lock);
+	offset = text_offset_locked(h, offset);
+	left = offset < h->text.length ? h->text.length - offset : 0;
+	if (size > left)
+		size = left;
+	if (size)
+		memcpy(data, h->text.data + offset, size);
+	return size;
+}
+
+/* Replies with a copy: as soon as the kernel has a reply the file may be closed,
+ * and the handle is gone. */
 void irmin_read(fuse_req_t req, size_t size, off_t offset,
 		       struct fuse_file_info *info)
 {
 	struct handle *h = handle_of(info);
-	uint64_t at;
-	size_t left;
+	scoped_free char *data = malloc(size);
+	ssize_t done = -ENOMEM;
 
-	if (h->contents) {
-		read_contents(req, h->contents, size, offset);
-		return;
-	}
-	SCOPED_LOCK(&h->lock);
-	at = text_offset_locked(h, offset);
-	left = at < h->text.length ? h->text.length - at : 0;
-	fuse_reply_buf(req, left ? h->text.data + at : NULL,
-		       left < size ? left : size);
+	if (data)
+		done = h->contents ?
+			contents_read(h->contents, data, size, offset) :
+			(ssize_t)read_text(h, data, size, offset);
+	if (done < 0)
+		reply_error(req, done);
+	else
+		fuse_reply_buf(req, data, done);
 }
 
 /* ---- write ---- */

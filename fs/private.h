@@ -41,6 +41,7 @@
 
 struct jobs;
 struct notifier;
+struct guard;
 struct helper;
 struct rename_branch;
 struct inodes;
@@ -65,6 +66,7 @@ struct fs {
 	struct notifier *spaces;	/* names of branches; see rule 2 */
 	struct jobs *jobs;
 	struct helper *helper;
+	struct guard *guard;
 	struct rename_branch *renames;
 
 	int stop_fd;			/* wakes the thread stopper */

@@ -155,7 +155,7 @@ int node_symlink(struct node *dir, const char *name, const char *target,
 		 const struct caller *caller, struct node **ret)
 {
 	struct contents *contents;
-	ssize_t r = node_check_new_name(name);
+	ssize_t r = node_check_new_name(name) ?: tree_check_symlink(name);
 
 	if (r < 0)
 		return r;

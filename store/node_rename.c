@@ -12,7 +12,7 @@ struct rename {
 	struct leaving moved;
 	struct leaving other;		/* what stands at `to`, if anything */
 	struct attributes *from_spare, *to_spare;	/* of the directories */
-	char *name;			/* of a new entry */
+	char *name;			/* the new one */
 	bool exchange;
 };
 
@@ -42,12 +42,14 @@ static unsigned int height(const struct node *n)
 	return most;
 }
 
-/* Whether n, of directory old, may be moved to dir. */
+/* Whether n, of directory old, may be moved to dir and be called name. */
 static int check_move(const struct node *n, const struct node *old,
-		      const struct node *dir)
+		      const struct node *dir, const char *name)
 {
 	unsigned int depth = node_depth(dir);
 
+	if (node_type(n) == S_IFLNK)
+		return tree_check_symlink(name);
 	if (!node_is_directory(n))
 		return 0;
 	if (node_is_within(dir, n))
@@ -74,7 +76,7 @@ static int prepare_locked(struct rename *rename)
 
 	if (r == 0)
 		r = check_move(rename->moved.node, rename->from_dir,
-			       rename->to_dir);
+			       rename->to_dir, rename->name);
 	if (r < 0 || !rename->to)
 		return r;
 	r = leaving_init_locked(&rename->other, rename->to_dir, rename->to);
@@ -82,7 +84,7 @@ static int prepare_locked(struct rename *rename)
 		return r;
 	return rename->exchange ?
 		check_move(rename->other.node, rename->to_dir,
-			   rename->from_dir) :
+			   rename->from_dir, rename->from->name) :
 		check_replace_locked(rename);
 }
 

@@ -2,6 +2,7 @@
 #include "store/tree.h"
 #include "store/util.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,10 +248,10 @@ static size_t hfs_ignorable(const unsigned char *p)
 	return 0;
 }
 
-static bool is_hfs_dot_git(const char *name)
+/* want is of lower case. */
+static bool is_hfs_name(const char *name, const char *want)
 {
 	const unsigned char *p = (const unsigned char *)name;
-	const char *want = ".git";
 
 	for (;;) {
 		size_t skip = hfs_ignorable(p);
@@ -270,18 +271,55 @@ static bool is_hfs_dot_git(const char *name)
 
 /* Windows drops trailing spaces and dots, and takes ':' as the begin of a
  * stream's name; '\\' separates folders there. */
+static bool is_ntfs_end(const char *rest)
+{
+	rest += strspn(rest, " .");
+	return *rest == '\0' || *rest == ':' || *rest == '\\';
+}
+
 static bool is_ntfs_dot_git(const char *name)
 {
-	size_t n;
-
 	if (strncasecmp(name, ".git", 4) == 0)
-		n = 4;
-	else if (strncasecmp(name, "git~1", 5) == 0)
-		n = 5;
-	else
+		return is_ntfs_end(name + 4);
+	return strncasecmp(name, "git~1", 5) == 0 && is_ntfs_end(name + 5);
+}
+
+/* In any of the folders that Windows sees in name. */
+static bool is_ntfs_path_dot_git(const char *name)
+{
+	for (; name; name = strchr(name, '\\')) {
+		name += *name == '\\';
+		if (is_ntfs_dot_git(name))
+			return true;
+	}
+	return false;
+}
+
+/* Windows makes a short name of a long one: its first six letters or, when
+ * those are taken, a shorter part of a hash; "~" and a number. */
+static bool is_ntfs_short_name(const char *name, const char *letters,
+			       const char *hash)
+{
+	size_t n = 0, end;
+
+	if (strncasecmp(name, letters, 6) == 0 && name[6] == '~' &&
+	    name[7] >= '1' && name[7] <= '4')
+		return is_ntfs_end(name + 8);
+	while (n < 6 && name[n] && tolower((unsigned char)name[n]) == hash[n])
+		n++;
+	if (name[n] != '~' || name[n + 1] < '1' || name[n + 1] > '9')
 		return false;
-	n += strspn(name + n, " .");
-	return name[n] == '\0' || name[n] == ':' || name[n] == '\\';
+	end = n + 1 + strspn(name + n + 1, "0123456789");
+	return end == 8 && is_ntfs_end(name + end);
+}
+
+static bool is_dot_gitmodules(const char *name)
+{
+	if (is_hfs_name(name, ".gitmodules"))
+		return true;
+	if (strncasecmp(name, ".gitmodules", 11) == 0)
+		return is_ntfs_end(name + 11);
+	return is_ntfs_short_name(name, "gitmod", "gi7eba");
 }
 
 int tree_check_name(const char *name)
@@ -291,7 +329,12 @@ int tree_check_name(const char *name)
 		return -EINVAL;
 	if (strlen(name) > NAME_LENGTH_MAX)
 		return -ENAMETOOLONG;
-	if (is_hfs_dot_git(name) || is_ntfs_dot_git(name))
+	if (is_hfs_name(name, ".git") || is_ntfs_path_dot_git(name))
 		return -EPERM;
 	return 0;
+}
+
+int tree_check_symlink(const char *name)
+{
+	return is_dot_gitmodules(name) ? -EPERM : 0;
 }

@@ -64,7 +64,12 @@ int tree_resolve(struct odb *odb, const struct oid *root, const char *path,
 /* Whether Git can store a file or directory of that name, on any system:
  * 0, -ENAMETOOLONG (over 255 bytes), -EINVAL (empty, ".", "..", '/' inside) or
  * -EPERM (".git" and its disguises: case, trailing dots and spaces, NTFS short
- * names "git~1", NTFS streams, HFS+ ignorable characters, as `git fsck` says). */
+ * names "git~1", NTFS streams and folders, HFS+ ignorable characters, as `git
+ * fsck` says). */
 int tree_check_name(const char *name);
+
+/* The same of what may not be a symbolic link: -EPERM for ".gitmodules" and its
+ * disguises, with which git refuses to check out the tree. */
+int tree_check_symlink(const char *name);
 
 #endif

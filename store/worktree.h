@@ -109,7 +109,7 @@ int node_list(struct node *dir, uint64_t cookie, node_visit *visit,
 /* Makes an entry.  mode: type (S_IFREG, S_IFDIR) and permissions; the owner is
  * caller's, or the group dir's when dir has the setgid bit.
  * -EEXIST, -ENOTDIR, -ENOENT (dir was removed), errors of tree_check_name,
- * -EPERM also for ".irmin". */
+ * -EPERM also for ".irmin"; of a symlink, errors of tree_check_symlink too. */
 int node_make(struct node *dir, const char *name, mode_t mode,
 	      const struct caller *caller, struct node **ret);
 int node_symlink(struct node *dir, const char *name, const char *target,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """summary.py FAILED FOLDER...: counts the tests that meson ran in FOLDERs.
 
-Lists what failed and what was skipped, closes with "N passed, N failed, N
+Lists what failed, with what it said, and what was skipped, closes with "N passed, N failed, N
 skipped", and exits nonzero when anything failed, when FAILED is not 0 (a build
 or a run went wrong before its tests could say so), when no test ran, or, with
 CI set, when tests that need a mount were skipped.
@@ -12,6 +12,8 @@ import json
 import os
 import sys
 import xml.etree.ElementTree as ElementTree
+
+DIAGNOSTICS_MAX = 100       # lines of one failed case
 
 
 def cases(folder):
@@ -30,11 +32,27 @@ def cases(folder):
 
 
 def programs(folder):
-    """Yields (name, result) for each test program."""
+    """Yields (name, result, output) for each test program."""
     with open(f"{folder}/meson-logs/testlog.json") as log:
         for line in log:
             test = json.loads(line)
-            yield test["name"], test["result"]
+            yield test["name"], test["result"], test.get("stdout", "")
+
+
+def diagnostics(output):
+    """Yields the lines of failed cases in TAP: "not ok" and the comments that
+    follow it, of which meson shows none."""
+    left = 0
+    for line in output.splitlines():
+        if line.startswith("not ok"):
+            left = DIAGNOSTICS_MAX
+        elif not line.startswith("#"):
+            left = 0
+        if left > 0:
+            yield line
+            left -= 1
+            if left == 0:
+                yield "# ... the rest is in meson-logs/testlog.txt"
 
 
 def main():
@@ -49,16 +67,18 @@ def main():
                 if outcome != "passed":
                     print(f"{outcome:7} {folder}: {suite}: {case}")
                 mount_skipped |= outcome == "skipped" and "mount" in suite
-            crashed = [f"{name}: {result}" for name, result in programs(folder)
-                       if result not in ("OK", "SKIP", "EXPECTEDFAIL")]
+            crashed = [test for test in programs(folder)
+                       if test[1] not in ("OK", "SKIP", "EXPECTEDFAIL")]
         except (OSError, ElementTree.ParseError, ValueError) as error:
             print(f"failed  {folder}: no report: {error}")
             counts["failed"] += 1
             continue
         if crashed and counts["failed"] == before:
             counts["failed"] += len(crashed)
-        for line in crashed:
-            print(f"failed  {folder}: {line}")
+        for name, result, output in crashed:
+            print(f"failed  {folder}: {name}: {result}")
+            for line in diagnostics(output):
+                print(f"        {line}")
     if mount_skipped and os.environ.get("CI"):
         print("tests that need a mount were skipped: is there a /dev/fuse?")
         broken = True

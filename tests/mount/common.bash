@@ -25,12 +25,14 @@ setup() {
 teardown() {
 	[ -n "${M:-}" ] || return 0
 	cd / || return 1
+	# what the daemon said belongs to what bats tells of a failed test
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || show_log
 	if [ -n "${DAEMON:-}" ]; then
-		stop || { show_log; return 1; }
+		stop || return 1
 	fi
 	# a mount that a test left without a daemon
 	if grep -q " $M " /proc/self/mountinfo; then
-		umount -l "$M"
+		umount -f "$M" 2>/dev/null || umount -l "$M"
 	fi
 }
 
@@ -59,18 +61,26 @@ stop() {
 	DAEMON=
 	umount "$M" 2>/dev/null || umount -l "$M" || kill "$pid"
 	wait "$pid" || status=$?
-	if grep -qE 'Sanitizer|runtime error' "$T/log"; then
+	if [ "$status" -ne 0 ] ||
+		grep -qE 'Sanitizer|runtime error' "$T/log"; then
+		echo "the daemon exited with $status"
 		show_log
 		return 1
 	fi
-	[ "$status" -eq 0 ] || { echo "the daemon exited with $status"; return 1; }
 }
 
 # crash: the daemon dies as in a power cut of its own
 crash() {
-	kill -KILL "$DAEMON"
-	wait "$DAEMON" 2>/dev/null || true
+	local pid=$DAEMON
 	DAEMON=
+	kill -KILL "$pid"
+	wait_for 20 ended "$pid"
+	wait "$pid" 2>/dev/null || true
+}
+
+# ended PID: nothing of the process is left, also in the kernel
+ended() {
+	! kill -0 "$1" 2>/dev/null
 }
 
 # restart [ARGUMENT...]

@@ -70,8 +70,13 @@ END
 @test "names that Git cannot store are refused" {
 	start
 	cd "$M/main"
-	for name in .git .GIT 'git~1' .irmin; do
+	for name in .git .GIT 'git~1' 'a\.git' .irmin; do
 		run mkdir "$name"
+		[ "$status" -ne 0 ]
+	done
+	ln -s target link
+	for command in 'ln -s target' 'mv link'; do
+		run $command .gitmodules
 		[ "$status" -ne 0 ]
 	done
 	long=$(printf 'x%.0s' {1..256})

@@ -193,6 +193,29 @@ END
 	[ "$(store_git cat-file blob main:map | head -c 4)" = kept ]
 }
 
+# a sanitizer sees what the daemon does with a file that was closed meanwhile
+@test "a control file may be closed as soon as it is read" {
+	start
+	python3 - "$M" <<'END'
+import multiprocessing, os, sys, time
+root, end = sys.argv[1], time.monotonic() + 2
+
+def read(name):
+    while time.monotonic() < end:
+        fd = os.open(root + name, os.O_RDONLY)
+        assert os.read(fd, 4096)
+        os.close(fd)
+
+names = ["/.irmin/version", "/main/.irmin/type"] * 2
+readers = [multiprocessing.Process(target=read, args=(n,)) for n in names]
+for reader in readers:
+    reader.start()
+for reader in readers:
+    reader.join()
+assert not any(reader.exitcode for reader in readers)
+END
+}
+
 @test "a message may come in several writes" {
 	start
 	(printf 'one '; printf 'two\n\n'; printf 'three\n') >"$M/main/.irmin/message"

@@ -82,3 +82,26 @@ for i in range(10):
 	assert sorted(os.listdir(".")) == ["main"]
 END
 }
+
+# a notification that waits for a folder keeps the killed daemon's device open
+@test "a daemon that is killed in the middle leaves nobody waiting" {
+	start
+	crash
+	for i in {1..8}; do
+		start
+		(
+			set +e
+			for ((j = 0; j < 300; j++)); do
+				mkdir "$M/main/.irmin/fork/f$i-$j" || break
+				echo "$j" >"$M/f$i-$j/f$i-$j" || break
+				mv -T "$M/f$i-$j" "$M/main" || break
+			done
+		) 2>/dev/null 3>&- &
+		local merging=$!
+		sleep "0.$((3 + RANDOM % 6))"
+		crash
+		wait_for 10 ended "$merging"
+	done
+	start
+	[ "$(ls "$M/main" | wc -l)" -gt 0 ]
+}

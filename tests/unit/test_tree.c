@@ -111,11 +111,12 @@ static void names_that_git_cannot_store(void **state)
 	static const char *const bad[] = {
 		".git", ".GIT", ".Git.", ".git ", ".git. .", "git~1", "GIT~1",
 		"GIT~1 ", ".git::$INDEX_ALLOCATION", ".g\xe2\x80\x8cit",
-		"\xef\xbb\xbf.git", ".git\\x",
+		"\xef\xbb\xbf.git", ".git\\x", "a\\.git", "a\\b\\GIT~1\\c",
 	};
 	static const char *const good[] = {
 		".gitignore", ".gitmodules", "git", "git~2", "git~10", ".gitx",
-		"a.git", "\xff\xfe", " ", "-rf", "a\nb", ".irmin",
+		"a.git", "\xff\xfe", " ", "-rf", "a\nb", ".irmin", "a\\b",
+		"a\\", "\\",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -133,6 +134,23 @@ static void names_that_git_cannot_store(void **state)
 	assert_int_equal(tree_check_name(name), -ENAMETOOLONG);
 }
 
+static void symlinks_that_git_cannot_store(void **state)
+{
+	static const char *const bad[] = {
+		".gitmodules", ".GitModules", ".gitmodules .", "GITMOD~4",
+		"gi7eba~1", "GI7EB~10", ".gitmodules:x", ".gitmod\xe2\x80\x8cules",
+	};
+	static const char *const good[] = {
+		".gitattributes", "gitmodules", ".gitmodules2", "gitmod~5",
+		"gi7eba~", "gi7eba~0", "gi7e~1", "gi7eba~12", "", "x",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(tree_check_symlink(bad[i]), -EPERM);
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		assert_int_equal(tree_check_symlink(good[i]), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +159,7 @@ int main(void)
 		cmocka_unit_test(damaged_trees_are_refused),
 		cmocka_unit_test(paths_are_resolved),
 		cmocka_unit_test(names_that_git_cannot_store),
+		cmocka_unit_test(symlinks_that_git_cannot_store),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
