@@ -95,6 +95,8 @@ struct engine_options {
 	bool readonly;		/* cuts fail with -EROFS */
 	clock_function *clock;	/* NULL: clock_real */
 	bool keep_all;		/* each cut is a commit of its own */
+	uint64_t pause_ns;	/* between a cut and its publishing at least;
+				 * 0: 50 ms */
 	/* Where the journal is, or NULL: there is none.  The engine owns it. */
 	struct journal_files *journal;
 	uint64_t journal_size;	/* bytes */

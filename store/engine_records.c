@@ -179,6 +179,9 @@ static int add_branch(struct pass *pass, const struct record *record,
 	branch = table_add(pass->table, record->branch, record->name, head);
 	if (!branch)
 		return -ENOMEM;
+	/* the journal may bring back one that the table does not know of */
+	if (pass->table->next_incarnation <= record->branch)
+		pass->table->next_incarnation = record->branch + 1;
 	return take_name(pass->table, branch, record->name);
 }
 

@@ -148,10 +148,10 @@ static void note_time_locked(struct engine *e, const struct timespec *begin,
 	uint64_t took = ns_between(begin, &end), lag;
 
 	e->pause_ns = took * PAUSE_FACTOR;
-	if (e->pause_ns < ENGINE_PAUSE_NS)
-		e->pause_ns = ENGINE_PAUSE_NS;
 	if (e->pause_ns > PAUSE_MOST_NS)
 		e->pause_ns = PAUSE_MOST_NS;
+	if (e->pause_ns < e->pause_least_ns)
+		e->pause_ns = e->pause_least_ns;
 	e->stats.publish_us += took / 1000;
 	if (!is_set(oldest))
 		return;

@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/crash/world.h"
+#include "store/commit.h"
+#include "store/journal_format.h"
+#include "store/util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILES (2 * JOURNAL_SEGMENTS)
+#define REFS 64
+#define SECTOR 512
+
+struct ref {
+	char name[64];
+	struct oid oid;			/* zero: unused */
+};
+
+struct world {
+	struct odb *objects;
+	struct buffer table, files[FILES];
+	bool has_table;
+	struct ref refs[REFS];
+	char head[64];
+};
+
+/* A write to a file of the journal that is not flushed; or a truncation. */
+struct pending {
+	unsigned int file;
+	uint64_t offset;
+	size_t size;
+	bool cut;
+	char *data;
+};
+
+struct staged {
+	struct oid oid;
+	enum object_type type;
+};
+
+struct machine {
+	struct odb odb;				/* first: see machine_of */
+	struct engine_storage storage;
+	struct world *world;
+	struct odb *memory;			/* what is not flushed */
+	unsigned int stop_at;
+	enum world_loss loss;
+	pthread_mutex_t lock;			/* guards what follows */
+	unsigned int steps, seed;
+	bool stopped;
+	struct staged *staged;
+	size_t staged_count;
+	struct pending *pending;
+	size_t pending_count;
+	struct buffer seen[FILES];		/* as the machine reads them */
+};
+
+struct machine_journal {
+	struct journal_files files;
+	struct machine *machine;
+};
+
+/* Whether the next effect happens. */
+static bool step_locked(struct machine *m)
+{
+	m->steps++;
+	if (m->stop_at && m->steps >= m->stop_at)
+		m->stopped = true;
+	return !m->stopped;
+}
+
+static bool step(struct machine *m)
+{
+	SCOPED_LOCK(&m->lock);
+
+	return step_locked(m);
+}
+
+static bool toss(struct machine *m)
+{
+	return rand_r(&m->seed) & 0x100;
+}
+
+/* ---- objects ---- */
+
+static struct machine *machine_of(struct odb *odb)
+{
+	return (struct machine *)odb;
+}
+
+static struct odb *where(struct machine *m, const struct oid *oid)
+{
+	SCOPED_LOCK(&m->lock);
+
+	for (size_t i = 0; i < m->staged_count; i++)
+		if (oid_equal(&m->staged[i].oid, oid))
+			return m->memory;
+	return m->world->objects;
+}
+
+static int read_object(struct odb *odb, const struct oid *oid,
+		       enum object_type *ret_type, void **ret_data,
+		       size_t *ret_size)
+{
+	struct odb *from = where(machine_of(odb), oid);
+
+	return from->ops->read(from, oid, ret_type, ret_data, ret_size);
+}
+
+static int read_header(struct odb *odb, const struct oid *oid,
+		       enum object_type *ret_type, uint64_t *ret_size)
+{
+	struct odb *from = where(machine_of(odb), oid);
+
+	return from->ops->read_header(from, oid, ret_type, ret_size);
+}
+
+static int unpack(struct odb *odb, const struct oid *oid, int fd)
+{
+	return odb_unpack(where(machine_of(odb), oid), oid, fd);
+}
+
+static int stage(struct machine *m, enum object_type type,
+		 const struct oid *oid)
+{
+	struct staged *more;
+	SCOPED_LOCK(&m->lock);
+
+	more = realloc(m->staged, (m->staged_count + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	m->staged = more;
+	more[m->staged_count++] = (struct staged){ *oid, type };
+	return 0;
+}
+
+static int write_object(struct odb *odb, enum object_type type,
+			const void *data, size_t size, struct oid *ret_oid)
+{
+	struct machine *m = machine_of(odb);
+	int r;
+
+	if (!step(m))
+		return -EIO;
+	r = odb_write(m->memory, type, data, size, ret_oid);
+	return r < 0 ? r : stage(m, type, ret_oid);
+}
+
+static int write_blob(struct odb *odb, uint64_t size, odb_source *source,
+		      void *context, struct oid *ret_oid)
+{
+	struct machine *m = machine_of(odb);
+	int r;
+
+	if (!step(m))
+		return -EIO;
+	r = odb_write_blob(m->memory, size, source, context, ret_oid);
+	return r < 0 ? r : stage(m, OBJECT_BLOB, ret_oid);
+}
+
+static int keep_object(struct machine *m, const struct staged *staged)
+{
+	scoped_free void *data = NULL;
+	struct oid oid;
+	size_t size;
+	int r = odb_read(m->memory, &staged->oid, staged->type, &data, &size);
+
+	return r < 0 ? r : odb_write(m->world->objects, staged->type, data,
+				     size, &oid);
+}
+
+static int flush_objects(struct odb *odb)
+{
+	struct machine *m = machine_of(odb);
+	bool happens;
+	SCOPED_LOCK(&m->lock);
+
+	happens = step_locked(m);
+	for (size_t i = 0; i < m->staged_count; i++)
+		if (happens || toss(m))
+			keep_object(m, &m->staged[i]);
+	if (happens)
+		m->staged_count = 0;
+	return happens ? 0 : -EIO;
+}
+
+static const struct odb_ops odb_ops = {
+	.read = read_object,
+	.read_header = read_header,
+	.unpack = unpack,
+	.write = write_object,
+	.write_blob = write_blob,
+	.flush = flush_objects,
+};
+
+/* ---- the journal's files ---- */
+
+/* A write or a truncation takes effect on a file. */
+static void put(struct buffer *file, const struct pending *p)
+{
+	uint64_t end = p->offset + p->size;
+
+	if (p->cut) {
+		if (file->length > p->offset)
+			file->length = p->offset;
+		return;
+	}
+	if (end > file->length) {
+		if (buffer_reserve(file, end - file->length) < 0)
+			abort();
+		memset(file->data + file->length, 0, end - file->length);
+		file->length = end;
+	}
+	memcpy(file->data + p->offset, p->data, p->size);
+}
+
+static void put_sectors(struct machine *m, const struct pending *p)
+{
+	struct buffer *file = &m->world->files[p->file];
+
+	if (p->cut && toss(m))
+		put(file, p);
+	for (size_t at = 0; at < p->size;) {
+		struct pending piece = *p;
+
+		piece.offset += at;
+		piece.data += at;
+		piece.size = SECTOR - piece.offset % SECTOR;
+		if (piece.size > p->size - at)
+			piece.size = p->size - at;
+		if (toss(m))
+			put(file, &piece);
+		at += piece.size;
+	}
+}
+
+static void drop_pending(struct machine *m, size_t at)
+{
+	free(m->pending[at].data);
+	memmove(&m->pending[at], &m->pending[at + 1],
+		(--m->pending_count - at) * sizeof(*m->pending));
+}
+
+/* What of the pending writes to a file (or to all) reaches the disk. */
+static void lose(struct machine *m)
+{
+	for (size_t i = 0; i < m->pending_count; i++) {
+		const struct pending *p = &m->pending[i];
+
+		if (m->loss == LOSE_NONE ||
+		    (m->loss == LOSE_EARLIER && i >= m->pending_count / 2))
+			put(&m->world->files[p->file], p);
+		if (m->loss == LOSE_SECTORS)
+			put_sectors(m, p);
+	}
+	while (m->pending_count)
+		drop_pending(m, 0);
+}
+
+static struct machine *machine_under(struct journal_files *f)
+{
+	return ((struct machine_journal *)f)->machine;
+}
+
+static ssize_t read_file_bytes(struct journal_files *f, unsigned int file,
+			       void *data, size_t size, uint64_t offset)
+{
+	struct machine *m = machine_under(f);
+	const struct buffer *b = &m->seen[file];
+	SCOPED_LOCK(&m->lock);
+
+	if (offset >= b->length)
+		return 0;
+	if (size > b->length - offset)
+		size = b->length - offset;
+	memcpy(data, b->data + offset, size);
+	return size;
+}
+
+static int add_pending(struct machine *m, const struct pending *like)
+{
+	struct pending *more = realloc(m->pending, (m->pending_count + 1) *
+							   sizeof(*more));
+	struct pending *p;
+
+	if (!more)
+		return -ENOMEM;
+	m->pending = more;
+	p = &more[m->pending_count];
+	*p = *like;
+	if (!p->cut) {
+		p->data = malloc(p->size);
+		if (!p->data)
+			return -ENOMEM;
+		memcpy(p->data, like->data, p->size);
+	}
+	m->pending_count++;
+	put(&m->seen[p->file], p);
+	return 0;
+}
+
+/* One that is cut off by the stop may be there, like any that is not flushed. */
+static int write_file_bytes(struct journal_files *f, unsigned int file,
+			    const void *data, size_t size, uint64_t offset)
+{
+	struct machine *m = machine_under(f);
+	struct pending p = {
+		.file = file, .offset = offset, .size = size,
+		.data = (char *)data,
+	};
+	SCOPED_LOCK(&m->lock);
+
+	if (m->stopped)
+		return -EIO;
+	if (add_pending(m, &p) < 0)
+		return -ENOMEM;
+	return step_locked(m) ? 0 : -EIO;
+}
+
+static int cut_file(struct journal_files *f, unsigned int file, uint64_t size)
+{
+	struct machine *m = machine_under(f);
+	struct pending p = { .file = file, .offset = size, .cut = true };
+	SCOPED_LOCK(&m->lock);
+
+	return m->stopped ? -EIO : add_pending(m, &p);
+}
+
+static int flush_file(struct journal_files *f, unsigned int file)
+{
+	struct machine *m = machine_under(f);
+	SCOPED_LOCK(&m->lock);
+
+	if (!step_locked(m))
+		return -EIO;
+	for (size_t i = 0; i < m->pending_count;) {
+		if (m->pending[i].file != file) {
+			i++;
+			continue;
+		}
+		put(&m->world->files[file], &m->pending[i]);
+		drop_pending(m, i);
+	}
+	return 0;
+}
+
+static uint64_t room(struct journal_files *f)
+{
+	return UINT64_MAX;
+}
+
+static void free_files(struct journal_files *f)
+{
+	free(f);
+}
+
+static const struct journal_files_ops journal_ops = {
+	.read = read_file_bytes,
+	.write = write_file_bytes,
+	.cut = cut_file,
+	.flush = flush_file,
+	.room = room,
+	.free = free_files,
+};
+
+struct journal_files *machine_journal(struct machine *m)
+{
+	struct machine_journal *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		abort();
+	j->files.ops = &journal_ops;
+	j->machine = m;
+	return &j->files;
+}
+
+/* ---- table and refs ---- */
+
+static struct machine *machine_over(struct engine_storage *s)
+{
+	return (struct machine *)((char *)s -
+				  offsetof(struct machine, storage));
+}
+
+static int table_read(struct engine_storage *s, struct buffer *ret)
+{
+	struct world *w = machine_over(s)->world;
+
+	return w->has_table ? buffer_append(ret, w->table.data,
+					    w->table.length) : -ENOENT;
+}
+
+static int table_write(struct engine_storage *s, const void *text, size_t size)
+{
+	struct machine *m = machine_over(s);
+	SCOPED_LOCK(&m->lock);
+
+	if (!step_locked(m))
+		return -EIO;
+	m->world->table.length = 0;
+	m->world->has_table = true;
+	return buffer_append(&m->world->table, text, size);
+}
+
+static int pin(struct engine_storage *s, const struct oid *commits,
+	       size_t commit_count, const struct oid *blobs, size_t blob_count)
+{
+	return step(machine_over(s)) ? 0 : -EIO;
+}
+
+static struct ref *find_ref(struct world *w, const char *name)
+{
+	for (size_t i = 0; i < REFS; i++)
+		if (!oid_is_zero(&w->refs[i].oid) &&
+		    strcmp(w->refs[i].name, name) == 0)
+			return &w->refs[i];
+	return NULL;
+}
+
+static int refs_each(struct engine_storage *s, git_ref_visit *visit,
+		     void *context)
+{
+	struct world *w = machine_over(s)->world;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < REFS; i++) {
+		const struct ref *ref = &w->refs[i];
+		char name[80] = "refs/heads/";
+
+		if (oid_is_zero(&ref->oid))
+			continue;
+		strcat(name, ref->name);
+		r = visit(context, name, &ref->oid, &ref->oid);
+	}
+	return r;
+}
+
+static int ref_read(struct engine_storage *s, const char *name,
+		    struct oid *ret_oid)
+{
+	*ret_oid = world_ref(machine_over(s)->world, name);
+	return oid_is_zero(ret_oid) ? -ENOENT : 0;
+}
+
+static int ref_update(struct engine_storage *s, const char *name,
+		      const struct oid *old, const struct oid *new)
+{
+	struct machine *m = machine_over(s);
+	struct oid seen = world_ref(m->world, name);
+
+	if (!oid_equal(&seen, old))
+		return -ESTALE;
+	if (!step(m))
+		return -EIO;
+	world_set_ref(m->world, name, new);
+	return 0;
+}
+
+static int head_read(struct engine_storage *s, char **ret_name)
+{
+	*ret_name = strdup(machine_over(s)->world->head);
+	return *ret_name ? 0 : -ENOMEM;
+}
+
+static int head_set(struct engine_storage *s, const char *name)
+{
+	struct machine *m = machine_over(s);
+
+	if (!step(m))
+		return -EIO;
+	strncpy(m->world->head, name, sizeof(m->world->head) - 1);
+	return 0;
+}
+
+static int is_ancestor(struct engine_storage *s, const struct oid *ancestor,
+		       const struct oid *commit)
+{
+	struct commit *read;
+	int r;
+
+	if (oid_equal(ancestor, commit))
+		return 1;
+	r = commit_read(&machine_over(s)->odb, commit, &read);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < read->parent_count; i++)
+		r = is_ancestor(s, ancestor, &read->parents[i]);
+	commit_free(read);
+	return r;
+}
+
+static const struct engine_storage_ops storage_ops = {
+	.table_read = table_read,
+	.table_write = table_write,
+	.pin = pin,
+	.refs_each = refs_each,
+	.ref_read = ref_read,
+	.ref_update = ref_update,
+	.head_read = head_read,
+	.head_set = head_set,
+	.is_ancestor = is_ancestor,
+};
+
+/* ---- machines ---- */
+
+struct machine *machine_new(struct world *world, unsigned int stop_at,
+			    enum world_loss loss, unsigned int seed)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	if (!m || memory_odb_new(&m->memory) < 0)
+		abort();
+	m->odb.ops = &odb_ops;
+	m->storage.ops = &storage_ops;
+	m->world = world;
+	m->stop_at = stop_at;
+	m->loss = loss;
+	m->seed = seed;
+	pthread_mutex_init(&m->lock, NULL);
+	for (size_t i = 0; i < FILES; i++)
+		if (buffer_append(&m->seen[i], world->files[i].data,
+				  world->files[i].length) < 0)
+			abort();
+	return m;
+}
+
+void machine_stop(struct machine *m)
+{
+	SCOPED_LOCK(&m->lock);
+
+	m->stopped = true;
+	lose(m);
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	machine_stop(m);
+	odb_free(m->memory);
+	for (size_t i = 0; i < FILES; i++)
+		buffer_release(&m->seen[i]);
+	free(m->staged);
+	free(m->pending);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+struct odb *machine_odb(struct machine *m)
+{
+	return &m->odb;
+}
+
+struct engine_storage *machine_storage(struct machine *m)
+{
+	return &m->storage;
+}
+
+unsigned int machine_steps(struct machine *m)
+{
+	SCOPED_LOCK(&m->lock);
+
+	return m->steps;
+}
+
+bool machine_has_stopped(struct machine *m)
+{
+	SCOPED_LOCK(&m->lock);
+
+	return m->stopped;
+}
+
+/* ---- worlds ---- */
+
+struct world *world_new(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	if (!w || memory_odb_new(&w->objects) < 0)
+		abort();
+	strcpy(w->head, "main");
+	return w;
+}
+
+void world_free(struct world *w)
+{
+	odb_free(w->objects);
+	buffer_release(&w->table);
+	for (size_t i = 0; i < FILES; i++)
+		buffer_release(&w->files[i]);
+	free(w);
+}
+
+struct oid world_ref(struct world *w, const char *name)
+{
+	static const struct oid none;
+	const struct ref *ref = find_ref(w, name);
+
+	return ref ? ref->oid : none;
+}
+
+void world_set_ref(struct world *w, const char *name, const struct oid *oid)
+{
+	struct ref *ref = find_ref(w, name);
+
+	for (size_t i = 0; !ref && i < REFS; i++)
+		if (oid_is_zero(&w->refs[i].oid))
+			ref = &w->refs[i];
+	if (!ref)
+		abort();
+	strncpy(ref->name, name, sizeof(ref->name) - 1);
+	ref->oid = *oid;
+}
+
+size_t world_ref_count(struct world *w)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < REFS; i++)
+		count += !oid_is_zero(&w->refs[i].oid);
+	return count;
+}
