@@ -259,11 +259,6 @@ void reply_missing(fuse_req_t req, uint64_t answer);
 int entry_fill(struct fs *fs, struct inode *inode, double timeout,
 	       struct fuse_entry_param *ret);
 
-/* ---- threads (thread.c) ---- */
-
-/* A thread that gets no signals.  -EAGAIN. */
-int thread_start(pthread_t *ret, void *(*run)(void *), void *context);
-
 /* ---- notifications (notify.c) ---- */
 
 /* A thread that sends what is queued, in order, and holds no lock. */

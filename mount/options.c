@@ -240,7 +240,9 @@ static int take(void *data, const char *arg, int key, struct fuse_args *outargs)
 int mount_options_parse(int argc, char **argv, struct mount_options *ret,
 			struct report *report)
 {
-	struct mount_options o = { .of_store.create = true };
+	struct mount_options o = {
+		.of_store = { .create = true, .follow = true },
+	};
 	struct parsing p = { &o, report };
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
 

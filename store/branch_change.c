@@ -177,10 +177,18 @@ int store_fork_commit(struct store *store, const struct oid *commit,
 		      const char *name, const struct caller *caller,
 		      struct report *report)
 {
+	int r = check_not_checked_out(store, name, report);
+
+	return r ? r : store_adopt_commit(store, commit, name, report);
+}
+
+int store_adopt_commit(struct store *store, const struct oid *commit,
+		       const char *name, struct report *report)
+{
 	struct record record = { .kind = RECORD_FORK, .oid = *commit };
 	enum object_type type;
 	uint64_t sequence;
-	int r = check_new(store, name, report);
+	int r = store_check_writable(store, report);
 
 	if (!r)
 		r = odb_read_header(store->odb, commit, &type, NULL);

@@ -38,6 +38,8 @@ enum record_kind {
 	RECORD_DROP,		/* the branch goes to the dropped ones */
 	RECORD_RESTORE,		/* a dropped branch comes back as name */
 	RECORD_EXPIRE,		/* a dropped branch is forgotten */
+	RECORD_OUTSIDE,		/* the ref was moved to commit `oid` by another
+				 * program, which need not stay there */
 	RECORD_CONFLICTS,	/* `conflicts` replaces the report of the branch's
 				 * merge into `from`; NULL removes it */
 };
@@ -161,6 +163,26 @@ int engine_publish(struct engine *engine, uint64_t branch, uint64_t sequence,
 /* Blocks until all cuts queued so far are in Git.  Errors of engine_publish; of
  * one that is held back its own. */
 int engine_publish_all(struct engine *engine);
+
+/* A ref below refs/heads/ that is not as the engine last saw or wrote it. */
+struct outside_change {
+	const char *name;	/* without refs/heads/ */
+	uint64_t branch;	/* that has this name in Git; 0: none */
+	struct oid seen;	/* what the ref is now; zero: it is gone */
+	struct oid before;	/* what it was; zero: it was not there */
+};
+
+/* Calls visit, without locks, for each ref that another program changed: of that
+ * name, or (NULL) of all.  Waits until nothing is being published.  What is told
+ * is told again until a record settles it.  -EAGAIN: more is published all the
+ * time; a negative result of visit; -ENOMEM, errors of git_refs_each. */
+typedef int engine_outside_visit(void *context,
+				 const struct outside_change *change);
+int engine_look_outside(struct engine *engine, const char *name,
+			engine_outside_visit *visit, void *context);
+
+/* Makes the thread try to write refs that it could not write, now. */
+void engine_retry_refs(struct engine *engine);
 
 /* Outcome so far, in words in report: 0; -EROFS: the engine is read-only; the
  * error that the last attempt to store cuts failed with, until one succeeds.

@@ -116,8 +116,10 @@ static int apply_replayed(struct engine *e, struct cut *cuts)
 	struct table *table;
 	uint64_t commits;
 	size_t applied;
-	int r = engine_apply(e, cuts, &table, &applied, &commits);
+	int r = engine_note_refs(e, e->table);
 
+	if (r == 0)
+		r = engine_apply(e, cuts, &table, &applied, &commits);
 	free_cuts(folded);
 	if (r < 0) {
 		free_cuts(cuts);
@@ -177,7 +179,7 @@ static int start(struct engine *e, struct report *report)
 	if (e->readonly)
 		return 0;
 	engine_tend_later(e);
-	r = -pthread_create(&e->thread, NULL, engine_run, e);
+	r = thread_start(&e->thread, engine_run, e);
 	if (r < 0)
 		return report_set(report, r, "no thread could be made: %s",
 				  strerror(-r));

@@ -84,6 +84,8 @@ struct engine {
 	uint64_t wanted;		/* somebody waits for it to be published */
 	bool may_journal;		/* the table on disk has our epoch */
 	bool leading, exclusive;	/* see above; exclusive keeps leaders out */
+	bool busy;			/* the thread may be changing refs */
+	uint64_t turns;			/* how often it was */
 	uint64_t attempts;		/* finished */
 	uint64_t tried;			/* the last cut of any of them */
 	bool running, stop, retry;	/* retry: somebody waits for one */
@@ -220,6 +222,10 @@ void pin_set_release(struct pin_set *set);
 void engine_write_refs(struct engine *e, struct table *table, bool patient);
 
 /* ---- engine_reconcile.c ---- */
+
+/* Notes what was done to refs after the table was recorded: before the journal is
+ * brought back, which may give names to other branches.  Errors as below. */
+int engine_note_refs(struct engine *e, struct table *table);
 
 /* Makes the table agree with the refs as engine_open says, in memory.
  * ret_changed: it differs from its file.  -ENOMEM, errors of git_refs_each. */

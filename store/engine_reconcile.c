@@ -427,6 +427,25 @@ static void check_heads(struct engine *e, const struct table *table)
 	}
 }
 
+int engine_note_refs(struct engine *e, struct table *table)
+{
+	struct work work = { .engine = e, .table = table };
+	int r = list_refs(e, &work.refs);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < table->branch_count; i++) {
+		struct table_branch *b = &table->branches[i];
+		const struct ref *ref = find_ref(&work.refs, b->name);
+
+		if (!b->dropped && ref && oid_equal(&ref->oid, &b->head))
+			b->outside = b->head;
+	}
+	forget_gone(&work);
+	refs_release(&work.refs);
+	return 0;
+}
+
 int engine_reconcile(struct engine *e, struct table *table, bool *ret_changed)
 {
 	struct work work = { .engine = e, .table = table };

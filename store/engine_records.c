@@ -370,6 +370,9 @@ static int apply_to_live(struct pass *pass, struct record *record)
 		return apply_commit(pass, record, branch);
 	case RECORD_MOVE:
 		return apply_move(pass, record, branch);
+	case RECORD_OUTSIDE:
+		branch->outside = record->oid;
+		return 0;
 	case RECORD_RENAME:
 		return apply_rename(pass, record, branch);
 	case RECORD_SWAP:

@@ -99,9 +99,8 @@ static int take_over(struct run *run, struct table_branch *b, struct report *why
 		if (r <= 0)
 			return report_set(why, -ESTALE, "refs/heads/%s was moved "
 				"by another program; the commits made here are "
-				"safe in the store: unmount and mount again to "
-				"get them as branch %s.mine-1 beside the other "
-				"program's", b->name, b->name);
+				"safe in the store, and are merged with it as "
+				"soon as that is possible", b->name);
 	}
 	b->outside = seen;
 	return 0;

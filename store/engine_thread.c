@@ -171,6 +171,12 @@ static void journal_rest_locked(struct engine *e)
 		pthread_cond_wait(&e->done, &e->lock);
 }
 
+static void begin_turn_locked(struct engine *e)
+{
+	e->busy = true;
+	e->turns++;
+}
+
 /* While the batch has cuts without frames nobody may write any. */
 static void publish_locked(struct engine *e)
 {
@@ -198,12 +204,13 @@ static void publish_locked(struct engine *e)
 		e->exclusive = false;
 		return;
 	}
+	begin_turn_locked(e);
 	pthread_mutex_unlock(&e->lock);
 	failed = engine_publish_batch(e, batch, through) < 0;
 	if (!failed && e->journal && e->may_journal)
 		journal_prepare(e->journal);
 	pthread_mutex_lock(&e->lock);
-	e->exclusive = e->held_busy = false;
+	e->exclusive = e->held_busy = e->busy = false;
 	failed |= e->held != NULL;
 	e->delay = !failed ? 0 : e->delay < DELAY_MOST / 2 ?
 			   2 * e->delay + 1 : DELAY_MOST;
@@ -301,9 +308,12 @@ void *engine_run(void *engine)
 		if (task == TASK_CUTS) {
 			publish_locked(e);
 		} else {
+			begin_turn_locked(e);
 			pthread_mutex_unlock(&e->lock);
 			engine_tend(e);
 			pthread_mutex_lock(&e->lock);
+			e->busy = false;
+			pthread_cond_broadcast(&e->done);
 		}
 		engine_tend_later(e);
 	}

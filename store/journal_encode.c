@@ -240,6 +240,7 @@ bool journal_can_hold(const struct cut *cut)
 		const struct record *record = &cut->records[i];
 
 		if (record->direct || record->kind == RECORD_MOVE ||
+		    record->kind == RECORD_OUTSIDE ||
 		    record->kind == RECORD_CONFLICTS ||
 		    (record->kind == RECORD_FORK && !record->from) ||
 		    (record->commit && record->commit->parent_count))

@@ -246,6 +246,7 @@ static void release_branches(struct store *store)
 /* Accepts what store_open has half built. */
 static void store_free(struct store *store)
 {
+	outside_stop(store);
 	timer_stop(store);
 	release_branches(store);
 	engine_free(store->engine);
@@ -333,7 +334,10 @@ static int open_parts(struct store *store, const char *path,
 		store_expire(store);
 		r = made ? make_first_branch(store, report) : 0;
 	}
-	return r || store->readonly ? r : timer_start(store);
+	if (r || store->readonly)
+		return r;
+	r = timer_start(store);
+	return r || !store->options.follow ? r : outside_start(store);
 }
 
 int store_open(const char *path, const struct store_options *options,
@@ -367,6 +371,7 @@ int store_close(struct store *store, struct report *report)
 	};
 	int r, closed;
 
+	outside_stop(store);
 	timer_stop(store);
 	r = store_sync(store, &caller);
 	closed = engine_close(store->engine);

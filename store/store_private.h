@@ -72,6 +72,8 @@ struct store {
 
 	_Atomic uint64_t sequence;	/* the last one queued */
 
+	struct outside *outside;	/* by open and close alone */
+
 	pthread_mutex_t timer_lock;	/* guards timer_end */
 	pthread_cond_t timer_wake;
 	pthread_t timer;
@@ -265,7 +267,22 @@ int commit_compose_later(struct branch *b, const struct identity *identity,
 int store_resolve(struct store *store, const char *name, struct oid *ret_commit,
 		  bool *ret_fixed);
 
+/* ---- branch_change.c ---- */
+
+/* A branch at a commit that another program gave that name to, or that is to get
+ * it; also a name that is checked out.  Errors of store_fork_commit. */
+int store_adopt_commit(struct store *store, const struct oid *commit,
+		       const char *name, struct report *report);
+
+/* ---- outside.c ---- */
+
+struct outside;
+/* Follows what other programs do to refs, until it is stopped. */
+int outside_start(struct store *store);
+void outside_stop(struct store *store);
+
 /* ---- timer.c ---- */
+
 
 int timer_start(struct store *store);
 void timer_stop(struct store *store);

@@ -2,7 +2,6 @@
 #include "store/store_private.h"
 
 #include <errno.h>
-#include <signal.h>
 
 /* The timer commits a branch commit_seconds after its first unsaved change.
  *
@@ -218,16 +217,10 @@ static void *timer_main(void *context)
 
 int timer_start(struct store *store)
 {
-	sigset_t all, old;
-	int r;
+	int r = thread_start(&store->timer, timer_main, store);
 
-	/* Signals are for the threads that serve the mount. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&store->timer, NULL, timer_main, store);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r)
-		return -r;
+		return r;
 	store->timer_running = true;
 	return 0;
 }

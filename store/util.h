@@ -84,6 +84,9 @@ static inline pthread_rwlock_t *write_locked(pthread_rwlock_t *lock)
  * must not take it twice. */
 void rwlock_init(pthread_rwlock_t *lock);
 
+/* A thread that gets no signals: those are for who serves the mount.  -EAGAIN. */
+int thread_start(pthread_t *ret, void *(*run)(void *), void *context);
+
 /* ---- growable bytes ---- */
 
 /* Bytes with a length; a NUL follows data[length] (data may be NULL at length 0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "fs/private.h"
+#include "store/util.h"
 
 #include <signal.h>
 

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/branch_switch.h"
+#include "store/ref_watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+/* What other programs do to refs while the store is mounted: pushes, fetches,
+ * update-ref, branch -d.  A thread of its own notices and lets branches follow:
+ *   moved    a branch without commits of its own moves on, another one merges;
+ *            on conflict what was pushed becomes a branch of its own, with the
+ *            report
+ *   gone     the branch is dropped
+ *   new      a branch; a dropped one comes back if it is that
+ * While a path that would change is open for writing the branch stays behind, and
+ * it is tried again. */
+
+#define SETTLE_MS 10		/* so that one push is one look */
+#define AGAIN_MS 1000
+#define NAME_TRIES 1000
+
+struct outside {
+	struct store *store;
+	struct ref_watch *watch;	/* NULL: look every second */
+	int end_fd;
+	pthread_t thread;
+	bool again;			/* something is not settled */
+	struct oid told;		/* the last one that was told to wait */
+};
+
+static const struct caller *caller_of(struct outside *o, struct caller *ret)
+{
+	*ret = (struct caller){
+		.uid = o->store->options.uid, .gid = o->store->options.gid,
+		.operation = "outside",
+	};
+	return ret;
+}
+
+/* Says why a branch cannot follow, once. */
+static void wait_for_it(struct outside *o, const struct outside_change *change,
+			int error, const struct report *report)
+{
+	o->again = true;
+	if (oid_equal(&o->told, &change->seen))
+		return;
+	o->told = change->seen;
+	log_warning("branch %s does not follow yet what another program made of "
+		    "refs/heads/%s: %s", change->name, change->name,
+		    *report->text ? report->text : strerror(-error));
+}
+
+/* ---- moved ---- */
+
+struct following {
+	struct branch *b;
+	const struct outside_change *change;
+	const struct caller *caller;
+	struct branch_state ours;
+	struct identity identity;
+	bool conflict;
+	uint64_t sequence;
+	struct report *report;
+};
+
+static void cleanup_deltap(struct delta **delta)
+{
+	delta_free(*delta);
+}
+
+static int switch_to(struct following *f, const struct delta *delta,
+		     struct record *record)
+{
+	struct branch *const about[] = { f->b };
+	int r = branch_switch(f->b, &f->ours, delta, record, 1, about, 1,
+			      &f->sequence, f->report);
+
+	records_release(record, 1);
+	return r;
+}
+
+static int move_on(struct following *f)
+{
+	scoped(cleanup_deltap) struct delta *delta = NULL;
+	struct odb *odb = f->b->store->odb;
+	struct record record = {
+		.kind = RECORD_MOVE, .branch = f->b->incarnation,
+		.oid = f->change->seen,
+	};
+	struct commit *commit;
+	int r = commit_read(odb, &record.oid, &commit);
+
+	if (r < 0)
+		return r;
+	r = delta_between(odb, &f->ours.tree, &commit->tree, &delta);
+	commit_free(commit);
+	return r < 0 ? r : switch_to(f, delta, &record);
+}
+
+static int merge_with(struct following *f)
+{
+	scoped(merge_result_release) struct merge_result result = { 0 };
+	scoped_buffer struct buffer text = { 0 };
+	struct store *store = f->b->store;
+	struct merge_context context = {
+		.odb = store->odb,
+		.ours_label = f->change->name,
+		.theirs_label = "outside",
+		.driver_dir = store->driver_dir,
+		.driver_seconds = store->options.driver_seconds,
+	};
+	struct record record;
+	int r = merge_commits(store->repo, &context, &f->ours.commit,
+			      &f->change->seen, &result, f->report);
+
+	if (r < 0)
+		return r;
+	f->conflict = result.conflict_count > 0;
+	if (f->conflict)
+		return 0;
+	r = branch_merge_text("outside", f->change->name, &result, &text);
+	if (r == 0)
+		r = branch_commit_record(f->b, &f->identity, text.data,
+					 result.changes, &f->change->seen,
+					 &record);
+	return r < 0 ? r : switch_to(f, result.changes, &record);
+}
+
+/* Our commits have all that was seen: their ref can be written over it. */
+static int go_ahead(struct following *f)
+{
+	struct record record = {
+		.kind = RECORD_OUTSIDE, .branch = f->b->incarnation,
+		.oid = f->change->seen,
+	};
+	struct branch *const about[] = { f->b };
+
+	return store_queue(f->b->store, &record, 1, about, 1, &f->sequence);
+}
+
+static int follow_once(struct following *f)
+{
+	struct git_repo *repo = f->b->store->repo;
+	const struct oid *seen = &f->change->seen;
+	int r = branch_look(f->b, f->caller, &f->ours, f->report);
+
+	if (r < 0)
+		return r;
+	if (oid_equal(&f->ours.commit, &f->change->before))
+		return move_on(f);
+	r = git_is_ancestor(repo, seen, &f->ours.commit);
+	if (r == 1)
+		return go_ahead(f);
+	if (r == 0)
+		r = git_is_ancestor(repo, &f->ours.commit, seen);
+	if (r == 1)
+		return move_on(f);
+	return r < 0 ? r : merge_with(f);
+}
+
+static int follow_locked(struct following *f)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
+		r = follow_once(f);
+	return r == -EAGAIN ? branch_switch_gave_up(f->change->name, f->report)
+			    : r;
+}
+
+/* NAME.outside-N, the first that is free; NULL: no memory. */
+static char *free_name(struct store *store, const char *name)
+{
+	for (unsigned int n = 1; n < NAME_TRIES; n++) {
+		char *text;
+		int r;
+
+		if (asprintf(&text, "%s.outside-%u", name, n) < 0)
+			return NULL;
+		pthread_mutex_lock(&store->lock);
+		r = store_check_name_locked(store, text, NULL, NULL);
+		pthread_mutex_unlock(&store->lock);
+		if (r == 0)
+			return text;
+		free(text);
+	}
+	return NULL;
+}
+
+/* What was pushed conflicts: it gets a name, and the report of merging it. */
+static int name_it(struct following *f)
+{
+	struct store *store = f->b->store;
+	scoped_free char *name = free_name(store, f->change->name);
+	struct report said = { "" };
+	struct branch *other;
+	int r = name ? store_adopt_commit(store, &f->change->seen, name,
+					  f->report) : -ENOMEM;
+
+	if (r == 0)
+		r = go_ahead(f);
+	if (r == 0)
+		r = store_branch(store, name, &other);
+	if (r < 0)
+		return r;
+	log_warning("refs/heads/%s was moved by another program to what "
+		    "conflicts with branch %s: that is branch %s now; see "
+		    "%s/.irmin/conflicts", f->change->name, f->change->name,
+		    name, name);
+	r = store_merge(store, other, f->b, false, f->caller, &said);
+	branch_unref(other);
+	return r == -ENOTEMPTY ? 0 : r;
+}
+
+static int follow(struct outside *o, struct branch *b,
+		  const struct outside_change *change, struct report *report)
+{
+	struct caller caller;
+	struct following f = {
+		.b = b, .change = change, .report = report,
+		.caller = caller_of(o, &caller),
+	};
+	int r = identity_init(&f.identity, o->store, f.caller);
+
+	if (r < 0)
+		return r;
+	store_flush_mappings(o->store, b);
+	pthread_mutex_lock(&o->store->merging);
+	r = follow_locked(&f);
+	pthread_mutex_unlock(&o->store->merging);
+	if (r == 0 && f.conflict)
+		r = name_it(&f);
+	identity_release(&f.identity);
+	return r < 0 ? r : store_wait(o->store, f.sequence, report);
+}
+
+/* ---- one change ---- */
+
+/* The live branch, if it still has the name that it has in Git. */
+static struct branch *find_branch(struct outside *o,
+				  const struct outside_change *change)
+{
+	SCOPED_LOCK(&o->store->lock);
+	struct branch *b = store_find_incarnation_locked(o->store,
+							 change->branch);
+
+	if (!b || b->dropped || b->gone || strcmp(b->name, change->name) != 0)
+		return NULL;
+	return branch_ref(b);
+}
+
+static int settle_branch(struct outside *o, struct branch *b,
+			 const struct outside_change *change,
+			 struct report *report)
+{
+	struct caller caller;
+	int r;
+
+	if (!oid_is_zero(&change->seen))
+		return follow(o, b, change, report);
+	r = store_drop(o->store, b, caller_of(o, &caller), report);
+	if (r == 0)
+		log_warning("branch %s was deleted by another program: it "
+			    "counts as dropped, and irminfs restore brings it "
+			    "back", change->name);
+	return r;
+}
+
+static bool was_dropped(struct store *store, const struct outside_change *change)
+{
+	struct branch *b, *next;
+	SCOPED_LOCK(&store->lock);
+
+	HASH_ITER(hh, store->branches, b, next)
+		if (b->dropped && strcmp(b->name, change->name) == 0 &&
+		    oid_equal(&b->head, &change->seen))
+			return true;
+	return false;
+}
+
+static bool is_live(struct store *store, const char *name)
+{
+	SCOPED_LOCK(&store->lock);
+	return store_find_locked(store, name) != NULL;
+}
+
+static int settle_new(struct outside *o, const struct outside_change *change,
+		      struct report *report)
+{
+	struct caller caller;
+
+	/* it was made here, or is about to be dropped here */
+	if (is_live(o->store, change->name))
+		return -EAGAIN;
+	if (was_dropped(o->store, change))
+		return store_restore(o->store, change->name, NULL,
+				     caller_of(o, &caller), report);
+	return store_adopt_commit(o->store, &change->seen, change->name,
+				  report);
+}
+
+static int settle(void *context, const struct outside_change *change)
+{
+	struct outside *o = context;
+	struct report report = { "" };
+	struct branch *b = NULL;
+	int r;
+
+	if (change->branch) {
+		b = find_branch(o, change);
+		/* it is renamed or dropped here, and Git is not told yet */
+		r = b ? settle_branch(o, b, change, &report) : -EAGAIN;
+	} else {
+		r = settle_new(o, change, &report);
+	}
+	branch_unref(b);
+	if (r == -EAGAIN)
+		o->again = true;
+	else if (r < 0)
+		wait_for_it(o, change, r, &report);
+	return 0;
+}
+
+/* ---- the thread ---- */
+
+static void look(struct outside *o, const char *name)
+{
+	int r = engine_look_outside(o->store->engine, name, settle, o);
+
+	if (r < 0)
+		o->again = true;
+	if (r < 0 && r != -EAGAIN)
+		log_error("refs of the repository cannot be read: %s",
+			  strerror(-r));
+}
+
+static void look_at_events(struct outside *o)
+{
+	const struct timespec settling = { .tv_nsec = SETTLE_MS * 1000000 };
+	char **names = NULL;
+	size_t count = 0;
+	bool all = false;
+
+	nanosleep(&settling, NULL);
+	if (ref_watch_read(o->watch, &names, &count, &all) < 0)
+		all = true;
+	all |= o->again;
+	o->again = false;
+	if (all)
+		look(o, NULL);
+	for (size_t i = 0; i < count; i++) {
+		if (!all)
+			look(o, names[i]);
+		free(names[i]);
+	}
+	free(names);
+}
+
+static void *outside_main(void *context)
+{
+	struct outside *o = context;
+
+	look(o, NULL);
+	for (;;) {
+		struct pollfd fds[2] = {
+			{ .fd = o->end_fd, .events = POLLIN },
+			{ .fd = o->watch ? ref_watch_fd(o->watch) : -1,
+			  .events = POLLIN },
+		};
+		int n = poll(fds, 2, o->again || !o->watch ? AGAIN_MS : -1);
+
+		if (fds[0].revents)
+			return NULL;
+		if (n > 0) {
+			look_at_events(o);
+		} else if (n == 0) {
+			o->again = false;
+			look(o, NULL);
+		}
+	}
+}
+
+int outside_start(struct store *store)
+{
+	struct outside *o = calloc(1, sizeof(*o));
+	int r;
+
+	if (!o)
+		return -ENOMEM;
+	o->store = store;
+	o->end_fd = eventfd(0, EFD_CLOEXEC);
+	r = o->end_fd < 0 ? -errno :
+		ref_watch_new(git_repo_dir_fd(store->repo), &o->watch);
+	if (r < 0 && o->end_fd >= 0) {
+		log_warning("refs cannot be watched (%s): they are looked at "
+			    "every second", strerror(-r));
+		r = 0;
+	}
+	if (r == 0)
+		r = thread_start(&o->thread, outside_main, o);
+	if (r < 0) {
+		ref_watch_free(o->watch);
+		if (o->end_fd >= 0)
+			close(o->end_fd);
+		free(o);
+		return r;
+	}
+	store->outside = o;
+	return 0;
+}
+
+void outside_stop(struct store *store)
+{
+	struct outside *o = store->outside;
+
+	if (!o)
+		return;
+	eventfd_write(o->end_fd, 1);
+	pthread_join(o->thread, NULL);
+	ref_watch_free(o->watch);
+	close(o->end_fd);
+	free(o);
+	store->outside = NULL;
+}

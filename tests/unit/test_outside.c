@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/test.h"
+#include "tests/stores.h"
+#include "store/store_private.h"
+
+/* Other programs change refs while the store is open. */
+
+static int set_up(void **state)
+{
+	struct fixture *f = malloc(sizeof(*f));
+
+	if (!f)
+		return -1;
+	make_fixture(f);
+	f->options.follow = true;
+	open_store(f);
+	*state = f;
+	return 0;
+}
+
+/* Until the branch's file has that text (NULL: until there is none). */
+static void await_file(struct fixture *f, const char *branch, const char *path,
+		       const char *text)
+{
+	for (int i = 0; i < 500; i++) {
+		if (has_branch(f, branch) &&
+		    strcmp(file_text(f, branch, path), text ? text : "") == 0)
+			return;
+		usleep(10000);
+	}
+	fail_msg("%s of %s did not become %s", path, branch,
+		 text ? text : "absent");
+}
+
+static void await_branch(struct fixture *f, const char *name, bool wanted)
+{
+	for (int i = 0; i < 500; i++) {
+		if (has_branch(f, name) == wanted)
+			return;
+		usleep(10000);
+	}
+	fail_msg("branch %s is %sthere", name, wanted ? "not " : "still ");
+}
+
+/* A commit on top of a branch with one more file, made by plain Git. */
+#define COMMIT(f, branch, path, text) \
+	free(shell(f, "export GIT_INDEX_FILE=$PWD/../index; rm -f $GIT_INDEX_FILE;" \
+		   "git read-tree %s; git update-index --add --cacheinfo " \
+		   "100644,$(echo -n '%s' | git hash-object -w --stdin),%s;" \
+		   "git update-ref refs/heads/%s $(git commit-tree -m outside " \
+		   "-p %s $(git write-tree))", branch, text, path, branch, \
+		   branch))
+
+static void a_clean_branch_moves_on(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	COMMIT(f, "main", "b", "2");
+	await_file(f, "main", "b", "2");
+	await_file(f, "main", "a", "1");
+	/* and can be written to */
+	write_file(f, "main", "b", "3");
+	sync_branch(f, "main");
+	assert_shell(f, "3", "git show main:b");
+	assert_shell(f, "4", "git rev-list --count main");
+}
+
+static void a_branch_set_back_goes_back(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	free(shell(f, "git update-ref refs/heads/main main~1"));
+	await_file(f, "main", "a", NULL);
+}
+
+static void a_changed_branch_merges(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	free(shell(f, "true"));
+	write_file(f, "main", "c", "mine");
+	COMMIT(f, "main", "b", "2");
+	await_file(f, "main", "b", "2");
+	await_file(f, "main", "c", "mine");
+	assert_shell(f, "mine", "git show main:c");
+	assert_shell(f, "2", "git show main:b");
+	assert_shell(f, "2", "git log -1 --format=%%P main | wc -w");
+}
+
+static void what_conflicts_is_named(void **state)
+{
+	struct fixture *f = *state;
+	struct conflict_report **reports;
+	struct branch *b;
+	size_t count;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	free(shell(f, "true"));
+	write_file(f, "main", "a", "mine");
+	COMMIT(f, "main", "a", "theirs");
+	await_branch(f, "main.outside-1", true);
+	await_file(f, "main.outside-1", "a", "theirs");
+	await_file(f, "main", "a", "mine");
+	b = branch_of(f, "main.outside-1");
+	for (int i = 0; i < 500; i++) {
+		assert_int_equal(branch_conflicts(b, &reports, &count), 0);
+		for (size_t j = 0; j < count; j++)
+			conflict_report_free(reports[j]);
+		free(reports);
+		if (count)
+			break;
+		usleep(10000);
+	}
+	branch_unref(b);
+	assert_int_equal(count, 1);
+	/* ours has its ref again, and theirs one of its own */
+	assert_shell(f, "mine", "git show main:a");
+	assert_shell(f, "theirs", "git show main.outside-1:a");
+}
+
+static void an_open_file_keeps_it_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct branch *b = branch_of(f, "main");
+	struct worktree *w;
+	struct node *n;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	assert_int_equal(branch_worktree(b, &w), 0);
+	assert_int_equal(worktree_lookup(w, "a", &n), 0);
+	node_writer_begin(n);
+	COMMIT(f, "main", "a", "2");
+	usleep(300000);
+	await_file(f, "main", "a", "1");
+	node_writer_end(n);
+	node_unref(n);
+	branch_unref(b);
+	await_file(f, "main", "a", "2");
+}
+
+static void branches_come_and_go(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	free(shell(f, "git branch deep/new main"));
+	await_branch(f, "deep/new", true);
+	await_file(f, "deep/new", "a", "1");
+	free(shell(f, "git branch -q -D deep/new"));
+	await_branch(f, "deep/new", false);
+	assert_shell(f, "", "git for-each-ref refs/heads/deep");
+	free(shell(f, "git branch deep/new main && git pack-refs --all"));
+	await_branch(f, "deep/new", true);
+	usleep(100000);
+	await_branch(f, "main", true);
+	/* changes that Git has not seen yet are kept with the dropped one */
+	write_file(f, "deep/new", "b", "2");
+	free(shell(f, "git update-ref -d refs/heads/deep/new"));
+	await_branch(f, "deep/new", false);
+	assert_int_equal(store_restore(f->store, "deep/new", NULL, &tester,
+				       NULL), 0);
+	await_file(f, "deep/new", "b", "2");
+	assert_shell(f, "2", "git show deep/new:b");
+}
+
+static void packing_and_collecting_change_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	free(shell(f, "git pack-refs --all && git gc -q --prune=now"));
+	write_file(f, "main", "a", "2");
+	sync_branch(f, "main");
+	assert_shell(f, "2", "git show main:a");
+	usleep(100000);
+	await_file(f, "main", "a", "2");
+	assert_shell(f, "main", "git for-each-ref --format='%%(refname:short)'");
+	assert_shell(f, "", "git fsck --strict --no-dangling 2>&1");
+}
+
+static void a_push_arrives(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	free(shell(f, "git clone -q . ../clone && cd ../clone && echo -n 2 >b && "
+		   "git add b && git commit -q -m x && git push -q origin "
+		   "main main:refs/heads/second"));
+	await_file(f, "main", "b", "2");
+	await_file(f, "second", "b", "2");
+	/* a mirror has no second branch, so it takes that away */
+	free(shell(f, "cd ../clone && git push -q --mirror origin"));
+	await_branch(f, "second", false);
+	await_file(f, "main", "b", "2");
+	/* nothing of ours is cloned */
+	assert_shell(f, "refs/heads/main", "git ls-remote ../store.git "
+		     "'refs/heads/*' | cut -f2");
+}
+
+#define TEST(function) \
+	cmocka_unit_test_setup_teardown(function, set_up, fixture_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_clean_branch_moves_on),
+		TEST(a_branch_set_back_goes_back),
+		TEST(a_changed_branch_merges),
+		TEST(what_conflicts_is_named),
+		TEST(an_open_file_keeps_it_behind),
+		TEST(branches_come_and_go),
+		TEST(packing_and_collecting_change_nothing),
+		TEST(a_push_arrives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
