@@ -134,8 +134,10 @@ int engine_storage_new(struct git_repo *repo, bool create,
 		return r;
 	}
 	/* what it cannot remove shows as a branch that is stuck */
-	if (create)
+	if (create) {
 		git_refs_recover(repo);
+		git_objects_recover(repo);
+	}
 	*ret_storage = &storage->storage;
 	return 0;
 }

@@ -50,10 +50,6 @@ int engine_store_table(struct engine *e, const struct table *table,
 {
 	int r = odb_flush(e->odb);
 
-	/* a disk that turns out to be full only now has dropped what was written
-	 * before: unlike the table, objects are not written again */
-	if (r == -ENOSPC || r == -EDQUOT)
-		die(e, "objects", r);
 	r = check(e, "objects", r);
 	if (r == 0)
 		r = check(e, "the pin", engine_pin_more(e, table, unwritten));
@@ -193,6 +189,7 @@ static int do_batch(struct engine *e, struct cut *first, uint64_t through,
 		}
 		engine_write_refs(e, table, true);
 		pin_stuck(e, table);
+		odb_settle(e->odb);
 		tell_published(first, through);
 	}
 	*ret_table = table;
