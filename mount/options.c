@@ -32,6 +32,7 @@ enum {
 	KEY_COMMIT,
 	KEY_DRIVER_TIMEOUT,
 	KEY_MEMORY,
+	KEY_HOUSEKEEPING,
 	KEY_PASS,
 	KEY_IGNORE,
 };
@@ -50,6 +51,7 @@ static const struct fuse_opt known[] = {
 	FUSE_OPT_KEY("commit=", KEY_COMMIT),
 	FUSE_OPT_KEY("driver_timeout=", KEY_DRIVER_TIMEOUT),
 	FUSE_OPT_KEY("memory=", KEY_MEMORY),
+	FUSE_OPT_KEY("housekeeping=", KEY_HOUSEKEEPING),
 	/* for the kernel and for fusermount3 */
 	FUSE_OPT_KEY("allow_other", KEY_PASS),
 	FUSE_OPT_KEY("allow_root", KEY_PASS),
@@ -161,6 +163,16 @@ static int take_memory(struct parsing *p, const char *option)
 	return 0;
 }
 
+static int take_housekeeping(struct parsing *p, const char *option)
+{
+	const char *value = strchr(option, '=') + 1;
+
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return wrong(p, option, "neither on nor off");
+	p->options->of_store.no_housekeeping = strcmp(value, "off") == 0;
+	return 0;
+}
+
 static int pass(struct parsing *p, const char *option)
 {
 	if (fuse_opt_add_opt_escaped(&p->options->passed, option) < 0)
@@ -211,6 +223,8 @@ static int take(void *data, const char *arg, int key, struct fuse_args *outargs)
 		return take_seconds(p, arg, &o->of_store.driver_seconds);
 	case KEY_MEMORY:
 		return take_memory(p, arg);
+	case KEY_HOUSEKEEPING:
+		return take_housekeeping(p, arg);
 	case KEY_PASS:
 		return pass(p, arg);
 	case KEY_IGNORE:

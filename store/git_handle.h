@@ -32,6 +32,9 @@ struct git_repo {
 	struct odb *odb;
 	struct git_handle handles[HANDLE_COUNT];
 	_Atomic unsigned int next_handle;	/* to wait for, all being busy */
+	pthread_mutex_t watch_lock;	/* guards watch; held while it runs */
+	git_pack_watch *watch;
+	void *watch_context;
 	_Atomic unsigned int epoch;	/* databases from before are opened anew */
 	struct git_attributes *attributes;
 };

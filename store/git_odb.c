@@ -259,6 +259,14 @@ static int write_loose(struct git_objects *g, enum object_type type,
 	return 0;
 }
 
+static void tell_watch(struct git_repo *repo)
+{
+	SCOPED_LOCK(&repo->watch_lock);
+
+	if (repo->watch)
+		repo->watch(repo->watch_context);
+}
+
 /* Trees name blobs, so the loose ones go first. */
 static int objects_flush(struct odb *odb)
 {
@@ -270,7 +278,10 @@ static int objects_flush(struct odb *odb)
 		r = git_pending_flush(g->repo->pending, &packs);
 	if (r == 0 && packs / PACKS_AN_EPOCH != g->packs / PACKS_AN_EPOCH)
 		git_handles_expire(g->repo);
-	g->packs = packs;
+	if (r == 0 && packs != g->packs)
+		tell_watch(g->repo);
+	if (r == 0)
+		g->packs = packs;
 	return r;
 }
 

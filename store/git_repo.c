@@ -245,6 +245,26 @@ struct git_handle *git_handle_acquire(struct git_repo *repo)
 	return handle;
 }
 
+void git_objects_refresh(struct git_repo *repo)
+{
+	git_handles_expire(repo);
+	for (int i = 0; i < HANDLE_COUNT; i++) {
+		SCOPED_LOCK(&repo->handles[i].lock);
+
+		if (repo->handles[i].epoch != repo->epoch)
+			open_database(&repo->handles[i], repo);
+	}
+}
+
+void git_repo_watch_packs(struct git_repo *repo, git_pack_watch *watch,
+			  void *context)
+{
+	SCOPED_LOCK(&repo->watch_lock);
+
+	repo->watch = watch;
+	repo->watch_context = context;
+}
+
 void git_handle_release(struct git_handle *handle)
 {
 	pthread_mutex_unlock(&handle->lock);
@@ -306,6 +326,7 @@ static struct git_repo *repo_new(void)
 		return NULL;
 	git_library_begin();
 	repo->dir_fd = -1;
+	pthread_mutex_init(&repo->watch_lock, NULL);
 	repo->attributes = git_attributes_new();
 	for (int i = 0; i < HANDLE_COUNT; i++)
 		pthread_mutex_init(&repo->handles[i].lock, NULL);
@@ -345,6 +366,7 @@ void git_repo_free(struct git_repo *repo)
 	for (int i = 0; i < HANDLE_COUNT; i++)
 		close_handle(&repo->handles[i]);
 	git_pending_free(repo->pending);
+	pthread_mutex_destroy(&repo->watch_lock);
 	if (repo->dir_fd >= 0)
 		close(repo->dir_fd);
 	free(repo->objects_path);

@@ -32,6 +32,16 @@ struct odb *git_repo_odb(struct git_repo *repo);
  * and do it before any write.  Errors of unlink(2). */
 int git_objects_recover(struct git_repo *repo);
 
+/* Calls watch whenever odb_flush has made a pack, from any thread; it must not
+ * use repo.  NULL: no more; it does not run when this returns. */
+typedef void git_pack_watch(void *context);
+void git_repo_watch_packs(struct git_repo *repo, git_pack_watch *watch,
+			  void *context);
+
+/* Opens the object database anew, so that files of packs that are gone are
+ * closed.  May block while others read. */
+void git_objects_refresh(struct git_repo *repo);
+
 /* ---- refs (git_refs.c) ---- */
 
 /* Calls visit for each ref below prefix ("refs/heads/") that names a commit (a

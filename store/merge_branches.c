@@ -512,9 +512,11 @@ int store_merge(struct store *store, struct branch *source,
 	};
 	int r, waited;
 
+	housekeeping_pause(store->housekeeping);
 	pthread_mutex_lock(&store->merging);
 	r = run(&m);
 	pthread_mutex_unlock(&store->merging);
+	housekeeping_resume(store->housekeeping);
 	if (m.consumed)
 		store_names_changed(store, m.source_name);
 	else if (m.told)

@@ -403,7 +403,13 @@ static int open_parts(struct store *store, const char *path,
 		store_expire(store);
 		r = made ? make_first_branch(store, report) : 0;
 	}
-	return r || store->readonly ? r : timer_start(store);
+	if (r || store->readonly)
+		return r;
+	r = timer_start(store);
+	/* it is of use, not needed */
+	if (!r && !store->options.no_housekeeping)
+		housekeeping_new(store->repo, &store->housekeeping);
+	return r;
 }
 
 int store_open(const char *path, const struct store_options *options,
@@ -437,6 +443,7 @@ int store_close(struct store *store, struct report *report)
 	};
 	int r, closed;
 
+	housekeeping_free(STEAL(store->housekeeping));
 	timer_stop(store);
 	r = store_sync(store, &caller);
 	closed = engine_close(store->engine);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define COMMITS 50
@@ -280,6 +281,7 @@ static pid_t start_loop(struct fixture *f, const char *command)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execl("/bin/sh", "sh", "-c", "cd \"$1\"; exec >/dev/null 2>&1; "
 		      "while :; do eval \"$2\"; done", "sh", f->path, command,
 		      NULL);
