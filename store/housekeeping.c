@@ -9,6 +9,7 @@
 
 #define LOOK_AFTER 16		/* new packs */
 #define PACKS_MOST 32		/* that are not kept, before they are merged */
+#define PACKS_URGENT 512		/* all readers suffer by now */
 #define REST_LEAST 5		/* seconds between runs */
 #define REST_FACTOR 10		/* of what a run took */
 #define REST_FAILED 600
@@ -60,10 +61,11 @@ static int count_packs(struct git_repo *repo)
 
 static int tend(struct housekeeping *h)
 {
-	int r;
+	int r, count = count_packs(h->repo);
 
-	if (count_packs(h->repo) < PACKS_MOST)
+	if (count < PACKS_MOST)
 		return 0;
+	h->urgent = count >= PACKS_URGENT;
 	r = housekeeping_run(h, repack);
 	if (r == 0)
 		git_objects_refresh(h->repo);

@@ -5,8 +5,8 @@
 #include "store/git_repo.h"
 
 /* Keeps the number of packs small and the commit-graph fresh, in the background:
- * a thread that looks when some packs were made, and runs the git program with
- * the lowest priority, at most a tenth of the time.
+ * a thread that looks when some packs were made, and runs the git program at
+ * most a tenth of the time, with the lowest priority unless it fell far behind.
  *
  * It consolidates geometrically (git-repack(1), --geometric): packs of ours
  * that are kept stay, and no object is dropped, whether something refers to it or

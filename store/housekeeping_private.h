@@ -11,6 +11,7 @@ struct housekeeping {
 	pthread_t thread;
 	struct timespec rest;		/* the thread's: nothing before that */
 	bool complained;		/* the thread's */
+	bool urgent;			/* the thread's: no low priority */
 
 	pthread_mutex_t lock;		/* leaf; guards what follows */
 	pthread_cond_t wake;

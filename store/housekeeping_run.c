@@ -47,6 +47,8 @@ static int start(struct housekeeping *h, const char *const *arguments,
 			      ret_pid);
 	if (r < 0)
 		return r;
+	if (h->urgent)
+		return 0;
 	/* as far as it goes; what git starts inherits it */
 	setpriority(PRIO_PGRP, *ret_pid, 19);
 	syscall(SYS_ioprio_set, IOPRIO_GROUP, *ret_pid, IOPRIO_IDLE);
