@@ -142,10 +142,10 @@ static void sizes_of_all_lengths_are_written(void **state)
 	static const size_t sizes[] = { 0, 1, 15, 16, 127, 128, 2047, 2048,
 					70000, 300000 };
 	struct fixture *f = *state;
-	char *noise = malloc(300000);
+	char *noise = malloc(300100);
 
 	srandom(2);
-	for (size_t i = 0; i < 300000; i++)
+	for (size_t i = 0; i < 300100; i++)
 		noise[i] = random();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
 		add(f, OBJECT_BLOB, noise + i, sizes[i]);
