@@ -25,6 +25,7 @@ static void print_help(void)
 	       "(128M)\n"
 	       "  -o driver_timeout=N    seconds that a merge driver may take "
 	       "(60)\n"
+	       "  -o housekeeping=off    never merge packs\n"
 	       "  -o OPTION              allow_other, nodev, noexec, ...: as "
 	       "mount.fuse3(8)\n"
 	       "  -h, --help             print this\n"

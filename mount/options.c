@@ -35,6 +35,7 @@ enum {
 	KEY_JOURNAL,
 	KEY_FOLD_ON,
 	KEY_FOLD_OFF,
+	KEY_HOUSEKEEPING,
 	KEY_PASS,
 	KEY_IGNORE,
 };
@@ -56,6 +57,7 @@ static const struct fuse_opt known[] = {
 	FUSE_OPT_KEY("journal=", KEY_JOURNAL),
 	FUSE_OPT_KEY("fold=on", KEY_FOLD_ON),
 	FUSE_OPT_KEY("fold=off", KEY_FOLD_OFF),
+	FUSE_OPT_KEY("housekeeping=", KEY_HOUSEKEEPING),
 	/* for the kernel and for fusermount3 */
 	FUSE_OPT_KEY("allow_other", KEY_PASS),
 	FUSE_OPT_KEY("allow_root", KEY_PASS),
@@ -167,6 +169,16 @@ static int take_size(struct parsing *p, const char *option, size_t *ret)
 	return 0;
 }
 
+static int take_housekeeping(struct parsing *p, const char *option)
+{
+	const char *value = strchr(option, '=') + 1;
+
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return wrong(p, option, "neither on nor off");
+	p->options->of_store.no_housekeeping = strcmp(value, "off") == 0;
+	return 0;
+}
+
 static int pass(struct parsing *p, const char *option)
 {
 	if (fuse_opt_add_opt_escaped(&p->options->passed, option) < 0)
@@ -223,6 +235,8 @@ static int take(void *data, const char *arg, int key, struct fuse_args *outargs)
 	case KEY_FOLD_OFF:
 		o->of_store.keep_all = key == KEY_FOLD_OFF;
 		return 0;
+	case KEY_HOUSEKEEPING:
+		return take_housekeeping(p, arg);
 	case KEY_PASS:
 		return pass(p, arg);
 	case KEY_IGNORE:

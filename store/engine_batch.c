@@ -41,13 +41,8 @@ int engine_record_table(struct engine *e, const struct table *table)
 int engine_store_objects(struct engine *e, const struct table *table,
 			 bool unwritten)
 {
-	int r = odb_flush(e->odb);
+	int r = check(e, "objects", odb_flush(e->odb));
 
-	/* a disk that turns out to be full only now has dropped what was written
-	 * before: unlike the table, objects are not written again */
-	if (r == -ENOSPC || r == -EDQUOT)
-		engine_die(e, "objects", r);
-	r = check(e, "objects", r);
 	if (r < 0)
 		return r;
 	return check(e, "the pin", engine_pin_more(e, table, unwritten));
@@ -135,6 +130,7 @@ static int do_batch(struct engine *e, struct cut *batch, uint64_t through,
 	if (*ret_applied) {
 		engine_write_refs(e, table, true);
 		engine_pin_stuck(e, table);
+		odb_settle(e->odb);
 		tell(batch, true);
 	}
 	*ret_table = table;

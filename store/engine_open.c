@@ -168,6 +168,9 @@ static int recover(struct engine *e, struct table *table, bool changed,
 		return report_set(report, r, "the store cannot be written: %s",
 				  strerror(-r));
 	engine_write_refs(e, table, true);
+	odb_settle(e->odb);
+	if (e->storage->ops->recovered)
+		e->storage->ops->recovered(e->storage);
 	return 0;
 }
 

@@ -93,6 +93,11 @@ static int is_ancestor(struct engine_storage *s, const struct oid *ancestor,
 	return git_is_ancestor(repo_of(s), ancestor, commit);
 }
 
+static void recovered(struct engine_storage *s)
+{
+	git_objects_recover(repo_of(s));
+}
+
 static void free_storage(struct engine_storage *s)
 {
 	struct repo_storage *storage = (struct repo_storage *)s;
@@ -112,6 +117,7 @@ static const struct engine_storage_ops repo_ops = {
 	.head_read = head_read,
 	.head_set = head_set,
 	.is_ancestor = is_ancestor,
+	.recovered = recovered,
 	.free = free_storage,
 };
 

@@ -33,6 +33,9 @@ struct engine_storage_ops {
 	int (*head_set)(struct engine_storage *s, const char *name);
 	int (*is_ancestor)(struct engine_storage *s, const struct oid *ancestor,
 			   const struct oid *commit);
+	/* Refs and the pin hold all that the engine needs, and nothing is being
+	 * written: what a killed process kept for itself may go.  Or NULL. */
+	void (*recovered)(struct engine_storage *s);
 	void (*free)(struct engine_storage *s);
 };
 

@@ -154,6 +154,10 @@ int git_flush_run(struct git_flush *f)
 			  strerror(-r), sick ? "; nothing is durable until the "
 			  "store is mounted again" : "");
 	}
+	/* a disk that says only now that it is full has dropped what was written
+	 * before */
+	if (sick && (r == -ENOSPC || r == -EDQUOT))
+		r = -EIO;
 	if (sick)
 		f->broken = r;
 	pthread_cond_broadcast(&f->ended);

@@ -10,8 +10,8 @@
  *
  * A git_repository is not made for several threads at once, so there are a few
  * of them, each behind its own lock; reads of different threads go parallel.
- * The locks are leaf locks: who holds a handle waits for no other lock and
- * calls nobody back. */
+ * Who holds a handle waits for no other lock, except the one inside of
+ * git_pending, and calls nobody back. */
 
 #define HANDLE_COUNT 4
 
@@ -19,6 +19,7 @@ struct git_handle {
 	pthread_mutex_t lock;		/* guards what follows */
 	git_repository *repository;	/* opened as bare, in any case */
 	git_odb *odb;
+	unsigned int epoch;		/* of repo, when odb was opened */
 };
 
 struct git_repo {
@@ -26,12 +27,24 @@ struct git_repo {
 	char *work_tree;		/* of the repository itself; or NULL */
 	int dir_fd;			/* of path */
 	char *objects_path;		/* path/objects */
-	int compression;		/* zlib level of loose objects */
+	int compression;		/* zlib level of objects */
+	struct git_pending *pending;
 	struct odb *odb;
 	struct git_handle handles[HANDLE_COUNT];
 	_Atomic unsigned int next_handle;	/* to wait for, all being busy */
+	pthread_mutex_t watch_lock;	/* guards watch; held while it runs */
+	git_pack_watch *watch;
+	void *watch_context;
+	_Atomic unsigned int epoch;	/* databases from before are opened anew */
 	struct git_attributes *attributes;
 };
+
+/* Makes all handles open their databases again: libgit2 keeps packs that are
+ * gone, and looks for the name of each new one among all that it has. */
+static inline void git_handles_expire(struct git_repo *repo)
+{
+	repo->epoch++;
+}
 
 /* A handle that nobody else uses until it is released.  Never fails. */
 struct git_handle *git_handle_acquire(struct git_repo *repo);
@@ -49,6 +62,10 @@ static inline void git_handle_releasep(struct git_handle **handle)
 
 /* The object database of repo (git_odb.c). */
 int git_objects_new(struct git_repo *repo, struct odb **ret_odb);
+
+/* The objects in memory, for libgit2 to find them (git_pending_backend.c).
+ * pending must outlive it. */
+int git_pending_backend(struct git_pending *pending, git_odb_backend **ret);
 
 /* What is known of the attributes of one commit at a time (git_attributes.c). */
 struct git_attributes *git_attributes_new(void);

@@ -4,6 +4,7 @@
 #include "store/git_handle.h"
 #include "store/git_hash.h"
 #include "store/git_loose.h"
+#include "store/git_pending.h"
 #include "store/git_unpack.h"
 
 #include <errno.h>
@@ -11,18 +12,21 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Git's object database.  Reads go through the repository's handles.  Writes
- * make loose objects and need no handle: each has its own instance of libgit2's
- * loose backend, so that they run in parallel and a source that reads objects
- * itself cannot wait for us. */
+/* Git's object database.  Reads go through the repository's handles.  Writes of
+ * small objects go to git_pending, which packs them.  Large ones become loose
+ * objects and need no handle: each has its own instance of libgit2's loose
+ * backend, so that they run in parallel and a source that reads objects itself
+ * cannot wait for us. */
 
-#define SMALL_BLOB ((uint64_t)1 << 20)
+#define SMALL_OBJECT ((uint64_t)1 << 20)
+#define PACKS_AN_EPOCH 64
 #define PIECE ((size_t)64 << 10)
 
 struct git_objects {
 	struct odb odb;
 	struct git_repo *repo;
 	struct git_flush flush;
+	_Atomic uint64_t packs;		/* made, when it was last looked */
 };
 
 /* ---- reading ---- */
@@ -117,8 +121,12 @@ static int objects_read(struct odb *odb, const struct oid *oid,
 {
 	struct git_objects *g = (struct git_objects *)odb;
 	char reason[256];
-	int r = read_object(g, oid, ret_type, ret_data, ret_size);
+	int r = git_pending_read(g->repo->pending, oid, ret_type, ret_data,
+				 ret_size);
 
+	if (r != -ENOENT)
+		return r;
+	r = read_object(g, oid, ret_type, ret_data, ret_size);
 	if (r == 0)
 		return 0;
 	snprintf(reason, sizeof(reason), "%s", git_error_text());
@@ -150,8 +158,13 @@ static int objects_read_header(struct odb *odb, const struct oid *oid,
 	scoped_free void *data = NULL;
 	char reason[256];
 	size_t size;
-	int r = read_header(g, oid, ret_type, ret_size);
+	int r = git_pending_read(g->repo->pending, oid, ret_type, NULL, &size);
 
+	if (r == 0) {
+		*ret_size = size;
+		return 0;
+	}
+	r = read_header(g, oid, ret_type, ret_size);
 	if (r == 0)
 		return 0;
 	snprintf(reason, sizeof(reason), "%s", git_error_text());
@@ -163,11 +176,32 @@ static int objects_read_header(struct odb *odb, const struct oid *oid,
 	return say(oid, r, reason);
 }
 
+static int write_whole(int fd, const char *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			data += n;
+			size -= n;
+		}
+	}
+	return 0;
+}
+
 static int objects_unpack(struct odb *odb, const struct oid *oid, int fd)
 {
 	struct git_objects *g = (struct git_objects *)odb;
+	scoped_free void *data = NULL;
+	enum object_type type;
+	size_t size;
+	int r = git_pending_read(g->repo->pending, oid, &type, &data, &size);
 
-	return git_unpack(g->repo->path, oid, fd);
+	if (r == -ENOENT)
+		return git_unpack(g->repo->path, oid, fd);
+	return r < 0 ? r : write_whole(fd, data, size);
 }
 
 /* ---- writing ---- */
@@ -185,29 +219,6 @@ static int open_loose(struct git_objects *g, git_odb **ret_odb,
 	(*ret_backend)->exists = NULL;
 	(*ret_backend)->freshen = NULL;
 	return 0;
-}
-
-/* Whether the object is there, in a good copy, which git gc then takes for
- * young.  What others wrote may be damaged, or cut off by a power failure. */
-static bool freshen(struct git_objects *g, const struct oid *oid)
-{
-	scoped_free void *data = NULL;
-	enum object_type type;
-	size_t size;
-	git_oid written;
-
-	{
-		SCOPED_HANDLE(handle, g->repo);
-
-		if (!git_odb_exists_ext(handle->odb, to_git_oid(oid),
-					GIT_ODB_LOOKUP_NO_REFRESH))
-			return false;
-	}
-	if (read_object(g, oid, &type, &data, &size) < 0)
-		return false;
-	SCOPED_HANDLE(handle, g->repo);
-	return git_odb_write(&written, handle->odb, data, size,
-			     (git_object_t)type) == 0;
 }
 
 static int failed_write(int code)
@@ -231,29 +242,96 @@ static int failed_write(int code)
 	return r;
 }
 
+static int write_loose(struct git_objects *g, enum object_type type,
+		       const void *data, size_t size, const struct oid *oid)
+{
+	scoped(free_odb) git_odb *loose = NULL;
+	git_odb_backend *backend;
+	int r = open_loose(g, &loose, &backend);
+
+	if (r < 0)
+		return r;
+	r = backend->write(backend, to_git_oid(oid), data, size,
+			   (git_object_t)type);
+	if (r < 0)
+		return failed_write(r);
+	git_flush_note(&g->flush, oid);
+	return 0;
+}
+
+static void tell_watch(struct git_repo *repo)
+{
+	SCOPED_LOCK(&repo->watch_lock);
+
+	if (repo->watch)
+		repo->watch(repo->watch_context);
+}
+
+/* Trees name blobs, so the loose ones go first. */
+static int objects_flush(struct odb *odb)
+{
+	struct git_objects *g = (struct git_objects *)odb;
+	uint64_t packs = 0;
+	int r = git_flush_run(&g->flush);
+
+	if (r == 0)
+		r = git_pending_flush(g->repo->pending, &packs);
+	if (r == 0 && packs / PACKS_AN_EPOCH != g->packs / PACKS_AN_EPOCH)
+		git_handles_expire(g->repo);
+	if (r == 0 && packs != g->packs)
+		tell_watch(g->repo);
+	if (r == 0)
+		g->packs = packs;
+	return r;
+}
+
+/* An object that is on the disk already is written all the same: another
+ * program's `git gc` may be about to remove it, unless we have kept it. */
+static int write_pending(struct git_objects *g, enum object_type type,
+			 void *data, size_t size, struct oid *ret_oid)
+{
+	struct git_pending *pending = g->repo->pending;
+	struct oid oid;
+	int r = git_hash(type, data, size, &oid);
+
+	if (r == 0 && git_pending_has(pending, &oid)) {
+		free(data);
+		*ret_oid = oid;
+		return 0;
+	}
+	if (r == 0 && git_pending_is_full(pending))
+		r = objects_flush(&g->odb);
+	if (r < 0) {
+		free(data);
+		return r;
+	}
+	r = git_pending_add(pending, &oid, type, data, size);
+	if (r == 0)
+		*ret_oid = oid;
+	return r;
+}
+
 static int objects_write(struct odb *odb, enum object_type type,
 			 const void *data, size_t size, struct oid *ret_oid)
 {
 	struct git_objects *g = (struct git_objects *)odb;
-	scoped(free_odb) git_odb *loose = NULL;
-	git_odb_backend *backend;
+	char *copy;
 	struct oid oid;
-	int r = git_hash(type, data, size, &oid);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (!freshen(g, &oid)) {
-		r = open_loose(g, &loose, &backend);
-		if (r < 0)
-			return r;
-		r = backend->write(backend, to_git_oid(&oid), data, size,
-				   (git_object_t)type);
-		if (r < 0)
-			return failed_write(r);
+	if (size <= SMALL_OBJECT) {
+		copy = malloc(size + 1);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, data, size);
+		return write_pending(g, type, copy, size, ret_oid);
 	}
-	git_flush_note(&g->flush, &oid);
-	*ret_oid = oid;
-	return 0;
+	r = git_hash(type, data, size, &oid);
+	if (r == 0)
+		r = write_loose(g, type, data, size, &oid);
+	if (r == 0)
+		*ret_oid = oid;
+	return r;
 }
 
 static void free_stream(git_odb_stream **stream)
@@ -311,7 +389,7 @@ static int write_stream(struct git_objects *g, uint64_t size,
 	return 0;
 }
 
-/* Small blobs are collected, since they may be there already. */
+/* Small blobs are collected. */
 static int write_small(struct git_objects *g, size_t size, odb_source *source,
 		       void *context, struct oid *ret_oid)
 {
@@ -329,7 +407,7 @@ static int write_small(struct git_objects *g, size_t size, odb_source *source,
 			return -EIO;
 		done += n;
 	}
-	return objects_write(&g->odb, OBJECT_BLOB, data, size, ret_oid);
+	return write_pending(g, OBJECT_BLOB, STEAL(data), size, ret_oid);
 }
 
 static int objects_write_blob(struct odb *odb, uint64_t size,
@@ -338,14 +416,24 @@ static int objects_write_blob(struct odb *odb, uint64_t size,
 {
 	struct git_objects *g = (struct git_objects *)odb;
 
-	if (size <= SMALL_BLOB)
+	if (size <= SMALL_OBJECT)
 		return write_small(g, size, source, context, ret_oid);
 	return write_stream(g, size, source, context, ret_oid);
 }
 
-static int objects_flush(struct odb *odb)
+static void objects_settle(struct odb *odb)
 {
-	return git_flush_run(&((struct git_objects *)odb)->flush);
+	git_pending_settle(((struct git_objects *)odb)->repo->pending);
+}
+
+static void objects_hold(struct odb *odb, bool begin)
+{
+	struct git_pending *pending = ((struct git_objects *)odb)->repo->pending;
+
+	if (begin)
+		git_pending_hold(pending);
+	else
+		git_pending_release(pending);
 }
 
 /* ---- making ---- */
@@ -365,6 +453,8 @@ static const struct odb_ops objects_ops = {
 	.write = objects_write,
 	.write_blob = objects_write_blob,
 	.flush = objects_flush,
+	.settle = objects_settle,
+	.hold = objects_hold,
 	.free = objects_free,
 };
 
@@ -384,4 +474,9 @@ int git_objects_new(struct git_repo *repo, struct odb **ret_odb)
 	}
 	*ret_odb = &g->odb;
 	return 0;
+}
+
+int git_objects_recover(struct git_repo *repo)
+{
+	return git_pending_recover(repo->pending);
 }

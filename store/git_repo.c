@@ -3,13 +3,17 @@
 #include "store/git_handle.h"
 #include "store/git_hash.h"
 #include "store/git_loose.h"
+#include "store/git_pending.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <git2/sys/odb_backend.h>
 #include <git2/sys/repository.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define PENDING_PRIORITY 3	/* packs have 2, loose objects 1 */
 
 /* ---- finding the repository ---- */
 
@@ -139,14 +143,39 @@ static int open_handle(struct git_handle *handle, struct git_repo *repo)
 							   repo->path));
 }
 
+/* Objects in memory come before those on the disk. */
+static int add_pending(git_odb *odb, struct git_repo *repo)
+{
+	git_odb_backend *backend;
+	int r = git_pending_backend(repo->pending, &backend);
+
+	if (r < 0)
+		return r;
+	r = git_odb_add_backend(odb, backend, PENDING_PRIORITY);
+	if (r < 0)
+		backend->free(backend);
+	return r;
+}
+
 static int open_database(struct git_handle *handle, struct git_repo *repo)
 {
-	int r = git_loose_database(repo->objects_path, repo->compression,
-				   &handle->odb);
+	unsigned int epoch = repo->epoch;
+	git_odb *odb;
+	int r = git_loose_database(repo->objects_path, repo->compression, &odb);
 
+	if (r < 0)
+		return git_error_to_errno(r);
+	r = add_pending(odb, repo);
 	if (r == 0)
-		r = git_repository_set_odb(handle->repository, handle->odb);
-	return git_error_to_errno(r);
+		r = git_repository_set_odb(handle->repository, odb);
+	if (r < 0) {
+		git_odb_free(odb);
+		return git_error_to_errno(r);
+	}
+	git_odb_free(handle->odb);
+	handle->odb = odb;
+	handle->epoch = epoch;
+	return 0;
 }
 
 static void close_handle(struct git_handle *handle)
@@ -187,12 +216,13 @@ static int open_handles(struct git_repo *repo)
 	if (r < 0)
 		return r;
 	repo->compression = read_compression(repo);
+	git_pending_set_level(repo->pending, repo->compression);
 	for (int i = 0; r == 0 && i < HANDLE_COUNT; i++)
 		r = open_database(&repo->handles[i], repo);
 	return r;
 }
 
-struct git_handle *git_handle_acquire(struct git_repo *repo)
+static struct git_handle *acquire_any(struct git_repo *repo)
 {
 	struct git_handle *handle;
 
@@ -203,6 +233,36 @@ struct git_handle *git_handle_acquire(struct git_repo *repo)
 	handle = &repo->handles[repo->next_handle++ % HANDLE_COUNT];
 	pthread_mutex_lock(&handle->lock);
 	return handle;
+}
+
+struct git_handle *git_handle_acquire(struct git_repo *repo)
+{
+	struct git_handle *handle = acquire_any(repo);
+
+	/* the old database still serves if that fails */
+	if (handle->epoch != repo->epoch)
+		open_database(handle, repo);
+	return handle;
+}
+
+void git_objects_refresh(struct git_repo *repo)
+{
+	git_handles_expire(repo);
+	for (int i = 0; i < HANDLE_COUNT; i++) {
+		SCOPED_LOCK(&repo->handles[i].lock);
+
+		if (repo->handles[i].epoch != repo->epoch)
+			open_database(&repo->handles[i], repo);
+	}
+}
+
+void git_repo_watch_packs(struct git_repo *repo, git_pack_watch *watch,
+			  void *context)
+{
+	SCOPED_LOCK(&repo->watch_lock);
+
+	repo->watch = watch;
+	repo->watch_context = context;
 }
 
 void git_handle_release(struct git_handle *handle)
@@ -249,7 +309,9 @@ static int open_found(struct git_repo *repo, struct report *report)
 	repo->objects_path = join(repo->path, "objects");
 	if (!repo->objects_path)
 		return -ENOMEM;
-	r = open_handles(repo);
+	r = git_pending_new(repo->dir_fd, &repo->pending);
+	if (r == 0)
+		r = open_handles(repo);
 	if (r < 0)
 		return report_set(report, r, "%s cannot be opened: %s",
 				repo->path, git_error_text());
@@ -264,6 +326,7 @@ static struct git_repo *repo_new(void)
 		return NULL;
 	git_library_begin();
 	repo->dir_fd = -1;
+	pthread_mutex_init(&repo->watch_lock, NULL);
 	repo->attributes = git_attributes_new();
 	for (int i = 0; i < HANDLE_COUNT; i++)
 		pthread_mutex_init(&repo->handles[i].lock, NULL);
@@ -302,6 +365,8 @@ void git_repo_free(struct git_repo *repo)
 	git_attributes_free(repo->attributes);
 	for (int i = 0; i < HANDLE_COUNT; i++)
 		close_handle(&repo->handles[i]);
+	git_pending_free(repo->pending);
+	pthread_mutex_destroy(&repo->watch_lock);
 	if (repo->dir_fd >= 0)
 		close(repo->dir_fd);
 	free(repo->objects_path);

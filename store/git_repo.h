@@ -23,9 +23,24 @@ void git_repo_free(struct git_repo *repo);
 const char *git_repo_path(const struct git_repo *repo);	/* absolute, common dir */
 int git_repo_dir_fd(const struct git_repo *repo);	/* of that folder */
 
-/* Its object database.  Writes become durable at odb_flush (fsync of each new
- * object when they are few, syncfs otherwise).  Belongs to repo. */
+/* Its object database.  Writes stay in memory until odb_flush makes a pack of
+ * them; blobs above 1 MiB become loose objects at once.  Belongs to repo. */
 struct odb *git_repo_odb(struct git_repo *repo);
+
+/* Removes temporary files, unfinished packs and .keep files that a killed
+ * process of ours left among the packs.  Who calls must hold the store's lock,
+ * and do it before any write.  Errors of unlink(2). */
+int git_objects_recover(struct git_repo *repo);
+
+/* Calls watch whenever odb_flush has made a pack, from any thread; it must not
+ * use repo.  NULL: no more; it does not run when this returns. */
+typedef void git_pack_watch(void *context);
+void git_repo_watch_packs(struct git_repo *repo, git_pack_watch *watch,
+			  void *context);
+
+/* Opens the object database anew, so that files of packs that are gone are
+ * closed.  May block while others read. */
+void git_objects_refresh(struct git_repo *repo);
 
 /* ---- refs (git_refs.c) ---- */
 

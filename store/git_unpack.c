@@ -1,61 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/git_unpack.h"
 #include "store/git_error.h"
+#include "store/git_program.h"
 #include "store/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <git2.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-/* Variables of whoever started us must not point Git elsewhere.  A pointer into
- * environ each; the caller frees the array. */
-static char **clean_environment(void)
-{
-	static char no_replace[] = "GIT_NO_REPLACE_OBJECTS=1";
-	size_t count = 0, kept = 0;
-	char **result;
-
-	while (environ && environ[count])
-		count++;
-	result = malloc((count + 2) * sizeof(*result));
-	if (!result)
-		return NULL;
-	for (size_t i = 0; i < count; i++)
-		if (strncmp(environ[i], "GIT_", 4) != 0)
-			result[kept++] = environ[i];
-	result[kept++] = no_replace;
-	result[kept] = NULL;
-	return result;
-}
-
-static int spawn(char **argv, int out, int err, pid_t *ret_pid)
-{
-	scoped_free char **environment = clean_environment();
-	posix_spawn_file_actions_t actions;
-	int r;
-
-	if (!environment)
-		return -ENOMEM;
-	r = posix_spawn_file_actions_init(&actions);
-	if (r)
-		return -r;
-	r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY,
-					     0);
-	if (!r)
-		r = posix_spawn_file_actions_adddup2(&actions, out, 1);
-	if (!r)
-		r = posix_spawn_file_actions_adddup2(&actions, err, 2);
-	if (!r)
-		r = posix_spawnp(ret_pid, argv[0], &actions, NULL, argv,
-				 environment);
-	posix_spawn_file_actions_destroy(&actions);
-	return -r;
-}
 
 /* First line of what the program complained about. */
 static void read_complaint(int fd, char *text, size_t size)
@@ -93,7 +48,7 @@ static int run(char **argv, int fd, char *complaint, size_t size)
 
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return -errno;
-	r = spawn(argv, fd, pipe_fds[1], &pid);
+	r = git_program_start(argv, fd, pipe_fds[1], false, &pid);
 	close(pipe_fds[1]);
 	if (r == 0) {
 		read_complaint(pipe_fds[0], complaint, size);

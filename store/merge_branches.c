@@ -511,10 +511,13 @@ int store_merge(struct store *store, struct branch *source,
 		.consume = consume, .caller = caller, .report = report,
 	};
 	int r, waited;
+	SCOPED_HOLD(store->odb);
 
+	housekeeping_pause(store->housekeeping);
 	pthread_mutex_lock(&store->merging);
 	r = run(&m);
 	pthread_mutex_unlock(&store->merging);
+	housekeeping_resume(store->housekeeping);
 	if (m.consumed)
 		store_names_changed(store, m.source_name);
 	else if (m.told)

@@ -56,6 +56,24 @@ int odb_flush(struct odb *odb)
 	return odb->ops->flush(odb);
 }
 
+void odb_settle(struct odb *odb)
+{
+	if (odb->ops->settle)
+		odb->ops->settle(odb);
+}
+
+void odb_hold(struct odb *odb)
+{
+	if (odb->ops->hold)
+		odb->ops->hold(odb, true);
+}
+
+void odb_release(struct odb *odb)
+{
+	if (odb->ops->hold)
+		odb->ops->hold(odb, false);
+}
+
 void odb_free(struct odb *odb)
 {
 	if (odb)

@@ -4,6 +4,7 @@
 
 #include "store/oid.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -42,6 +43,9 @@ struct odb_ops {
 	int (*write_blob)(struct odb *odb, uint64_t size, odb_source *source,
 			  void *context, struct oid *ret_oid);
 	int (*flush)(struct odb *odb);
+	/* may be NULL: nothing to do */
+	void (*settle)(struct odb *odb);
+	void (*hold)(struct odb *odb, bool begin);
 	void (*free)(struct odb *odb);
 };
 
@@ -73,8 +77,32 @@ int odb_write(struct odb *odb, enum object_type type, const void *data,
 int odb_write_blob(struct odb *odb, uint64_t size, odb_source *source,
 		   void *context, struct oid *ret_oid);
 
-/* What any thread wrote before this call is durable when it returns. */
+/* What any thread wrote before this call is durable when it returns, and safe
+ * from `git gc` until odb_settle (blobs above 1 MiB excepted).  After -ENOSPC,
+ * -EDQUOT, -EROFS, -ENOMEM nothing is lost, and it may be tried again; after
+ * -EIO all flushes fail. */
 int odb_flush(struct odb *odb);
+
+/* Refs or the pin now hold what earlier flushes made durable: `git gc` may deal
+ * with it as it likes.  An object that is needed later without being held must be
+ * written again.  Does nothing between odb_hold and odb_release of others. */
+void odb_settle(struct odb *odb);
+
+/* Who writes objects that a thread other than the one that settles is to refer
+ * to, holds from before the first write until they are referred to.  May be
+ * nested. */
+void odb_hold(struct odb *odb);
+void odb_release(struct odb *odb);
+
+static inline void odb_releasep(struct odb **odb)
+{
+	odb_release(*odb);
+}
+
+/* Holds until the end of the block. */
+#define SCOPED_HOLD(which)                                                     \
+	__attribute__((cleanup(odb_releasep), unused))                         \
+		struct odb *scope_hold = (odb_hold(which), which)
 
 void odb_free(struct odb *odb);
 

@@ -224,13 +224,16 @@ static int follow(struct outside *o, struct branch *b,
 		.caller = caller_of(o, &caller),
 	};
 	int r = identity_init(&f.identity, o->store, f.caller);
+	SCOPED_HOLD(o->store->odb);
 
 	if (r < 0)
 		return r;
 	store_flush_mappings(o->store, b);
+	housekeeping_pause(o->store->housekeeping);
 	pthread_mutex_lock(&o->store->merging);
 	r = follow_locked(&f);
 	pthread_mutex_unlock(&o->store->merging);
+	housekeeping_resume(o->store->housekeeping);
 	if (r == 0 && f.conflict)
 		r = name_it(&f);
 	identity_release(&f.identity);

@@ -15,6 +15,8 @@
  * The work tree that gitdir names does not exist. */
 
 #define FOLDER "worktrees/irminfs"
+#define NEW_FOLDER "irminfs.pin-new"
+#define RACES_MOST 100
 #define MESSAGE                                                                \
 	"Objects in use by irminfs\n\nNo ref holds these yet.  The commit "    \
 	"belongs to a private, locked\nwork tree of the mount and is replaced "\
@@ -103,30 +105,6 @@ static int write_file(int dir_fd, const char *name, const char *text)
 	return replace_file(dir_fd, name, text, strlen(text), 0666);
 }
 
-static int open_folder(int git_dir_fd, int *ret_fd)
-{
-	static const char *const names[] = { "worktrees", FOLDER };
-	bool made = false;
-
-	for (int i = 0; i < 2; i++) {
-		if (mkdirat(git_dir_fd, names[i], 0777) == 0)
-			made = true;
-		else if (errno != EEXIST)
-			return -errno;
-	}
-	*ret_fd = openat(git_dir_fd, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*ret_fd < 0)
-		return -errno;
-	if (made) {
-		scoped_fd int parent = openat(git_dir_fd, "worktrees",
-					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		if (parent < 0 || fsync(parent) < 0 || fsync(git_dir_fd) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
 static int write_files(struct git_repo *repo, int dir_fd,
 		       const struct oid *commit)
 {
@@ -150,6 +128,62 @@ static int write_files(struct git_repo *repo, int dir_fd,
 	if (r == 0)
 		r = write_file(dir_fd, "gitdir", gitdir);
 	return r;
+}
+
+static int sync_folder(int dir_fd, const char *name)
+{
+	scoped_fd int fd = openat(dir_fd, name,
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int move_folder(int git_dir_fd)
+{
+	for (int race = 0;; race++) {
+		if (mkdirat(git_dir_fd, "worktrees", 0777) < 0 &&
+		    errno != EEXIST)
+			return -errno;
+		if (renameat(git_dir_fd, NEW_FOLDER, git_dir_fd, FOLDER) == 0)
+			break;
+		/* removed while it was empty */
+		if (errno != ENOENT || race == RACES_MOST)
+			return -errno;
+	}
+	return sync_folder(git_dir_fd, "worktrees");
+}
+
+/* It appears with all that is in it: `git worktree prune`, and so `git gc`,
+ * removes a folder that is not locked yet, whatever comes into it meanwhile. */
+static int make_folder(struct git_repo *repo, const struct oid *commit)
+{
+	int git_dir_fd = git_repo_dir_fd(repo), r;
+	scoped_fd int fd = -1;
+
+	if (mkdirat(git_dir_fd, NEW_FOLDER, 0777) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(git_dir_fd, NEW_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = write_files(repo, fd, commit);
+	if (r == 0)
+		r = move_folder(git_dir_fd);
+	return r < 0 ? r : sync_folder(git_dir_fd, ".");
+}
+
+static int write_folder(struct git_repo *repo, const struct oid *commit)
+{
+	int git_dir_fd = git_repo_dir_fd(repo);
+	scoped_fd int fd = -1;
+	int r = -ENOTEMPTY;
+
+	if (faccessat(git_dir_fd, FOLDER "/locked", F_OK, 0) < 0)
+		r = make_folder(repo, commit);
+	/* others put something there */
+	if (r != -ENOTEMPTY && r != -EEXIST)
+		return r;
+	fd = openat(git_dir_fd, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : write_files(repo, fd, commit);
 }
 
 static int remove_files(int git_dir_fd)
@@ -177,7 +211,6 @@ int pin_update(struct git_repo *repo, const struct oid *commits,
 {
 	struct odb *odb = git_repo_odb(repo);
 	scoped_free struct oid *parents = NULL, *files = NULL;
-	scoped_fd int fd = -1;
 	struct oid tree, commit;
 	int r = tidy(repo, commits, commit_count, &parents, &commit_count);
 
@@ -192,7 +225,5 @@ int pin_update(struct git_repo *repo, const struct oid *commits,
 		r = write_commit(odb, &tree, parents, commit_count, &commit);
 	if (r == 0)
 		r = odb_flush(odb);
-	if (r == 0)
-		r = open_folder(git_repo_dir_fd(repo), &fd);
-	return r < 0 ? r : write_files(repo, fd, &commit);
+	return r < 0 ? r : write_folder(repo, &commit);
 }

@@ -529,10 +529,13 @@ int branch_resolve(struct branch *b, uint32_t number,
 	};
 	struct store *store = b->store;
 	int r;
+	SCOPED_HOLD(store->odb);
 
+	housekeeping_pause(store->housekeeping);
 	pthread_mutex_lock(&store->merging);
 	r = resolve(&v, number, choice);
 	pthread_mutex_unlock(&store->merging);
+	housekeeping_resume(store->housekeeping);
 	if (r < 0)
 		return report_set(report, r, "Conflict %u cannot be resolved: "
 				  "%s.", number, strerror(-r));

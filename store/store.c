@@ -337,7 +337,12 @@ static int open_parts(struct store *store, const char *path,
 	if (r || store->readonly)
 		return r;
 	r = timer_start(store);
-	return r || !store->options.follow ? r : outside_start(store);
+	if (!r && store->options.follow)
+		r = outside_start(store);
+	/* it is of use, not needed */
+	if (!r && !store->options.no_housekeeping)
+		housekeeping_new(store->repo, &store->housekeeping);
+	return r;
 }
 
 int store_open(const char *path, const struct store_options *options,
@@ -372,6 +377,7 @@ int store_close(struct store *store, struct report *report)
 	int r, closed;
 
 	outside_stop(store);
+	housekeeping_free(STEAL(store->housekeeping));
 	timer_stop(store);
 	r = store_sync(store, &caller);
 	closed = engine_close(store->engine);

@@ -30,6 +30,7 @@ struct store_options {
 	bool create;		/* make the repository if it is absent */
 	bool force;		/* branches checked out elsewhere are writable */
 	bool readonly;
+	bool no_housekeeping;	/* packs are left as they are made */
 	unsigned int commit_seconds;	/* timer; 0: 5 */
 	unsigned int driver_seconds;	/* 0: 60 */
 	size_t journal;		/* bytes of the journal; 0: 64 MiB */

@@ -3,6 +3,7 @@
 #define STORE_STORE_PRIVATE_H
 
 #include "store/message.h"
+#include "store/housekeeping.h"
 #include "store/store.h"
 
 #include <stdatomic.h>
@@ -53,6 +54,7 @@ struct store {
 	struct odb *odb;		/* repo's */
 	struct pool *pool;
 	struct engine *engine;
+	struct housekeeping *housekeeping;	/* NULL: none */
 	struct store_lock *lock_file;	/* NULL: read-only */
 	int private_fd;			/* irminfs/; -1: read-only */
 	int temporary_fd;		/* for files of this process */

@@ -55,6 +55,15 @@ static inline char *shell(struct fixture *f, const char *format, ...)
 	return output.data;
 }
 
+/* Makes loose objects of all packs, so that single ones can be damaged. */
+__attribute__((unused))
+static inline void unpack_store(struct fixture *f)
+{
+	free(shell(f, "mkdir packs && mv objects/pack/pack-* packs && "
+		   "for p in packs/*.pack; do git unpack-objects -q <$p; done "
+		   "&& rm -rf packs"));
+}
+
 #define assert_shell(f, expected, ...)                                         \
 	do {                                                                   \
 		char *printed_ = shell(f, __VA_ARGS__);                        \

@@ -133,13 +133,9 @@ static int write_staged(struct machine *m, const struct staged *staged)
 	return odb_write(git_repo_odb(m->repo), staged->type, data, size, &oid);
 }
 
-/* Fewer or more of the objects reach the disk, the first or the last ones.  (A
- * stopped machine keeps what was written: nothing needs a real flush.) */
-static int stopping_flush(struct odb *odb)
+/* Fewer or more of the objects reach the disk, the first or the last ones. */
+static int write_some(struct machine *m)
 {
-	struct machine *m = machine_of(odb);
-	SCOPED_LOCK(&m->lock);
-
 	for (size_t i = 0; i < m->staged_count; i++) {
 		size_t j = m->stop_at % 2 ? i : m->staged_count - 1 - i;
 		int r = step(m) ? write_staged(m, &m->staged[j]) : -EIO;
@@ -147,7 +143,17 @@ static int stopping_flush(struct odb *odb)
 		if (r < 0)
 			return r;
 	}
-	if (!step(m))
+	return 0;
+}
+
+/* What is written before the stop must be flushed, or nobody would see it. */
+static int stopping_flush(struct odb *odb)
+{
+	struct machine *m = machine_of(odb);
+	SCOPED_LOCK(&m->lock);
+	int r = write_some(m), flushed = odb_flush(git_repo_odb(m->repo));
+
+	if (r < 0 || flushed < 0 || !step(m))
 		return -EIO;
 	m->staged_count = 0;
 	return 0;

@@ -172,6 +172,7 @@ static int git_merge_tree(const struct oid *ours, const struct oid *theirs,
 	FILE *out;
 	int status;
 
+	assert_int_equal(odb_flush(odb), 0);
 	snprintf(command, sizeof(command),
 		 "git -C %s merge-tree --write-tree %s %s", folder,
 		 oid_hex(ours, a), oid_hex(theirs, b));

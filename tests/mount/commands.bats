@@ -365,6 +365,7 @@ More about it.'
 	irminfs fsck --store "$STORE"
 	local id
 	id=$(store_git rev-parse main:f)
+	unpack_store
 	rm -f "$STORE/objects/${id:0:2}/${id:2}"
 	run -1 irminfs fsck --store "$STORE"
 	[[ $output == *"$id at f "* ]]

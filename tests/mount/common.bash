@@ -88,6 +88,16 @@ restart() {
 	stop && start "$@"
 }
 
+# unpack_store: loose objects, so that single ones can be damaged
+unpack_store() {
+	local pack
+	mkdir "$T/packs"
+	mv "$STORE"/objects/pack/pack-* "$T/packs/"
+	for pack in "$T"/packs/*.pack; do
+		store_git unpack-objects -q <"$pack"
+	done
+}
+
 # store_git ARGUMENT...: plain Git on the store, when all that is durable is there
 store_git() {
 	if [ -n "${DAEMON:-}" ]; then

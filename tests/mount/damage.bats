@@ -14,12 +14,7 @@ repository() {
 	git commit -qm first
 	git clone -q --bare --no-local . "$STORE"
 	cd /
-	# loose objects, so that single ones can be damaged
-	mkdir "$T/packs"
-	mv "$STORE"/objects/pack/* "$T/packs/"
-	for pack in "$T"/packs/*.pack; do
-		store_git unpack-objects -q <"$pack"
-	done
+	unpack_store
 }
 
 object() {

@@ -194,6 +194,7 @@ static void damage_is_an_error_of_one_branch(void **state)
 	write_file(f, "bad", "a", "unlike any other");
 	write_file(f, "main", "b", "fine");
 	close_store(f);
+	unpack_store(f);
 	free(shell(f, "id=$(git rev-parse bad) && "
 		   "rm -f objects/$(echo $id | sed 's|^..|&/|')"));
 	log_set_sink(NULL, LOG_LEVEL_ERROR);

@@ -366,6 +366,7 @@ static void damage_is_found(void **state)
 	write_file(f, "main", "d/b", "second");
 	sync_branch(f, "main");
 	close_store(f);
+	unpack_store(f);
 	free(shell(f, "for o in main:d/b main~1:; do id=$(git rev-parse $o); "
 		   "rm objects/$(echo $id | sed 's|^..|&/|'); done"));
 	open_store(f);

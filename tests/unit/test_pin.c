@@ -3,6 +3,10 @@
 #include "store/pin.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 struct fixture {
 	char *dir, path[256];
@@ -166,6 +170,32 @@ static void git_works_at_every_step(void **state)
 	shell_do(f->path, "test ! -e worktrees");
 }
 
+static void pruning_of_work_trees_does_not_race(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (chdir(f->path) == 0)
+			if (system("git worktree prune --expire=now") < 0)
+				break;
+		_exit(0);
+	}
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(pin_update(f->repo, &f->commit, 1, NULL, 0),
+				 0);
+		usleep(i % 7 * 1000);
+		assert_int_equal(faccessat(git_repo_dir_fd(f->repo),
+					   "worktrees/irminfs/HEAD", F_OK, 0),
+				 0);
+		assert_int_equal(pin_update(f->repo, NULL, 0, NULL, 0), 0);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -177,6 +207,7 @@ int main(void)
 		TEST(equal_pins_are_one_commit),
 		TEST(what_is_missing_is_left_out),
 		TEST(git_works_at_every_step),
+		TEST(pruning_of_work_trees_does_not_race),
 	};
 
 	return cmocka_run_group_tests_name("pin", tests, NULL, NULL);

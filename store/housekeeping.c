@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/housekeeping_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+#define LOOK_AFTER 16		/* new packs */
+#define PACKS_MOST 32		/* that are not kept, before they are merged */
+#define PACKS_URGENT 512		/* all readers suffer by now */
+#define REST_LEAST 5		/* seconds between runs */
+#define REST_FACTOR 10		/* of what a run took */
+#define REST_FAILED 600
+
+/* git-config(1): one thread, bounded memory, nothing that serves others. */
+static const char *const repack[] = {
+	"-c", "pack.threads=1", "-c", "pack.windowMemory=32m",
+	"-c", "pack.deltaCacheSize=32m", "-c", "core.bigFileThreshold=16m",
+	"-c", "repack.writeBitmaps=false", "-c", "pack.writeBitmaps=false",
+	"-c", "repack.updateServerInfo=false", "-c", "gc.auto=0",
+	"repack", "--geometric=2", "-d", "-l", "-n", "-q", NULL,
+};
+
+static const char *const commit_graph[] = {
+	"-c", "gc.auto=0", "commit-graph", "write", "--reachable", "--split",
+	"--no-progress", NULL,
+};
+
+/* ---- what there is to do ---- */
+
+static bool has_ending(const char *name, const char *ending)
+{
+	size_t length = strlen(name), n = strlen(ending);
+
+	return length > n && strcmp(name + length - n, ending) == 0;
+}
+
+/* Packs that are not kept. */
+static int count_packs(struct git_repo *repo)
+{
+	int fd = openat(git_repo_dir_fd(repo), "objects/pack",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int count = 0;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while ((entry = readdir(dir)))
+		if (strncmp(entry->d_name, "pack-", 5) == 0)
+			count += has_ending(entry->d_name, ".idx") -
+				 has_ending(entry->d_name, ".keep");
+	closedir(dir);
+	return count;
+}
+
+static int tend(struct housekeeping *h)
+{
+	int r, count = count_packs(h->repo);
+
+	if (count < PACKS_MOST)
+		return 0;
+	h->urgent = count >= PACKS_URGENT;
+	r = housekeeping_run(h, repack);
+	if (r == 0)
+		git_objects_refresh(h->repo);
+	if (r == 0)
+		r = housekeeping_run(h, commit_graph);
+	if (r < 0 && !h->complained)
+		log_warning("the packs of %s cannot be merged: %s; reading its "
+			    "history becomes slower", git_repo_path(h->repo),
+			    strerror(-r));
+	h->complained = r < 0;
+	return r;
+}
+
+/* ---- the thread ---- */
+
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec
+				      : a->tv_nsec < b->tv_nsec;
+}
+
+/* Waits until there may be something to do; false: the end. */
+static bool next_locked(struct housekeeping *h)
+{
+	while (!h->stop) {
+		struct timespec now;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (h->made < LOOK_AFTER || h->pauses)
+			pthread_cond_wait(&h->wake, &h->lock);
+		else if (is_before(&now, &h->rest))
+			pthread_cond_timedwait(&h->wake, &h->lock, &h->rest);
+		else
+			return true;
+	}
+	return false;
+}
+
+static void *run(void *argument)
+{
+	struct housekeeping *h = argument;
+
+	pthread_mutex_lock(&h->lock);
+	while (next_locked(h)) {
+		struct timespec begin, end;
+		int r;
+
+		h->made = 0;
+		pthread_mutex_unlock(&h->lock);
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		r = tend(h);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		h->rest = end;
+		h->rest.tv_sec += r < 0 ? REST_FAILED : REST_LEAST +
+				  REST_FACTOR * (end.tv_sec - begin.tv_sec);
+		pthread_mutex_lock(&h->lock);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return NULL;
+}
+
+/* ---- from outside ---- */
+
+static void pack_made(void *context)
+{
+	struct housekeeping *h = context;
+	SCOPED_LOCK(&h->lock);
+
+	if (++h->made == LOOK_AFTER)
+		pthread_cond_broadcast(&h->wake);
+}
+
+void housekeeping_pause(struct housekeeping *h)
+{
+	if (!h)
+		return;
+	SCOPED_LOCK(&h->lock);
+	if (h->pauses++ == 0 && h->child)
+		kill(-h->child, SIGSTOP);
+}
+
+void housekeeping_resume(struct housekeeping *h)
+{
+	if (!h)
+		return;
+	SCOPED_LOCK(&h->lock);
+	if (--h->pauses > 0)
+		return;
+	if (h->child)
+		kill(-h->child, SIGCONT);
+	pthread_cond_broadcast(&h->wake);
+}
+
+static void init_condition(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+int housekeeping_new(struct git_repo *repo, struct housekeeping **ret)
+{
+	struct housekeeping *h = calloc(1, sizeof(*h));
+	int r;
+
+	if (!h)
+		return -ENOMEM;
+	h->repo = repo;
+	/* packs of before may be many */
+	h->made = LOOK_AFTER;
+	pthread_mutex_init(&h->lock, NULL);
+	init_condition(&h->wake);
+	r = pthread_create(&h->thread, NULL, run, h);
+	if (r) {
+		pthread_cond_destroy(&h->wake);
+		pthread_mutex_destroy(&h->lock);
+		free(h);
+		return -r;
+	}
+	git_repo_watch_packs(repo, pack_made, h);
+	*ret = h;
+	return 0;
+}
+
+void housekeeping_free(struct housekeeping *h)
+{
+	if (!h)
+		return;
+	git_repo_watch_packs(h->repo, NULL, NULL);
+	pthread_mutex_lock(&h->lock);
+	h->stop = true;
+	pthread_cond_broadcast(&h->wake);
+	pthread_mutex_unlock(&h->lock);
+	pthread_join(h->thread, NULL);
+	pthread_cond_destroy(&h->wake);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_HOUSEKEEPING_H
+#define STORE_HOUSEKEEPING_H
+
+#include "store/git_repo.h"
+
+/* Keeps the number of packs small and the commit-graph fresh, in the background:
+ * a thread that looks when some packs were made, and runs the git program at
+ * most a tenth of the time, with the lowest priority unless it fell far behind.
+ *
+ * It consolidates geometrically (git-repack(1), --geometric): packs of ours
+ * that are kept stay, and no object is dropped, whether something refers to it or
+ * not.  The repository's configuration is not changed. */
+
+struct housekeeping;
+
+/* repo must outlive it, and is watched for new packs.  -ENOMEM, -EAGAIN. */
+int housekeeping_new(struct git_repo *repo, struct housekeeping **ret);
+
+/* Ends what is running, within about a second, and removes its temporary files.
+ * Accepts NULL. */
+void housekeeping_free(struct housekeeping *h);
+
+/* Between these nothing runs: what has begun stands still.  May be nested; NULL
+ * is accepted.  They do not block. */
+void housekeeping_pause(struct housekeeping *h);
+void housekeeping_resume(struct housekeeping *h);
+
+#endif

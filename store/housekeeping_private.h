@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_HOUSEKEEPING_PRIVATE_H
+#define STORE_HOUSEKEEPING_PRIVATE_H
+
+#include "store/housekeeping.h"
+
+/* Inside of housekeeping.h. */
+
+struct housekeeping {
+	struct git_repo *repo;
+	pthread_t thread;
+	struct timespec rest;		/* the thread's: nothing before that */
+	bool complained;		/* the thread's */
+	bool urgent;			/* the thread's: no low priority */
+
+	pthread_mutex_t lock;		/* leaf; guards what follows */
+	pthread_cond_t wake;
+	bool stop;
+	unsigned int made;		/* packs since the last look */
+	unsigned int pauses;
+	pid_t child;			/* leads its process group; 0: none.  Is
+					 * waited for under the lock */
+};
+
+/* Runs git with arguments (ending with NULL) to its end or until h->stop.  1: it
+ * was stopped; -EIO: it failed; errors of posix_spawn(3). */
+int housekeeping_run(struct housekeeping *h, const char *const *arguments);
+
+#endif

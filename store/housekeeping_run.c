@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/git_program.h"
+#include "store/housekeeping_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* One run of git, which leaves nothing when it is ended early: git removes its
+ * files on SIGTERM, but not all of them. */
+
+#define POLL_MS 50
+#define PATIENCE_MS 1000		/* from SIGTERM to SIGKILL */
+#define ARGUMENTS_MOST 40
+/* ioprio_set(2) */
+#define IOPRIO_GROUP 2
+#define IOPRIO_IDLE (3 << 13)
+
+/* ---- starting ---- */
+
+static int start(struct housekeeping *h, const char *const *arguments,
+		 pid_t *ret_pid)
+{
+	scoped_fd int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	const char *argv[ARGUMENTS_MOST] = { "git" };
+	scoped_free char *option = NULL;
+	size_t n = 2;
+	int r;
+
+	if (null < 0)
+		return -errno;
+	if (asprintf(&option, "--git-dir=%s", git_repo_path(h->repo)) < 0) {
+		option = NULL;
+		return -ENOMEM;
+	}
+	argv[1] = option;
+	while (*arguments && n < ARGUMENTS_MOST - 1)
+		argv[n++] = *arguments++;
+	r = git_program_start((char *const *)(uintptr_t)argv, null, null, true,
+			      ret_pid);
+	if (r < 0)
+		return r;
+	if (h->urgent)
+		return 0;
+	/* as far as it goes; what git starts inherits it */
+	setpriority(PRIO_PGRP, *ret_pid, 19);
+	syscall(SYS_ioprio_set, IOPRIO_GROUP, *ret_pid, IOPRIO_IDLE);
+	return 0;
+}
+
+/* ---- waiting ---- */
+
+static void wait_a_little_locked(struct housekeeping *h)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += POLL_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_cond_timedwait(&h->wake, &h->lock, &until);
+}
+
+/* 1: h->stop comes first. */
+static int wait_locked(struct housekeeping *h)
+{
+	pid_t pid;
+	int status;
+
+	while (!h->stop) {
+		pid = waitpid(h->child, &status, WNOHANG);
+		if (pid < 0)
+			return -errno;
+		if (pid == h->child)
+			return WIFEXITED(status) && WEXITSTATUS(status) == 0 ?
+			       0 : -EIO;
+		wait_a_little_locked(h);
+	}
+	return 1;
+}
+
+static void sleep_ms(unsigned int milliseconds)
+{
+	struct timespec time = { .tv_nsec = milliseconds * 1000000L };
+
+	nanosleep(&time, NULL);
+}
+
+/* Until the whole group has gone. */
+static void end_group(pid_t group)
+{
+	bool reaped = false;
+
+	kill(-group, SIGTERM);
+	kill(-group, SIGCONT);
+	for (int t = 0; t < 2 * PATIENCE_MS; t += 10) {
+		if (t >= PATIENCE_MS)
+			kill(-group, SIGKILL);
+		if (!reaped)
+			reaped = waitpid(group, NULL, WNOHANG) != 0;
+		if (reaped && kill(-group, 0) < 0)
+			return;
+		sleep_ms(10);
+	}
+	if (!reaped)
+		waitpid(group, NULL, 0);
+}
+
+/* ---- what it leaves ---- */
+
+static bool is_temporary(const char *name, pid_t pid)
+{
+	static const char *const prefixes[] = { "tmp_pack_", "tmp_idx_",
+						"tmp_rev_", "tmp_graph_" };
+	char own[32];
+
+	snprintf(own, sizeof(own), ".tmp-%d-", (int)pid);
+	if (strncmp(name, own, strlen(own)) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return strcmp(name, "commit-graph-chain.lock") == 0;
+}
+
+/* Another git may be at work: its files are older, or open.  (A lease on writing
+ * is given only for what nobody else has open.) */
+static bool is_abandoned(int dir_fd, const char *name, time_t since)
+{
+	scoped_fd int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW |
+				  O_CLOEXEC);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_mtime >= since && fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
+}
+
+static void sweep(struct housekeeping *h, const char *folder, pid_t pid,
+		  time_t since)
+{
+	int fd = openat(git_repo_dir_fd(h->repo), folder,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (is_temporary(entry->d_name, pid) &&
+		    is_abandoned(fd, entry->d_name, since))
+			unlinkat(fd, entry->d_name, 0);
+	closedir(dir);
+}
+
+/* ---- running ---- */
+
+int housekeeping_run(struct housekeeping *h, const char *const *arguments)
+{
+	time_t since = time(NULL) - 1;
+	pid_t pid;
+	int r = start(h, arguments, &pid);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&h->lock);
+	h->child = pid;
+	if (h->pauses)
+		kill(-pid, SIGSTOP);
+	r = wait_locked(h);
+	h->child = 0;
+	pthread_mutex_unlock(&h->lock);
+	if (r == 1)
+		end_group(pid);
+	if (r != 0) {
+		sweep(h, "objects/pack", pid, since);
+		sweep(h, "objects/info/commit-graphs", pid, since);
+	}
+	return r;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/shell.h"
+#include "store/housekeeping.h"
+
+#include <time.h>
+
+struct fixture {
+	char *dir, path[256], *search;
+	struct git_repo *repo;
+	struct odb *odb;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->dir = shell_begin();
+	f->search = strdup(getenv("PATH"));
+	snprintf(f->path, sizeof(f->path), "%s/r", f->dir);
+	assert_int_equal(git_repo_open(f->path, true, &f->repo, NULL), 0);
+	f->odb = git_repo_odb(f->repo);
+	shell_do(f->path, "git update-ref refs/heads/main "
+		 "$(git commit-tree -m m $(git mktree </dev/null)); "
+		 "cp config ../config");
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	setenv("PATH", f->search, 1);
+	git_repo_free(f->repo);
+	shell_end(f->dir);
+	free(f->search);
+	free(f);
+	return 0;
+}
+
+static void make_packs(struct fixture *f, int count)
+{
+	for (int i = 0; i < count; i++) {
+		struct oid oid;
+		char text[32];
+
+		snprintf(text, sizeof(text), "text %d", i);
+		assert_int_equal(odb_write(f->odb, OBJECT_BLOB, text,
+					   strlen(text), &oid), 0);
+		assert_int_equal(odb_flush(f->odb), 0);
+		odb_settle(f->odb);
+	}
+}
+
+static void assert_readable(struct fixture *f, int count)
+{
+	for (int i = 0; i < count; i += 7) {
+		char text[32];
+		void *data;
+		size_t size;
+		struct oid oid;
+		char *hex = shell(f->path, "echo -n 'text %d' | "
+				  "git hash-object --stdin", i);
+
+		assert_int_equal(oid_parse(hex, &oid), 0);
+		snprintf(text, sizeof(text), "text %d", i);
+		assert_int_equal(odb_read(f->odb, &oid, OBJECT_BLOB, &data,
+					  &size), 0);
+		assert_string_equal(data, text);
+		free(data);
+		free(hex);
+	}
+}
+
+static bool comes_true(struct fixture *f, int seconds, const char *condition)
+{
+	for (int i = 0; i < 10 * seconds; i++) {
+		if (shell_try(f->path, NULL, "%s", condition) == 0)
+			return true;
+		usleep(100000);
+	}
+	return false;
+}
+
+/* A git that does what script says; $git is the real one. */
+static void replace_git(struct fixture *f, const char *script)
+{
+	char *path;
+
+	shell_do(f->dir, "mkdir bin && { echo '#!/bin/sh'; "
+		 "echo git=$(command -v git); cat <<'END'\n%s\nEND\n} >bin/git && "
+		 "chmod +x bin/git", script);
+	assert_true(asprintf(&path, "%s/bin:%s", f->dir, f->search) > 0);
+	setenv("PATH", path, 1);
+	free(path);
+}
+
+#define FEW "test $(ls objects/pack | grep -c idx) -le 5"
+
+/* ---- tests ---- */
+
+static void many_packs_become_few(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+
+	make_packs(f, 40);
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	assert_true(comes_true(f, 30, FEW));
+	assert_true(comes_true(f, 30, "test -f "
+			       "objects/info/commit-graphs/commit-graph-chain"));
+	housekeeping_free(h);
+	/* of objects that nothing refers to, too */
+	assert_readable(f, 40);
+	shell_do(f->path, "git fsck --strict && cmp config ../config && "
+		 "! ls -A objects/pack | grep tmp");
+}
+
+static void new_packs_are_noticed(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	usleep(200000);
+	make_packs(f, 48);
+	assert_true(comes_true(f, 30, "test $(ls objects/pack | grep -c idx) "
+			       "-le 17"));
+	housekeeping_free(h);
+	assert_readable(f, 48);
+}
+
+static void kept_packs_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+	struct oid oid;
+
+	make_packs(f, 40);
+	assert_int_equal(odb_write(f->odb, OBJECT_BLOB, "kept", 4, &oid), 0);
+	assert_int_equal(odb_flush(f->odb), 0);
+	shell_do(f->path, "basename $(ls objects/pack/*.keep) .keep >../kept");
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	assert_true(comes_true(f, 30, FEW));
+	housekeeping_free(h);
+	shell_do(f->path, "test -f objects/pack/$(cat ../kept).idx");
+}
+
+static void closing_does_not_wait(void **state)
+{
+	struct fixture *f = *state;
+	struct timespec begin, end;
+	struct housekeeping *h;
+
+	make_packs(f, 40);
+	/* ends for SIGKILL alone, and so does what it starts */
+	replace_git(f, "trap '' TERM; cd ${1#--git-dir=}; "
+		    "exec 3>objects/pack/tmp_pack_x; sleep 100 & "
+		    "touch objects/pack/.tmp-$$-pack-y; sleep 100; sleep 100");
+	shell_do(f->path, "touch -d yesterday objects/pack/tmp_pack_other");
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	assert_true(comes_true(f, 30, "ls objects/pack/.tmp-*"));
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	housekeeping_free(h);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_true(end.tv_sec - begin.tv_sec < 5);
+	setenv("PATH", f->search, 1);
+	shell_do(f->path, "test $(ls -A objects/pack | grep tmp) = "
+		 "tmp_pack_other");
+	assert_readable(f, 40);
+}
+
+static void a_repack_that_is_killed_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	make_packs(f, 40);
+	for (int i = 0; i < 8; i++) {
+		struct housekeeping *h;
+
+		assert_int_equal(housekeeping_new(f->repo, &h), 0);
+		usleep(4000 * i);
+		housekeeping_free(h);
+		shell_do(f->path, "! ls -A objects/pack | grep tmp && "
+			 "git fsck --strict");
+	}
+	assert_readable(f, 40);
+}
+
+static void a_pause_stops_what_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+
+	make_packs(f, 40);
+	replace_git(f, "cd ${1#--git-dir=}; "
+		    "while :; do echo >>../ticks; sleep 0.05; done");
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	assert_true(comes_true(f, 30, "test -s ../ticks"));
+	housekeeping_pause(h);
+	housekeeping_pause(h);
+	housekeeping_resume(h);
+	usleep(200000);
+	shell_do(f->path, "cp ../ticks ../before; sleep 0.5; "
+		 "cmp ../ticks ../before");
+	housekeeping_resume(h);
+	assert_true(comes_true(f, 10, "! cmp -s ../ticks ../before"));
+	housekeeping_pause(h);
+	housekeeping_free(h);
+}
+
+static void nothing_starts_in_a_pause(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+
+	replace_git(f, "cd ${1#--git-dir=}; touch ../started");
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	housekeeping_pause(h);
+	usleep(200000);
+	setenv("PATH", f->search, 1);
+	make_packs(f, 40);
+	usleep(500000);
+	shell_do(f->path, "test ! -e ../started && "
+		 "test $(ls objects/pack | grep -c idx) = 40");
+	housekeeping_free(h);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(many_packs_become_few),
+		TEST(new_packs_are_noticed),
+		TEST(kept_packs_stay),
+		TEST(closing_does_not_wait),
+		TEST(a_repack_that_is_killed_leaves_nothing),
+		TEST(a_pause_stops_what_runs),
+		TEST(nothing_starts_in_a_pause),
+	};
+
+	return cmocka_run_group_tests_name("housekeeping", tests, NULL, NULL);
+}
