@@ -14,6 +14,7 @@ order.
   IRMINFS, RECORDER      the programs
   IRMINFS_POWER_IMAGES   how many images (8)
   IRMINFS_POWER_STRICT   if set, objects that nothing leads to must be whole, too
+  IRMINFS_POWER_KEEP     where to leave a copy of the last image
   IRMINFS_CRASH_SEED     steps and images; printed
 """
 import bisect
@@ -31,6 +32,7 @@ from mounting import (Daemon, Folder, can_mount, check_sanitizers, fsck, fsck_re
 
 IMAGES = int(os.environ.get("IRMINFS_POWER_IMAGES") or 8)
 STRICT = "IRMINFS_POWER_STRICT" in os.environ
+KEEP = os.environ.get("IRMINFS_POWER_KEEP")
 SECONDS = 3     # of load
 SIZE = 512 << 20
 FLUSH = 2**64 - 1
@@ -232,6 +234,8 @@ class Test:
         total = undone = 0
         for n, cut in enumerate(sorted(draw.randint(first, last) for _ in range(IMAGES))):
             undone += image.cut(cut, path, draw)
+            if KEEP:
+                run("cp", "--sparse=always", path, KEEP)
             try:
                 total = self.check(path, record.ends[cut - 1])
             except (Fault, RuntimeError) as fault:
