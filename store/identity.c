@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int uid_name(uid_t uid, char *ret, size_t size)
 {
@@ -55,7 +57,7 @@ static void program_name(pid_t pid, char *ret, size_t size)
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
-		length = read_fully(fd, ret, size - 1, 0);
+		length = read(fd, ret, size - 1);
 	if (length < 0)
 		length = 0;
 	while (length > 0 && (ret[length - 1] == '\n' || ret[length - 1] == ' '))
@@ -94,15 +96,12 @@ static int minutes_east(int64_t seconds)
 	return local.tm_gmtoff / 60;
 }
 
-int identity_init(struct identity *ret, struct store *store,
-		  const struct caller *caller)
+/* Fills in name and email of uid; both are NULL before. */
+static int read_person(struct store *store, uid_t uid, struct person *person)
 {
 	char user[LOGIN_NAME_MAX], host[HOST_NAME_MAX + 1];
 	char address[LOGIN_NAME_MAX + HOST_NAME_MAX + 2];
-	scoped_free char *name = NULL, *email = NULL;
-	struct identity identity = { 0 };
-	int64_t now = store_now(store);
-	int r = uid_name(caller->uid, user, sizeof(user));
+	int r = uid_name(uid, user, sizeof(user));
 
 	if (r)
 		return r;
@@ -110,14 +109,116 @@ int identity_init(struct identity *ret, struct store *store,
 		snprintf(host, sizeof(host), "localhost");
 	host[HOST_NAME_MAX] = '\0';
 	snprintf(address, sizeof(address), "%s@%s", user, host);
-	r = configured(store, "user.name", user, &name);
+	r = configured(store, "user.name", user, &person->name);
 	if (!r)
-		r = configured(store, "user.email", address, &email);
+		r = configured(store, "user.email", address, &person->email);
+	return r;
+}
+
+/* ---- who was asked for lately ---- */
+
+void people_init(struct people *people)
+{
+	pthread_mutex_init(&people->lock, NULL);
+}
+
+static void person_release(struct person *person)
+{
+	free(person->name);
+	free(person->email);
+	*person = (struct person){ 0 };
+}
+
+void people_release(struct people *people)
+{
+	for (size_t i = 0; i < PEOPLE; i++)
+		person_release(&people->at[i]);
+	pthread_mutex_destroy(&people->lock);
+}
+
+/* Fills in when and over which state a person is read. */
+static void stamp(struct store *store, int64_t now, struct person *person)
+{
+	struct stat st = { 0 };
+
+	/* One that cannot be looked at counts as unchanged. */
+	fstatat(git_repo_dir_fd(store->repo), "config", &st, 0);
+	person->second = now;
+	person->config_time = st.st_mtim;
+	person->config_file = st.st_ino;
+}
+
+static bool is_same(const struct person *a, const struct person *b)
+{
+	return a->uid == b->uid && a->second == b->second &&
+	       a->config_file == b->config_file &&
+	       a->config_time.tv_sec == b->config_time.tv_sec &&
+	       a->config_time.tv_nsec == b->config_time.tv_nsec;
+}
+
+/* NULL: not known, or not as it is now. */
+static struct person *find_locked(struct people *people,
+				  const struct person *wanted)
+{
+	for (size_t i = 0; i < PEOPLE; i++)
+		if (people->at[i].name && is_same(&people->at[i], wanted))
+			return &people->at[i];
+	return NULL;
+}
+
+static void remember(struct people *people, struct person *person)
+{
+	SCOPED_LOCK(&people->lock);
+	struct person *place = &people->at[people->next++ % PEOPLE];
+	struct person old = *place;
+
+	*place = *person;
+	*person = old;
+}
+
+static int sign(const struct person *person, struct signature *ret)
+{
+	return signature_init(ret, person->name, person->email, person->second,
+			      minutes_east(person->second));
+}
+
+/* 1: not known. */
+static int known_author(struct people *people, const struct person *wanted,
+			struct signature *ret)
+{
+	const struct person *person;
+
+	SCOPED_LOCK(&people->lock);
+	person = find_locked(people, wanted);
+	return person ? sign(person, ret) : 1;
+}
+
+static int make_author(struct store *store, uid_t uid, struct signature *ret)
+{
+	struct person person = { .uid = uid };
+	int r;
+
+	stamp(store, store_now(store), &person);
+	r = known_author(&store->people, &person, ret);
+	if (r <= 0)
+		return r;
+	r = read_person(store, uid, &person);
 	if (!r)
-		r = make_trailers(caller, &identity.trailers);
+		r = sign(&person, ret);
 	if (!r)
-		r = signature_init(&identity.author, name, email, now,
-				   minutes_east(now));
+		remember(&store->people, &person);
+	person_release(&person);
+	return r;
+}
+
+int identity_init(struct identity *ret, struct store *store,
+		  const struct caller *caller)
+{
+	struct identity identity = { 0 };
+	int r = make_trailers(caller, &identity.trailers);
+
+	if (!r)
+		r = make_author(store, caller->uid, &identity.author);
 	if (r) {
 		identity_release(&identity);
 		return r;

@@ -263,6 +263,8 @@ int overlay_snapshot(struct contents *c, struct contents **ret)
 		return r;
 	}
 	copy->size = o->size;
+	/* A write that failed may have noted more than there is. */
+	ranges_cut(&copy->tracking.ranges, o->size);
 	copy->base = blob_ref(o->base);
 	copy->older = blob_ref(o->older);
 	copy->base_limit = o->base_limit;

@@ -209,6 +209,7 @@ static struct store *store_new(const struct store_options *options)
 	pthread_mutex_init(&store->merging, NULL);
 	pthread_mutex_init(&store->lock, NULL);
 	pthread_mutex_init(&store->timer_lock, NULL);
+	people_init(&store->people);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&store->timer_wake, &monotonic);
@@ -259,6 +260,7 @@ static void store_free(struct store *store)
 	pthread_mutex_destroy(&store->merging);
 	pthread_mutex_destroy(&store->lock);
 	pthread_mutex_destroy(&store->timer_lock);
+	people_release(&store->people);
 	pthread_cond_destroy(&store->timer_wake);
 	free(store->driver_dir);
 	free(store->readonly);

@@ -14,7 +14,7 @@
 
 /* Inside of store.h, for store.c, branch*.c, view.c, merge_branches.c,
  * resolve.c and their like.  Lock order: store.h; further leaf locks:
- * branch->message_lock, store->timer_lock.
+ * branch->message_lock, store->timer_lock, store->people.lock.
  *
  * A change of names or branches takes effect in memory at once, under
  * store->lock, and is queued as an engine cut before that lock is given up, so
@@ -46,6 +46,26 @@ struct name {
 	UT_hash_handle hh;
 };
 
+/* Name and address of a user, as they were in this second of the clock with the
+ * repository's own configuration in this state. */
+struct person {
+	uid_t uid;
+	int64_t second;
+	struct timespec config_time;
+	ino_t config_file;
+	char *name, *email;	/* NULL: no one */
+};
+
+#define PEOPLE 8
+
+/* An fsync must not read configuration files: those who were asked for lately
+ * (identity.c). */
+struct people {
+	pthread_mutex_t lock;	/* leaf; guards what follows */
+	struct person at[PEOPLE];
+	unsigned int next;	/* place to use again */
+};
+
 struct store_lock;
 
 struct store {
@@ -73,6 +93,7 @@ struct store {
 	struct store_front front;	/* ... to here */
 
 	_Atomic uint64_t sequence;	/* the last one queued */
+	struct people people;
 
 	struct outside *outside;	/* by open and close alone */
 
@@ -242,7 +263,8 @@ int branch_check_writable(struct branch *b, struct report *report);
 /* ---- identity.c ---- */
 
 /* Who makes a commit and when; made before any lock is taken, since it reads
- * files. */
+ * files.  A change of the repository's own configuration shows at once, of
+ * others and of passwd within a second. */
 struct identity {
 	struct signature author;
 	char *trailers;		/* "Irmin-Operation: ...\n..." */
@@ -251,6 +273,8 @@ struct identity {
 int identity_init(struct identity *ret, struct store *store,
 		  const struct caller *caller);
 void identity_release(struct identity *identity);
+void people_init(struct people *people);
+void people_release(struct people *people);
 
 /* ---- message.c ---- */
 

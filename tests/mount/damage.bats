@@ -192,3 +192,31 @@ object() {
 	start
 	[ "$(cat "$M/main/f" "$M/new/f" | xargs)" = "2 2" ]
 }
+
+@test "a branch renamed or dropped right before SIGKILL does not come back" {
+	start -o commit=3600
+	python3 - "$M" "$STORE" "$DAEMON" <<'END'
+import os, signal, sys, time
+mount, store, pid = sys.argv[1:]
+for name in ("old", "dropped"):
+    os.mkdir(f"{mount}/{name}")
+    with open(f"{mount}/{name}/f", "w") as f:
+        f.write(name)
+        f.flush()
+        os.fsync(f.fileno())
+# their refs are there, but not yet noted in the branch table
+while not all(os.path.exists(f"{store}/refs/heads/{n}") for n in ("old", "dropped")):
+    time.sleep(0.001)
+os.rename(f"{mount}/old", f"{mount}/new")
+os.rmdir(f"{mount}/dropped/.irmin")
+os.kill(int(pid), signal.SIGKILL)
+END
+	wait "$DAEMON" 2>/dev/null || true
+	DAEMON=
+	start
+	[ "$(ls "$M" | xargs)" = "main new" ]
+	[ "$(cat "$M/new/f")" = old ]
+	restart
+	[ "$(ls "$M" | xargs)" = "main new" ]
+	[ "$(store_git for-each-ref --format='%(refname:short)' refs/heads | xargs)" = "main new" ]
+}

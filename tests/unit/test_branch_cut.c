@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/test.h"
 #include "tests/stores.h"
+#include "store/store_private.h"
 
 #include <pthread.h>
 
@@ -85,6 +86,51 @@ static void configuration_names_the_author(void **state)
 		     "sed \"s/^$(id -un)$/root/\"");
 }
 
+static _Atomic int64_t second = 2000000000;
+
+static void set_clock(struct timespec *ret)
+{
+	*ret = (struct timespec){ .tv_sec = second };
+}
+
+/* What lies outside of the repository is read once a second. */
+static void other_configuration_shows_a_second_later(void **state)
+{
+	struct fixture *f = *state;
+	struct caller other = { .operation = "test", .uid = 54321 };
+	struct identity identity;
+
+	free(shell(f, "git config include.path ../more && "
+		   "git config -f ../more user.name First"));
+	close_store(f);
+	f->options.clock = set_clock;
+	open_store(f);
+	assert_int_equal(identity_init(&identity, f->store, &tester), 0);
+	assert_string_equal(identity.author.name, "First");
+	identity_release(&identity);
+	free(shell(f, "git config -f ../more user.name Second && "
+		   "git config -f ../more user.email s@example.org"));
+	second++;
+	assert_int_equal(identity_init(&identity, f->store, &tester), 0);
+	assert_string_equal(identity.author.name, "Second");
+	assert_string_equal(identity.author.email, "s@example.org");
+	assert_int_equal(identity.author.time, second);
+	identity_release(&identity);
+	/* of more users than are remembered each has the own name */
+	free(shell(f, "git config --unset include.path"));
+	for (other.uid = 54321; other.uid < 54321 + 30; other.uid++) {
+		char expected[16];
+
+		snprintf(expected, sizeof(expected), "uid-%u", other.uid);
+		assert_int_equal(identity_init(&identity, f->store, &other), 0);
+		assert_string_equal(identity.author.name, expected);
+		identity_release(&identity);
+		assert_int_equal(identity_init(&identity, f->store, &other), 0);
+		assert_string_equal(identity.author.name, expected);
+		identity_release(&identity);
+	}
+}
+
 static void a_message_waits_for_changes(void **state)
 {
 	struct fixture *f = *state;
@@ -165,6 +211,7 @@ int main(void)
 		store_test(nothing_changed_is_no_commit),
 		store_test(messages_and_trailers),
 		store_test(configuration_names_the_author),
+		store_test(other_configuration_shows_a_second_later),
 		store_test(a_message_waits_for_changes),
 		store_test(removed_files_are_gone),
 		store_test(threads_sync_at_once),
