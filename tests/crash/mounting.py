@@ -75,10 +75,16 @@ def check_sanitizers(log):
 
 
 def fsck(store):
-    output = run("git", f"--git-dir={store}", "fsck", "--strict", "--no-dangling",
-                 "--no-progress")
-    if output.strip():
-        raise RuntimeError("git fsck: " + output)
+    """A repack that the killed daemon had begun may go on, and take packs away while
+    fsck reads them: then again."""
+    for tries in range(5):
+        process = subprocess.run(["git", f"--git-dir={store}", "fsck", "--strict",
+                                  "--no-dangling", "--no-progress"], text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if process.returncode == 0 and not process.stdout.strip():
+            return
+        time.sleep(0.5)
+    raise RuntimeError("git fsck: " + process.stdout)
 
 
 def fsck_reachable(store, folder):
