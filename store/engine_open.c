@@ -18,9 +18,7 @@ static int engine_new(const struct engine_options *options,
 	e->odb = options->odb;
 	e->readonly = options->readonly;
 	e->keep_all = options->keep_all;
-	e->pause_least_ns = options->pause_ns ? options->pause_ns :
-			    ENGINE_PAUSE_NS;
-	e->pause_ns = e->pause_least_ns;
+	e->pause_ns = options->pause_ns ? options->pause_ns : ENGINE_PAUSE_NS;
 	e->pool = options->pool;
 	e->clock = options->clock ? options->clock : clock_real;
 	e->storage = options->storage;

@@ -92,8 +92,8 @@ struct engine {
 	struct timespec due_at;		/* publishing; zero: nothing queued */
 	struct timespec burst_at;	/* first cut by timer of a burst, or zero */
 	struct timespec oldest_at;	/* about when the first one was queued */
-	uint64_t pause_ns;		/* before publishing */
-	uint64_t pause_least_ns;	/* constant */
+	uint64_t pause_ns;		/* from a cut to publishing; constant */
+	struct timespec rest_until;	/* no publishing before, unless wanted */
 	struct timespec retry_at;	/* by itself, after a failure */
 	struct timespec tend_at;	/* zero: nothing to tend */
 	struct table *table;		/* published; the thread alone replaces it
@@ -107,7 +107,7 @@ struct engine {
 	struct engine_stats stats;
 };
 
-#define ENGINE_PAUSE_NS ((uint64_t)50000000)	/* pause_least_ns if not given */
+#define ENGINE_PAUSE_NS ((uint64_t)50000000)	/* pause_ns if not given */
 
 /* ---- engine_lead.c ---- */
 

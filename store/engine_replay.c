@@ -70,7 +70,7 @@ int engine_replay(struct engine *e, struct cut **ret_cuts,
 	int r;
 
 	*ret_cuts = NULL;
-	if (!e->journal || !e->table->journal.epoch)
+	if (!e->journal)
 		return 0;
 	if (e->readonly)
 		return warn(e, report);

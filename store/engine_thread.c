@@ -7,8 +7,8 @@
 #define DELAY_MOST 16		/* seconds between own retries */
 #define TEND_SECONDS 1
 #define SECOND_NS ((uint64_t)1000000000)
-#define PAUSE_MOST_NS (2 * SECOND_NS)
-#define PAUSE_FACTOR 9		/* a tenth of the time is for publishing */
+#define REST_MOST_NS (2 * SECOND_NS)
+#define REST_FACTOR 9		/* a tenth of the time is for publishing */
 #define BURST_PAUSE_NS (11 * SECOND_NS / 2)	/* without a cut by timer */
 #define BURST_MOST_NS (60 * SECOND_NS)
 
@@ -63,6 +63,14 @@ static void set_due_locked(struct engine *e, struct timespec at)
 	pthread_cond_signal(&e->work);
 }
 
+/* When a cut of that time is to be published. */
+static struct timespec due_after(const struct engine *e, struct timespec time)
+{
+	struct timespec due = after(time, e->pause_ns);
+
+	return is_before(&due, &e->rest_until) ? e->rest_until : due;
+}
+
 /* Cuts by timer wait for the end of their burst, unless others come. */
 void engine_schedule_locked(struct engine *e, const struct cut *cut)
 {
@@ -72,7 +80,7 @@ void engine_schedule_locked(struct engine *e, const struct cut *cut)
 		e->oldest_at = t;
 	if (!cut->timer) {
 		e->burst_at = (struct timespec){ 0 };
-		set_due_locked(e, after(t, e->pause_ns));
+		set_due_locked(e, due_after(e, t));
 		return;
 	}
 	if (is_set(&e->due_at) && !is_set(&e->burst_at))
@@ -145,13 +153,12 @@ static void note_time_locked(struct engine *e, const struct timespec *begin,
 			     const struct timespec *oldest)
 {
 	struct timespec end = now();
-	uint64_t took = ns_between(begin, &end), lag;
+	uint64_t took = ns_between(begin, &end), most, lag;
 
-	e->pause_ns = took * PAUSE_FACTOR;
-	if (e->pause_ns > PAUSE_MOST_NS)
-		e->pause_ns = PAUSE_MOST_NS;
-	if (e->pause_ns < e->pause_least_ns)
-		e->pause_ns = e->pause_least_ns;
+	/* what takes longer than the usual most is a file of gigabytes */
+	most = took > REST_MOST_NS / 2 ? 2 * took : REST_MOST_NS;
+	e->rest_until = after(end, took * REST_FACTOR < most ?
+				   took * REST_FACTOR : most);
 	e->stats.publish_us += took / 1000;
 	if (!is_set(oldest))
 		return;
@@ -197,7 +204,7 @@ static void publish_locked(struct engine *e)
 	e->due_at = e->burst_at = e->oldest_at = (struct timespec){ 0 };
 	if (e->first) {
 		e->oldest_at = begin;
-		e->due_at = after(begin, e->pause_ns);
+		e->due_at = due_after(e, begin);
 	}
 	e->retry = false;
 	if (!batch) {

@@ -135,6 +135,80 @@ static bool fits(const struct journal *j, const struct journal_frame *frame)
 		       JOURNAL_SEGMENTS * j->segment_size;
 }
 
+/* ---- flushing ---- */
+
+static bool is_want_of_room(int r)
+{
+	return r == -ENOSPC || r == -EDQUOT;
+}
+
+static int write_pending(struct journal *j, bool *ret_sick)
+{
+	struct segment *s = &j->segments[journal_file(j->generation)];
+	uint64_t end = j->position + j->pending.length;
+	int r;
+	SCOPED_LOCK(&j->lock);
+
+	r = j->files->ops->write(j->files, journal_file(j->generation),
+				 j->pending.data, j->pending.length,
+				 j->position);
+	if (r < 0) {
+		*ret_sick = !is_want_of_room(r);
+		return r;
+	}
+	if (s->written < end)
+		s->written = end;
+	s->last = j->pending_last;
+	j->frames_end = end;
+	return 0;
+}
+
+/* What was written, but for the frames that could not be. */
+static void note_flushed(struct journal *j)
+{
+	j->position += j->pending.length;
+	SCOPED_LOCK(&j->lock);
+	j->stats.bytes += j->pending.length;
+}
+
+static int flush_pending(struct journal *j, bool *ret_sick)
+{
+	struct journal_files *f = j->files;
+	int r = 0;
+
+	if (!j->pending.length)
+		return 0;
+	if (j->data_dirty) {
+		r = f->ops->flush(f, journal_data_file(j->generation));
+		*ret_sick = r < 0;
+	}
+	if (r == 0) {
+		j->data_dirty = false;
+		r = write_pending(j, ret_sick);
+	}
+	if (r == 0) {
+		r = f->ops->flush(f, journal_file(j->generation));
+		*ret_sick = r < 0;
+	}
+	if (r == 0)
+		note_flushed(j);
+	j->pending.length = 0;
+	return r;
+}
+
+int journal_flush(struct journal *j, bool *ret_sick)
+{
+	int r = j->dropped;
+
+	if (r == 0)
+		return flush_pending(j, ret_sick);
+	j->dropped = 0;
+	j->pending.length = 0;
+	return r;
+}
+
+/* ---- adding ---- */
+
 /* A segment with room for the frame.  What is pending is for the old one. */
 static int make_room(struct journal *j, const struct journal_frame *frame,
 		     bool *ret_sick)
@@ -146,11 +220,11 @@ static int make_room(struct journal *j, const struct journal_frame *frame,
 	if (has_segment(j) && fits(j, frame))
 		return 0;
 	if (j->pending.length)
-		r = journal_flush(j, ret_sick);
+		r = flush_pending(j, ret_sick);
+	if (r < 0)
+		j->dropped = r;
 	return r < 0 ? r : next_segment(j);
 }
-
-/* ---- adding ---- */
 
 static int write_extent(struct journal *j, struct journal_frame *frame,
 			const struct journal_extent *extent)
@@ -221,67 +295,6 @@ int journal_add(struct journal *j, const struct cut *cut, bool *ret_sick)
 	if (r == 0)
 		r = make_room(j, &frame, ret_sick);
 	return r < 0 ? r : add_frame(j, cut, &frame);
-}
-
-/* ---- flushing ---- */
-
-static bool is_want_of_room(int r)
-{
-	return r == -ENOSPC || r == -EDQUOT;
-}
-
-static int write_pending(struct journal *j, bool *ret_sick)
-{
-	struct segment *s = &j->segments[journal_file(j->generation)];
-	uint64_t end = j->position + j->pending.length;
-	int r;
-	SCOPED_LOCK(&j->lock);
-
-	r = j->files->ops->write(j->files, journal_file(j->generation),
-				 j->pending.data, j->pending.length,
-				 j->position);
-	if (r < 0) {
-		*ret_sick = !is_want_of_room(r);
-		return r;
-	}
-	if (s->written < end)
-		s->written = end;
-	s->last = j->pending_last;
-	j->frames_end = end;
-	return 0;
-}
-
-/* What was written, but for the frames that could not be. */
-static void note_flushed(struct journal *j)
-{
-	j->position += j->pending.length;
-	SCOPED_LOCK(&j->lock);
-	j->stats.bytes += j->pending.length;
-}
-
-int journal_flush(struct journal *j, bool *ret_sick)
-{
-	struct journal_files *f = j->files;
-	int r = 0;
-
-	if (!j->pending.length)
-		return 0;
-	if (j->data_dirty) {
-		r = f->ops->flush(f, journal_data_file(j->generation));
-		*ret_sick = r < 0;
-	}
-	if (r == 0) {
-		j->data_dirty = false;
-		r = write_pending(j, ret_sick);
-	}
-	if (r == 0) {
-		r = f->ops->flush(f, journal_file(j->generation));
-		*ret_sick = r < 0;
-	}
-	if (r == 0)
-		note_flushed(j);
-	j->pending.length = 0;
-	return r;
 }
 
 /* ---- from another thread ---- */

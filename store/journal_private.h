@@ -17,6 +17,7 @@ struct journal {
 	struct journal_files *files;
 	uint64_t segment_size;		/* constant, as files */
 	uint64_t epoch;
+	uint64_t last_epoch;		/* of any segment that was read */
 
 	/* Of who adds and flushes: */
 	uint64_t generation;		/* of the segment in use, or the last */
@@ -25,6 +26,8 @@ struct journal {
 	struct buffer pending;
 	uint64_t pending_last;		/* sequence */
 	bool data_dirty;
+	int dropped;			/* why frames were dropped that the next
+					 * flush is to be for; 0: none were */
 
 	pthread_mutex_t lock;		/* leaf; guards what follows, and is held
 					 * over writes to the segment in use */

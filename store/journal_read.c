@@ -38,10 +38,13 @@ static int read_header(struct journal *j, unsigned int file, uint64_t epoch,
 	    get_u64_at(header + 32) != checksum64(header, 32, 0))
 		return 0;
 	generation = get_u64_at(header + 24);
-	if (journal_file(generation) != file || generation > INT64_MAX)
+	if (journal_file(generation) != file || generation > INT64_MAX ||
+	    get_u64_at(header + 16) > INT64_MAX)
 		return 0;
 	if (generation > j->generation)
 		j->generation = generation;
+	if (get_u64_at(header + 16) > j->last_epoch)
+		j->last_epoch = get_u64_at(header + 16);
 	if (get_u64_at(header + 16) != epoch)
 		return 0;
 	if (get_u32_at(header + 8) != JOURNAL_VERSION)
@@ -184,6 +187,11 @@ static int read_segments(struct reading *reading)
 			return r;
 	}
 	return 0;
+}
+
+uint64_t journal_last_epoch(const struct journal *journal)
+{
+	return journal->last_epoch;
 }
 
 int journal_read(struct journal *j, const struct table *table,
