@@ -74,11 +74,20 @@ def check_sanitizers(log):
         raise RuntimeError(text[-5000:])
 
 
-def fsck(store):
-    output = run("git", f"--git-dir={store}", "fsck", "--strict", "--no-dangling",
-                 "--no-progress")
-    if output.strip():
-        raise RuntimeError("git fsck: " + output)
+def fsck(store, tries=5):
+    """A git repack that a killed daemon has left may still be taking packs away
+    under the hands of git fsck: what is wrong must stay so."""
+    for left in range(tries - 1, -1, -1):
+        try:
+            output = run("git", f"--git-dir={store}", "fsck", "--strict", "--no-dangling",
+                         "--no-progress")
+            if not output.strip():
+                return
+            raise RuntimeError("git fsck: " + output)
+        except RuntimeError:
+            if not left:
+                raise
+        time.sleep(0.5)
 
 
 def fsck_reachable(store, folder):
