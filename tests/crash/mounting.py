@@ -74,17 +74,20 @@ def check_sanitizers(log):
         raise RuntimeError(text[-5000:])
 
 
-def fsck(store):
-    """A repack that the killed daemon had begun may go on, and take packs away while
-    fsck reads them: then again."""
-    for tries in range(5):
-        process = subprocess.run(["git", f"--git-dir={store}", "fsck", "--strict",
-                                  "--no-dangling", "--no-progress"], text=True,
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if process.returncode == 0 and not process.stdout.strip():
-            return
+def fsck(store, tries=5):
+    """A git repack that a killed daemon has left may still be taking packs away
+    under the hands of git fsck: what is wrong must stay so."""
+    for left in range(tries - 1, -1, -1):
+        try:
+            output = run("git", f"--git-dir={store}", "fsck", "--strict", "--no-dangling",
+                         "--no-progress")
+            if not output.strip():
+                return
+            raise RuntimeError("git fsck: " + output)
+        except RuntimeError:
+            if not left:
+                raise
         time.sleep(0.5)
-    raise RuntimeError("git fsck: " + process.stdout)
 
 
 def fsck_reachable(store, folder):
