@@ -133,6 +133,8 @@ static int init(struct fs *fs, const struct fs_options *options)
 	if (r == 0)
 		r = rename_branch_new(fs, &fs->renames);
 	if (r == 0)
+		r = tolds_new(&fs->tolds);
+	if (r == 0)
 		r = make_session(fs, options);
 	if (r == 0)
 		r = notifier_new(fs, &fs->trees);
@@ -227,6 +229,7 @@ void fs_free(struct fs *fs)
 	guard_free(fs->guard);
 	helper_free(fs->helper);
 	rename_branch_free(fs->renames);
+	tolds_free(fs->tolds);
 	handles_release(fs);
 	inodes_release(fs);
 	if (fs->session)

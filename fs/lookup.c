@@ -28,6 +28,17 @@ static int lookup(struct fs *fs, struct inode *dir, const char *name,
 	return lookup_in_tree(fs, dir, name, ret);
 }
 
+/* See told.c. */
+static void note_answer(fuse_req_t req, const struct inode *dir,
+			const char *name, const struct inode *answer)
+{
+	if (inode_is_space(answer))
+		told_space(fs_of(req), req);
+	else if (inode_is_space(dir) && inode_is_tree_root(answer) &&
+		 answer->branch)
+		told_branch(fs_of(req), req, dir, name);
+}
+
 void op_lookup(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 {
 	struct fs *fs = fs_of(req);
@@ -40,6 +51,8 @@ void op_lookup(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 	if (rename_branch_lookup(fs->renames, req, dir, name))
 		return;
 	r = lookup(fs, dir, name, &inode, &keep);
+	if (r == 0)
+		note_answer(req, dir, name, inode);
 	if (r == -ENOENT && dir->kind == INODE_NODE)
 		reply_missing(req, answer);
 	else if (r < 0)

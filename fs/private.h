@@ -30,7 +30,8 @@
  *      that they do not wait behind those that do.
  *
  * Locks, all leaves except `replying`, which is held while a reply is written:
- * inodes->lock, notifier->lock, jobs->lock, handles_lock, handle->lock.
+ * inodes->lock, notifier->lock, jobs->lock, handles_lock, handle->lock,
+ * tolds->lock, helper->lock (held while waiting for the helper process).
  */
 
 #define TIMEOUT_FOREVER (86400.0 * 365)
@@ -44,6 +45,7 @@ struct notifier;
 struct guard;
 struct helper;
 struct rename_branch;
+struct tolds;
 struct inodes;
 struct inode;
 struct handle;
@@ -68,6 +70,7 @@ struct fs {
 	struct helper *helper;
 	struct guard *guard;
 	struct rename_branch *renames;
+	struct tolds *tolds;
 
 	int stop_fd;			/* wakes the thread stopper */
 	pthread_t stopper;
@@ -303,6 +306,20 @@ pid_t helper_pid(const struct helper *h);
 /* It stats path (below the mount's root) soon.  Never blocks; dropped when more
  * wait than its socket holds. */
 void helper_look(struct helper *h, const char *path);
+/* The same; waits until it has, at most so many milliseconds. */
+void helper_look_wait(struct helper *h, const char *path, int milliseconds);
+
+/* ---- branches that threads were told of (told.c) ---- */
+
+/* Makes rename(2) of branches find those that the kernel has under another name;
+ * see there. -ENOMEM. */
+int tolds_new(struct tolds **ret);
+void tolds_free(struct tolds *t);
+/* The answer to the LOOKUP of name in a space will be a branch. */
+void told_branch(struct fs *fs, fuse_req_t req, const struct inode *space,
+		 const char *name);
+/* The answer to a LOOKUP will be a space; may block for a little. */
+void told_space(struct fs *fs, fuse_req_t req);
 
 /* ---- the store's wishes (front.c) ---- */
 

@@ -77,12 +77,13 @@ int branch_switch(struct branch *b, const struct branch_state *state,
 		.b = b, .state = state, .records = records, .count = count,
 		.about = about, .about_count = about_count,
 	};
-	struct store_front front = store_get_front(b->store);
+	struct store_front front = store_begin_front(b->store);
 	scoped_free char *path = NULL, *name = NULL;
 	const struct worktree_watch *watch =
 		front.watch.begin ? &front.watch : NULL;
 	int r = worktree_apply(b->worktree, delta, watch, take, &s, &path);
 
+	store_end_front(b->store);
 	if (r == 0)
 		*ret_sequence = s.sequence;
 	if (r == 0 || r == -EAGAIN)

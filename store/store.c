@@ -213,6 +213,7 @@ static struct store *store_new(const struct store_options *options)
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&store->timer_wake, &monotonic);
+	pthread_cond_init(&store->front_unused, NULL);
 	pthread_condattr_destroy(&monotonic);
 	if (options->mountpoint) {
 		store->mountpoint = strdup(options->mountpoint);
@@ -248,6 +249,7 @@ static void release_branches(struct store *store)
 static void store_free(struct store *store)
 {
 	outside_stop(store);
+	housekeeping_free(STEAL(store->housekeeping));
 	timer_stop(store);
 	release_branches(store);
 	engine_free(store->engine);
@@ -262,6 +264,7 @@ static void store_free(struct store *store)
 	pthread_mutex_destroy(&store->timer_lock);
 	people_release(&store->people);
 	pthread_cond_destroy(&store->timer_wake);
+	pthread_cond_destroy(&store->front_unused);
 	free(store->driver_dir);
 	free(store->readonly);
 	free(store->mountpoint);
@@ -338,12 +341,12 @@ static int open_parts(struct store *store, const char *path,
 	}
 	if (r || store->readonly)
 		return r;
+	/* it is of use, not needed; threads that use it come after it */
+	if (!store->options.no_housekeeping)
+		housekeeping_new(store->repo, &store->housekeeping);
 	r = timer_start(store);
 	if (!r && store->options.follow)
 		r = outside_start(store);
-	/* it is of use, not needed */
-	if (!r && !store->options.no_housekeeping)
-		housekeeping_new(store->repo, &store->housekeeping);
 	return r;
 }
 
@@ -488,42 +491,61 @@ int store_wait_unlocked(const char *path, unsigned int seconds)
 void store_set_front(struct store *store, const struct store_front *front)
 {
 	SCOPED_LOCK(&store->lock);
+	while (store->front_users)
+		pthread_cond_wait(&store->front_unused, &store->lock);
 	store->front = *front;
 }
 
-struct store_front store_get_front(struct store *store)
+struct store_front store_begin_front(struct store *store)
 {
 	SCOPED_LOCK(&store->lock);
+	store->front_users++;
 	return store->front;
+}
+
+void store_end_front(struct store *store)
+{
+	SCOPED_LOCK(&store->lock);
+	if (--store->front_users == 0)
+		pthread_cond_broadcast(&store->front_unused);
 }
 
 void store_flush_mappings(struct store *store, struct branch *b)
 {
-	struct store_front front = store_get_front(store);
+	struct store_front front = store_begin_front(store);
 
 	if (front.flush_mappings && b->worktree)
 		front.flush_mappings(front.watch.context, b->worktree);
+	store_end_front(store);
 }
 
 void store_conflicts_changed(struct store *store, struct branch *b)
 {
-	struct store_front front = store_get_front(store);
+	struct store_front front = store_begin_front(store);
 
 	if (front.conflicts_changed)
 		front.conflicts_changed(front.watch.context, b);
+	store_end_front(store);
+}
+
+static void tell_names_changed(const struct store_front *front,
+			       const char *name)
+{
+	scoped_free char *space = strdup(name);
+
+	/* Without memory at least the root's listing is right. */
+	for (char *slash; space && (slash = strrchr(space, '/'));) {
+		*slash = '\0';
+		front->branches_changed(front->watch.context, space);
+	}
+	front->branches_changed(front->watch.context, "");
 }
 
 void store_names_changed(struct store *store, const char *name)
 {
-	struct store_front front = store_get_front(store);
-	scoped_free char *space = strdup(name);
+	struct store_front front = store_begin_front(store);
 
-	if (!front.branches_changed)
-		return;
-	/* Without memory at least the root's listing is right. */
-	for (char *slash; space && (slash = strrchr(space, '/'));) {
-		*slash = '\0';
-		front.branches_changed(front.watch.context, space);
-	}
-	front.branches_changed(front.watch.context, "");
+	if (front.branches_changed)
+		tell_names_changed(&front, name);
+	store_end_front(store);
 }

@@ -69,7 +69,8 @@ int store_holder(const char *path, pid_t *ret_pid, char *ret_mountpoint,
 /* Blocks until nobody holds the store.  -ETIMEDOUT. */
 int store_wait_unlocked(const char *path, unsigned int seconds);
 
-/* The front end's wishes; set once after opening.  watch is called for the work
+/* The front end's wishes; set after opening, and to none before it goes: waits
+ * until no hook of before runs, so the caller must not keep one from ending.  watch is called for the work
  * trees that merges change; flush_mappings before a fork or merge reads a tree:
  * dirty shared mappings of files open for writing must arrive before it
  * returns; branches_changed: the listing of the folder `space` ("" for the

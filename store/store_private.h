@@ -90,7 +90,9 @@ struct store {
 	struct branch *branches;	/* live and dropped, by incarnation */
 	struct space *spaces;
 	struct view *views;		/* by commit; no references */
-	struct store_front front;	/* ... to here */
+	struct store_front front;
+	unsigned int front_users;	/* who may be calling hooks */
+	pthread_cond_t front_unused;	/* ... to here */
 
 	_Atomic uint64_t sequence;	/* the last one queued */
 	struct people people;
@@ -131,8 +133,10 @@ struct branch {
 
 /* ---- store.c ---- */
 
-/* A copy of what the front end asked for; takes store->lock. */
-struct store_front store_get_front(struct store *store);
+/* A copy of what the front end asked for, which stays valid until the same thread
+ * gives it up; both take store->lock. */
+struct store_front store_begin_front(struct store *store);
+void store_end_front(struct store *store);
 /* Calls the front end's hooks; no lock may be held. */
 void store_flush_mappings(struct store *store, struct branch *b);
 void store_conflicts_changed(struct store *store, struct branch *b);

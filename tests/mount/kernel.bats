@@ -34,6 +34,30 @@ fork() {
 	[ "$(ls "$M")" = deep ]
 }
 
+@test "a branch is renamed at once from where the kernel has not seen it" {
+	start
+	touch "$M/main/f"
+	python3 - "$M" <<'END'
+import os, sys
+m = sys.argv[1]
+os.chdir(m + "/main")
+os.rename(m + "/main", m + "/flat")
+for i in range(20):
+	os.rename(m + "/flat", m + "/deep%2Fer")
+	os.rename(m + "/deep/er", m + "/flat")
+assert os.listdir(".") == ["f"]
+assert os.listdir(m) == ["flat"]
+END
+	mkdir "$M/space%2Fb"
+	for i in $(seq 5); do
+		"$IRMINFS" rename -C "$M" flat x/y
+		python3 -c 'import os, sys; os.rename(*sys.argv[1:])' \
+			"$M/x/y" "$M/space/flat"
+		"$IRMINFS" rename -C "$M" space/flat flat
+	done
+	[ -e "$M/flat/f" ]
+}
+
 @test "several names of one commit can be read at the same time" {
 	start
 	mkdir -p "$M/main/d/e"

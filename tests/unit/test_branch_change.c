@@ -239,6 +239,46 @@ static void the_front_end_hears_of_names(void **state)
 	store_set_front(seen.f->store, &front);
 }
 
+struct slow {
+	struct fixture *f;
+	_Atomic bool begun, ended;
+};
+
+static void hear_slowly(void *context, const char *space)
+{
+	struct slow *slow = context;
+
+	slow->begun = true;
+	usleep(200000);
+	slow->ended = true;
+}
+
+static void *make_branch(void *context)
+{
+	struct slow *slow = context;
+
+	assert_int_equal(store_make(slow->f->store, "new", &tester, NULL), 0);
+	return NULL;
+}
+
+static void a_front_end_goes_when_nobody_calls_it(void **state)
+{
+	struct slow slow = { .f = *state };
+	const struct store_front none = { 0 }, front = {
+		.watch.context = &slow,
+		.branches_changed = hear_slowly,
+	};
+	pthread_t thread;
+
+	store_set_front(slow.f->store, &front);
+	assert_int_equal(pthread_create(&thread, NULL, make_branch, &slow), 0);
+	while (!slow.begun)
+		usleep(1000);
+	store_set_front(slow.f->store, &none);
+	assert_true(slow.ended);
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +292,7 @@ int main(void)
 		store_test(the_last_one_dropped_comes_back),
 		store_test(dropped_branches_refuse),
 		store_test(the_front_end_hears_of_names),
+		store_test(a_front_end_goes_when_nobody_calls_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
