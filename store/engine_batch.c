@@ -316,10 +316,8 @@ int engine_begin_epoch(struct engine *e, struct cut *replayed)
 		cut->error = cut->held;
 	free_cuts(take_held_locked(e, replayed));
 	table_clear_journal(e->table);
-	/* a table that was lost has forgotten epochs that the journal knows */
-	if (e->table->journal.epoch < journal_last_epoch(e->journal))
-		e->table->journal.epoch = journal_last_epoch(e->journal);
-	journal_begin(e->journal, ++e->table->journal.epoch);
+	e->table->journal.epoch = journal_begin(e->journal,
+						e->table->journal.epoch);
 	r = journal_held(e);
 	e->published = e->journaled = e->last_sequence;
 	e->table->journal.published = e->published;

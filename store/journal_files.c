@@ -89,6 +89,19 @@ static int disk_flush(struct journal_files *f, unsigned int file)
 	return fdatasync(fd) < 0 ? -errno : 0;
 }
 
+static int disk_flush_apart(struct journal_files *f, unsigned int file)
+{
+	struct disk_files *d = disk_of(f);
+	scoped_fd int fd = -1;
+	char name[32];
+
+	name_of(d, file, name);
+	fd = openat(d->folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
 static int disk_cut(struct journal_files *f, unsigned int file, uint64_t size)
 {
 	int fd, r = open_file(disk_of(f), file, false, &fd);
@@ -123,6 +136,7 @@ static const struct journal_files_ops disk_ops = {
 	.read = disk_read,
 	.write = disk_write,
 	.flush = disk_flush,
+	.flush_apart = disk_flush_apart,
 	.cut = disk_cut,
 	.room = disk_room,
 	.free = disk_free,
