@@ -51,6 +51,7 @@ static int open_file(struct disk_files *d, unsigned int file, bool create,
 			int r = -errno;
 
 			close(fd);
+			unlinkat(d->folder, name, 0);	/* is made again then */
 			return r;
 		}
 	}
@@ -148,16 +149,19 @@ int journal_files_new(int folder_fd, bool create, unsigned int segments,
 	struct disk_files *d;
 	int folder;
 
-	if (create && mkdirat(folder_fd, FOLDER, 0700) == 0) {
-		if (fsync(folder_fd) < 0)
-			return -errno;
-	} else if (create && errno != EEXIST) {
+	if (create && mkdirat(folder_fd, FOLDER, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	}
 	folder = openat(folder_fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 			O_CLOEXEC);
 	if (folder < 0)
 		return -errno;
+	/* names too that somebody made who was killed before he could do so */
+	if (create && (fsync(folder_fd) < 0 || fsync(folder) < 0)) {
+		int r = -errno;
+
+		close(folder);
+		return r;
+	}
 	d = calloc(1, sizeof(*d) + 2 * segments * sizeof(*d->fds));
 	if (!d) {
 		close(folder);
