@@ -410,23 +410,6 @@ static int rename_clashing(struct work *work)
 	return 0;
 }
 
-/* ---- what we did ourselves ---- */
-
-/* HEAD has followed its branch already. */
-static void forget_head(struct work *work)
-{
-	struct engine_storage *s = work->engine->storage;
-	struct table *table = work->table;
-	scoped_free char *head = NULL;
-
-	if (!table->head_to || s->ops->head_read(s, &head) < 0 ||
-	    strcmp(head, table->head_to) != 0)
-		return;
-	free(table->head_from);
-	free(table->head_to);
-	table->head_from = table->head_to = NULL;
-}
-
 /* ---- everything ---- */
 
 static void check_heads(struct engine *e, const struct table *table)
@@ -442,6 +425,21 @@ static void check_heads(struct engine *e, const struct table *table)
 							 : "branch",
 				  b->name, oid_hex(&b->head, hex), strerror(-r));
 	}
+}
+
+/* HEAD has followed its branch already. */
+static void forget_head(struct work *work)
+{
+	struct engine_storage *s = work->engine->storage;
+	struct table *table = work->table;
+	scoped_free char *head = NULL;
+
+	if (!table->head_to || s->ops->head_read(s, &head) < 0 ||
+	    strcmp(head, table->head_to) != 0)
+		return;
+	free(table->head_from);
+	free(table->head_to);
+	table->head_from = table->head_to = NULL;
 }
 
 int engine_note_refs(struct engine *e, struct table *table)

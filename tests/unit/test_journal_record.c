@@ -1,156 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/unit/contents_pool.h"
-#include "store/checksum.h"
-#include "store/journal_format.h"
-#include "store/journal_record.h"
-#include "store/table.h"
+#include "tests/unit/journal_record.h"
 
-#include <stdio.h>
-
-#define MOST ((size_t)16 << 20)
-
-static struct fixture f;
-static struct table *table;
-static struct journal_replay *replay;
-static struct buffer frame, data;	/* the last one encoded, its data file */
-
-static void begin_replay(void)
-{
-	journal_replay_free(replay);
-	assert_int_equal(journal_replay_new(f.pool, table, &replay), 0);
-}
-
-static int set_up(void **state)
-{
-	fixture_open(&f, 0, 0);
-	table = table_new();
-	begin_replay();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	journal_replay_free(replay);
-	replay = NULL;
-	table_free(table);
-	buffer_release(&frame);
-	buffer_release(&data);
-	fixture_close(&f);
-	return 0;
-}
-
-/* ---- there and back ---- */
-
-static void place(struct journal_frame *made, const struct journal_extent *e)
-{
-	scoped_free char *bytes = malloc(e->length);
-
-	assert_int_equal(contents_read(e->contents, bytes, e->length,
-				       e->offset), e->length);
-	journal_frame_place(made, e, data.length,
-			    checksum64(bytes, e->length, 0));
-	assert_int_equal(buffer_append(&data, bytes, e->length), 0);
-}
-
-static int encode(const struct cut *cut)
-{
-	struct journal_frame made = { 0 };
-	int r = journal_encode(cut, MOST, &made);
-
-	if (r < 0)
-		return r;
-	data.length = frame.length = 0;
-	for (size_t i = 0; i < made.extent_count; i++)
-		place(&made, &made.extents[i]);
-	assert_int_equal(made.data_length, data.length);
-	journal_frame_seal(&made, 5);
-	assert_int_equal(buffer_append(&frame, made.bytes.data,
-				       made.bytes.length), 0);
-	journal_frame_release(&made);
-	return 0;
-}
-
-static ssize_t read_data(void *context, void *bytes, size_t size,
-			 uint64_t position)
-{
-	if (position > data.length)
-		return 0;
-	if (size > data.length - position)
-		size = data.length - position;
-	memcpy(bytes, data.data + position, size);
-	return size;
-}
-
-static int decode(struct cut **ret)
-{
-	/* exact size on the heap, so that a read beyond it is seen */
-	scoped_free char *copy = malloc(frame.length + 1);
-
-	memcpy(copy, frame.data, frame.length);
-	return journal_decode(replay, copy, frame.length, read_data, NULL, ret);
-}
-
-/* The cut as it comes back; frees the one given. */
-static struct cut *there_and_back(struct cut *cut)
-{
-	struct cut *back;
-
-	assert_true(journal_can_hold(cut));
-	assert_int_equal(encode(cut), 0);
-	cut_free(cut);
-	assert_int_equal(get_u32_at(frame.data + 8), frame.length);
-	assert_int_equal(decode(&back), 0);
-	return back;
-}
-
-static int decode_fails(void)
-{
-	struct cut *cut;
-	int r = decode(&cut);
-
-	if (r == 0)
-		cut_free(cut);
-	return r;
-}
-
-/* ---- cuts ---- */
-
-static struct commit *commit_of(const char *message)
-{
-	struct commit *commit = calloc(1, sizeof(*commit));
-
-	commit->author.name = strdup("A");
-	commit->author.email = strdup("a@b");
-	commit->author.time = -5;
-	commit->author.offset = -90;
-	commit->committer.name = strdup("");
-	commit->committer.email = strdup("c");
-	commit->committer.time = INT64_MAX;
-	commit->committer.offset = 60;
-	commit->message = message ? strdup(message) : NULL;
-	return commit;
-}
-
-static struct cut *cut_of(enum record_kind kind, const char *name)
-{
-	struct cut *cut = cut_new(1);
-
-	cut->sequence = 3;
-	cut->first = 2;
-	cut->records[0].kind = kind;
-	cut->records[0].branch = 7;
-	cut->records[0].name = name ? strdup(name) : NULL;
-	return cut;
-}
-
-static struct cut *commit_cut(struct delta *delta)
-{
-	struct cut *cut = cut_of(RECORD_COMMIT, NULL);
-
-	cut->records[0].commit = commit_of(NULL);
-	cut->records[0].delta = delta;
-	return cut;
-}
+/* Records there and back, and as bytes; hostile ones: test_journal_decode.c. */
 
 static void all_kinds_come_back(void **state)
 {
@@ -215,34 +66,6 @@ static void commits_come_back(void **state)
 	}
 }
 
-static void some_cuts_have_no_frame(void **state)
-{
-	static const enum record_kind kinds[] = {
-		RECORD_MOVE, RECORD_CONFLICTS, RECORD_FORK,
-	};
-	struct cut *cut;
-
-	for (size_t i = 0; i < 3; i++) {
-		cut = cut_of(kinds[i], "n");
-		assert_false(journal_can_hold(cut));
-		/* and one that says so is none of ours */
-		assert_int_equal(encode(cut), 0);
-		assert_int_equal(decode_fails(), -EUCLEAN);
-		cut_free(cut);
-	}
-	cut = commit_cut(NULL);
-	cut->records[0].direct = true;
-	assert_false(journal_can_hold(cut));
-	cut->records[0].direct = false;
-	assert_true(journal_can_hold(cut));
-	cut->records[0].commit->parents = calloc(1, sizeof(struct oid));
-	cut->records[0].commit->parent_count = 1;
-	assert_false(journal_can_hold(cut));
-	assert_int_equal(encode(cut), 0);
-	assert_int_equal(decode_fails(), -EUCLEAN);
-	cut_free(cut);
-}
-
 /* ---- deltas ---- */
 
 static void deltas_come_back(void **state)
@@ -302,31 +125,7 @@ static void depth_is_limited_on_both_sides(void **state)
 	cut_free(cut);
 }
 
-static void bad_names_get_no_frame(void **state)
-{
-	static const char *const names[] = { "", ".", "..", ".git", "a/b" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		struct delta *delta = delta_new(false);
-		struct cut *cut = commit_cut(delta);
-
-		delta_add(delta, DELTA_REMOVED, 0, names[i]);
-		assert_int_equal(encode(cut), -ENOTSUP);
-		cut_free(cut);
-	}
-}
-
 /* ---- contents ---- */
-
-static struct cut *contents_cut(struct contents *c)
-{
-	struct delta *delta = delta_new(false);
-
-	assert_int_equal(contents_snapshot(c, &delta_add(delta, DELTA_CONTENTS,
-		MODE_FILE, "f")->contents), 0);
-	contents_captured(c);
-	return commit_cut(delta);
-}
 
 static void assert_same(struct contents *a, struct contents *b)
 {
@@ -429,26 +228,6 @@ static void the_table_knows_the_base(void **state)
 	assert_int_equal(decode_fails(), -EUCLEAN);
 	assert_int_equal(table_add_contents(table, &known), 0);
 	assert_int_equal(decode_fails(), 0);
-	contents_unref(c);
-}
-
-static void missing_data_is_damage(void **state)
-{
-	struct contents *c = new_file(&f);
-	struct cut *cut;
-
-	put(c, 2 * JOURNAL_LONG, 0, 1);
-	cut = contents_cut(c);
-	assert_int_equal(encode(cut), 0);
-	assert_int_equal(decode_fails(), 0);
-	data.data[5] ^= 1;
-	assert_int_equal(decode_fails(), -EUCLEAN);
-	data.data[5] ^= 1;
-	data.length--;
-	assert_int_equal(decode_fails(), -EUCLEAN);
-	data.length = 0;
-	assert_int_equal(decode_fails(), -EUCLEAN);
-	cut_free(cut);
 	contents_unref(c);
 }
 
@@ -557,136 +336,21 @@ static void the_format_stays_what_it_is(void **state)
 	contents_unref(c);
 }
 
-/* A short frame with one byte, or four, changed. */
-static int with_byte(size_t at, uint8_t value)
-{
-	char before = frame.data[at];
-	int r;
-
-	assert_true(at < frame.length);
-	frame.data[at] = (char)value;
-	r = decode_fails();
-	frame.data[at] = before;
-	return r;
-}
-
-static int with_u32(size_t at, uint32_t value)
-{
-	uint32_t before = get_u32_at(frame.data + at);
-	int r;
-
-	put_u32_at(frame.data + at, value);
-	r = decode_fails();
-	put_u32_at(frame.data + at, before);
-	return r;
-}
-
-#define RECORD 48u
-#define PARTS (RECORD + 41)
-#define DELTA (PARTS + 1)	/* of a record without a commit */
-#define ENTRY (DELTA + 5)
-
-static void hostile_frames_are_refused(void **state)
-{
-	struct cut *cut = cut_of(RECORD_DROP, NULL);
-	struct delta *delta = delta_new(false);
-
-	cut->records[0].delta = delta;
-	delta_add(delta, DELTA_REMOVED, 0, "..a");
-	delta_add(delta, DELTA_OBJECT, MODE_FILE, "a.b");
-	assert_int_equal(encode(cut), 0);
-	assert_int_equal(decode_fails(), 0);
-	assert_int_equal(with_u32(40, 2), -EUCLEAN);
-	assert_int_equal(with_u32(40, UINT32_MAX), -EUCLEAN);
-	assert_int_equal(with_u32(40, 0), -EUCLEAN);
-	assert_int_equal(with_byte(RECORD, 99), -ENOTSUP);
-	assert_int_equal(with_byte(RECORD, RECORD_MOVE), -EUCLEAN);
-	assert_int_equal(with_byte(RECORD, RECORD_COMMIT), -EUCLEAN);
-	assert_int_equal(with_byte(RECORD, RECORD_MAKE), -EUCLEAN);
-	assert_int_equal(with_byte(RECORD, RECORD_RENAME), -EUCLEAN);
-	assert_int_equal(with_u32(RECORD + 17, 1 << 30), -EUCLEAN);
-	assert_int_equal(with_byte(PARTS, 4 | 2), -ENOTSUP);
-	assert_int_equal(with_byte(PARTS, 0), -EUCLEAN);
-	assert_int_equal(with_byte(DELTA, 2), -EUCLEAN);
-	assert_int_equal(with_u32(DELTA + 1, UINT32_MAX), -EUCLEAN);
-	assert_int_equal(with_u32(DELTA + 1, 1), -EUCLEAN);
-	assert_int_equal(with_byte(ENTRY, 9), -EUCLEAN);
-	assert_int_equal(with_byte(ENTRY + 5, 4), -EUCLEAN);
-	assert_int_equal(with_byte(ENTRY + 9 + 2, '/'), -EUCLEAN);
-	assert_int_equal(with_byte(ENTRY + 9 + 2, 0), -EUCLEAN);
-	assert_true(with_u32(ENTRY + 5, UINT32_MAX) < 0);
-	assert_int_equal(with_byte(ENTRY + 12, 1), -ENOTSUP);	/* extras */
-	assert_int_equal(with_u32(ENTRY + 14, 0123), -EUCLEAN);	/* a mode */
-	cut_free(cut);
-}
-
-static void frames_cut_short_are_refused(void **state)
-{
-	struct contents *c = new_file(&f);
-	struct cut *cut;
-	size_t length;
-
-	put(c, 10, 0, 1);
-	cut = contents_cut(c);
-	assert_int_equal(encode(cut), 0);
-	length = frame.length;
-	for (frame.length = 0; frame.length < length; frame.length++)
-		assert_int_equal(decode_fails(), -EUCLEAN);
-	frame.length = length;
-	assert_int_equal(decode_fails(), 0);
-	assert_int_equal(buffer_append(&frame, "", 1), 0);
-	assert_int_equal(decode_fails(), -EUCLEAN);
-	cut_free(cut);
-	contents_unref(c);
-}
-
-/* ids and modes of a delta that no work tree makes */
-static void hostile_deltas_are_refused(void **state)
-{
-	struct delta *delta = delta_new(false);
-	struct cut *cut = commit_cut(delta);
-
-	delta_add(delta, DELTA_REMOVED, 0, "a");
-	delta_add(delta, DELTA_REMOVED, 0, "b");
-	assert_int_equal(encode(cut), 0);
-	assert_int_equal(decode_fails(), 0);
-	delta->entries[1].name[0] = 'a';
-	assert_int_equal(encode(cut), 0);
-	assert_int_equal(decode_fails(), -EUCLEAN);
-	cut_free(cut);
-	delta = delta_new(false);
-	cut = commit_cut(delta);
-	assert_int_equal(overlay_new(f.pool, &delta_add(delta, DELTA_CONTENTS,
-		MODE_TREE, "a")->contents), 0);
-	assert_int_equal(encode(cut), 0);
-	assert_int_equal(decode_fails(), -EUCLEAN);
-	delta->entries[0].mode = MODE_SUBMODULE;
-	assert_int_equal(encode(cut), 0);
-	assert_int_equal(decode_fails(), -EUCLEAN);
-	cut_free(cut);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(all_kinds_come_back),
 		TEST(commits_come_back),
-		TEST(some_cuts_have_no_frame),
 		TEST(deltas_come_back),
 		TEST(depth_is_limited_on_both_sides),
-		TEST(bad_names_get_no_frame),
 		TEST(contents_come_back_change_by_change),
 		TEST(stored_contents_come_back),
 		TEST(a_hole_takes_no_room),
 		TEST(the_table_knows_the_base),
-		TEST(missing_data_is_damage),
 		TEST(contents_that_cannot_be_read_give_no_frame),
 		TEST(what_is_too_long_is_refused),
 		TEST(the_format_stays_what_it_is),
-		TEST(hostile_frames_are_refused),
-		TEST(frames_cut_short_are_refused),
-		TEST(hostile_deltas_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("journal_record", tests, NULL, NULL);
