@@ -35,6 +35,7 @@ void cut_free(struct cut *cut)
 		conflict_report_free(record->conflicts);
 	}
 	free(cut->records);
+	free(cut->folded);
 	free(cut);
 }
 
@@ -46,7 +47,7 @@ int engine_cut(struct engine *engine, struct cut *cut, uint64_t *ret_sequence)
 		cut_free(cut);
 		return -EROFS;
 	}
-	cut->next = NULL;
+	cut->next = cut->next_held = NULL;
 	cut->held = cut->error = 0;
 	cut->journaled = false;
 	cut->first = cut->sequence = ++engine->last_sequence;
@@ -73,7 +74,7 @@ static const struct cut *find_held_locked(const struct engine *e,
 	const struct cut *cut = e->held;
 
 	while (cut && cut->sequence < sequence)
-		cut = cut->next;
+		cut = cut->next_held;
 	return cut && cut->first <= sequence ? cut : NULL;
 }
 
@@ -82,7 +83,7 @@ static const struct cut *find_held_locked(const struct engine *e,
 static const struct cut *find_held_of_locked(const struct engine *e,
 					     uint64_t branch, uint64_t sequence)
 {
-	for (const struct cut *cut = e->held; cut; cut = cut->next)
+	for (const struct cut *cut = e->held; cut; cut = cut->next_held)
 		if (cut->first <= sequence &&
 		    (!branch || engine_cut_names(cut, branch)))
 			return cut;
@@ -97,8 +98,6 @@ static bool is_durable_locked(const struct engine *e, uint64_t sequence,
 	const struct cut *held = NULL;
 
 	if (sequence > e->journaled && sequence > e->published)
-		return false;
-	if (sequence <= e->published && e->held_busy)
 		return false;
 	if (sequence <= e->published)
 		held = find_held_locked(e, sequence);
@@ -147,7 +146,7 @@ static int wait_locked(struct engine *e, uint64_t sequence)
 			return held->error;
 		if (!held && engine_can_lead_locked(e))
 			engine_lead_locked(e);
-		else if (e->leading && !e->dead)
+		else if (!held && (e->leading || e->exclusive) && !e->dead)
 			pthread_cond_wait(&e->done, &e->lock);
 		else
 			r = wait_for_thread_locked(e, sequence, attempts);
@@ -173,7 +172,7 @@ static int wait_published_locked(struct engine *e, uint64_t branch,
 	while (r == 0) {
 		const struct cut *held = NULL;
 
-		if (sequence <= e->published && !e->held_busy) {
+		if (sequence <= e->published) {
 			held = find_held_of_locked(e, branch, sequence);
 			if (!held)
 				return 0;
@@ -214,7 +213,7 @@ bool engine_is_published(struct engine *engine, uint64_t branch,
 	const struct table_branch *b;
 	SCOPED_LOCK(&engine->lock);
 
-	if (sequence > engine->published || engine->held_busy ||
+	if (sequence > engine->published ||
 	    find_held_of_locked(engine, branch, sequence))
 		return false;
 	b = table_find(engine->table, branch);

@@ -82,9 +82,13 @@ struct cut {
 	void (*published)(void *context, struct cut *cut);
 	void *context;
 	struct cut *next;	/* private to the engine, as are: */
+	struct cut *next_held;
 	int held, error;
 	bool journaled;
-	uint64_t first;		/* it stands for cuts first ... sequence */
+	uint64_t first;		/* it stands for this cut and its branch's others
+				 * up to sequence: all, if it has no frame */
+	uint64_t *folded;	/* those of them that have frames of their own */
+	size_t folded_count;
 };
 
 /* Room for count zeroed records; NULL: no memory. */

@@ -85,6 +85,16 @@ static void tell(struct cut *batch, bool published)
 	}
 }
 
+/* All frames that the held cut stands for. */
+static int note_held(struct table *table, const struct cut *cut)
+{
+	int r = table_add_held(table, cut->sequence);
+
+	for (size_t i = 0; r == 0 && i < cut->folded_count; i++)
+		r = table_add_held(table, cut->folded[i]);
+	return r;
+}
+
 /* What the table says of the journal when the batch is done. */
 static int note_journal(struct engine *e, struct table *table,
 			struct cut *batch, uint64_t through)
@@ -96,7 +106,7 @@ static int note_journal(struct engine *e, struct table *table,
 	table->journal.published = through;
 	for (struct cut *cut = batch; cut && r == 0; cut = cut->next)
 		if (cut->held && cut->journaled)
-			r = table_add_held(table, cut->sequence);
+			r = note_held(table, cut);
 	pthread_mutex_lock(&e->lock);
 	queued = e->first;
 	last = e->last;
@@ -168,7 +178,7 @@ static void free_cuts(struct cut *cut)
 	}
 }
 
-/* Moves those that are held, or were before the batch, to e->held; returns the
+/* Makes e->held those that are held, or were before the batch; returns the
  * others. */
 static struct cut *take_held_locked(struct engine *e, struct cut *batch)
 {
@@ -177,13 +187,18 @@ static struct cut *take_held_locked(struct engine *e, struct cut *batch)
 
 	while (batch) {
 		struct cut *cut = batch;
-		struct cut ***end = cut->held ? &held_end : &others_end;
 
 		batch = cut->next;
 		cut->next = NULL;
-		**end = cut;
-		*end = &cut->next;
+		if (cut->held) {
+			*held_end = cut;
+			held_end = &cut->next_held;
+		} else {
+			*others_end = cut;
+			others_end = &cut->next;
+		}
 	}
+	*held_end = NULL;
 	return others;
 }
 
@@ -218,6 +233,15 @@ static size_t count(const struct cut *cuts)
 	return n;
 }
 
+static size_t count_held(const struct engine *e)
+{
+	size_t n = 0;
+
+	for (const struct cut *cut = e->held; cut; cut = cut->next_held)
+		n++;
+	return n;
+}
+
 static void set_outcome_locked(struct engine *e, int r)
 {
 	e->error = r;
@@ -233,13 +257,15 @@ static void set_outcome_locked(struct engine *e, int r)
 	e->attempts++;
 }
 
-/* The oldest held cut that has a frame; 0: none. */
+/* The oldest frame of a held cut; 0: none. */
 static uint64_t oldest_frame_held(const struct engine *e)
 {
-	for (const struct cut *cut = e->held; cut; cut = cut->next)
-		if (cut->journaled)
-			return cut->first;
-	return 0;
+	uint64_t oldest = 0;
+
+	for (const struct cut *cut = e->held; cut; cut = cut->next_held)
+		if (cut->journaled && (!oldest || cut->first < oldest))
+			oldest = cut->first;
+	return oldest;
 }
 
 static void finish_locked(struct engine *e, struct cut **batch,
@@ -253,8 +279,8 @@ static void finish_locked(struct engine *e, struct cut **batch,
 	if (e->blocked <= through)
 		e->blocked = 0;
 	e->stats.published += count(*batch);
-	e->stats.held = count(e->held);
-	e->stats.queued = count(e->held) + (e->last_sequence - through);
+	e->stats.held = count_held(e);
+	e->stats.queued = e->stats.held + (e->last_sequence - through);
 }
 
 int engine_publish_batch(struct engine *e, struct cut *batch, uint64_t through)
@@ -298,8 +324,9 @@ static int journal_held(struct engine *e)
 	bool sick = false;
 	int r = 0;
 
-	for (struct cut *cut = e->held; cut && r == 0; cut = cut->next) {
+	for (struct cut *cut = e->held; cut && r == 0; cut = cut->next_held) {
 		cut->first = cut->sequence = ++e->last_sequence;
+		cut->folded_count = 0;
 		r = table_add_held(e->table, cut->sequence);
 		if (r == 0)
 			r = journal_add(e->journal, cut, &sick);
@@ -316,13 +343,12 @@ int engine_begin_epoch(struct engine *e, struct cut *replayed)
 		cut->error = cut->held;
 	free_cuts(take_held_locked(e, replayed));
 	table_clear_journal(e->table);
-	/* a table that was lost has forgotten epochs that the journal knows */
-	if (e->table->journal.epoch < journal_last_epoch(e->journal))
-		e->table->journal.epoch = journal_last_epoch(e->journal);
-	journal_begin(e->journal, ++e->table->journal.epoch);
+	e->table->journal.epoch = journal_begin(e->journal,
+						e->table->journal.epoch);
 	r = journal_held(e);
 	e->published = e->journaled = e->last_sequence;
 	e->table->journal.published = e->published;
+	e->stats.held = e->stats.queued = count_held(e);
 	e->retry_at.tv_sec = e->held ? 1 : 0;
 	return r;
 }

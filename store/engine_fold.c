@@ -28,12 +28,36 @@ static struct cut **next_about(struct cut *older)
 	return NULL;
 }
 
-/* newer stands for both.  Only cuts that follow each other may say so of their
- * sequences, for a frame; others have had theirs. */
+/* newer stands for both.  Only cuts that follow each other may say so in one
+ * frame; others have had theirs. */
 static bool can_follow(const struct cut *older, const struct cut *newer)
 {
 	return older->journaled ? newer->journaled
 				: !newer->journaled && older->next == newer;
+}
+
+/* Room to say that newer stands for the frames of older. */
+static int reserve(const struct cut *older, struct cut *newer)
+{
+	size_t count = newer->folded_count + older->folded_count + 1;
+	uint64_t *more;
+
+	if (!newer->journaled)
+		return 0;
+	more = reallocarray(newer->folded, count, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	newer->folded = more;
+	return 0;
+}
+
+static void take_frames(const struct cut *older, struct cut *newer)
+{
+	if (!newer->journaled)
+		return;
+	for (size_t i = 0; i < older->folded_count; i++)
+		newer->folded[newer->folded_count++] = older->folded[i];
+	newer->folded[newer->folded_count++] = older->sequence;
 }
 
 static bool fold(struct cut *older, bool all)
@@ -42,11 +66,12 @@ static bool fold(struct cut *older, bool all)
 	struct cut *newer = link ? *link : NULL;
 
 	if (!newer || !is_foldable(newer, all) || !can_follow(older, newer) ||
+	    reserve(older, newer) < 0 ||
 	    delta_fold(older->records[0].delta, newer->records[0].delta) < 0)
 		return false;
 	newer->records[0].direct |= older->records[0].direct;
-	if (!newer->journaled)
-		newer->first = older->first;
+	take_frames(older, newer);
+	newer->first = older->first;
 	newer->error = older->error;
 	return true;
 }

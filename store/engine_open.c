@@ -62,7 +62,12 @@ void engine_free(struct engine *engine)
 		return;
 	engine_close(e);
 	free_cuts(e->first);
-	free_cuts(e->held);
+	while (e->held) {
+		struct cut *cut = e->held;
+
+		e->held = cut->next_held;
+		cut_free(cut);
+	}
 	pthread_cond_destroy(&e->work);
 	pthread_cond_destroy(&e->done);
 	pthread_mutex_destroy(&e->lock);
@@ -233,7 +238,7 @@ static int outcome(const struct engine *e)
 	for (const struct cut *cut = e->first; cut; cut = cut->next)
 		if (!cut->journaled)
 			return e->dead ? e->dead : e->error ? e->error : -EIO;
-	for (const struct cut *cut = e->held; cut; cut = cut->next)
+	for (const struct cut *cut = e->held; cut; cut = cut->next_held)
 		if (!cut->journaled)
 			return cut->error;
 	return 0;
@@ -252,6 +257,9 @@ int engine_close(struct engine *engine)
 	pthread_join(e->thread, NULL);
 	engine_tend(e);
 	pthread_mutex_lock(&e->lock);
+	/* what could not be published is safe in the journal at least */
+	if (engine_can_lead_locked(e))
+		engine_lead_locked(e);
 	e->running = false;
 	pthread_cond_broadcast(&e->done);
 	pthread_mutex_unlock(&e->lock);

@@ -12,7 +12,7 @@
  *   queue    first ... last; up to `journaled` they have durable frames
  *   batch    the thread publishes them; nobody else sees them
  *   held     could not be applied, because what they build on is damaged; they
- *            are tried again with each batch
+ *            are tried again with each batch, and stay listed meanwhile
  *
  * Frames are written by who waits for them: one at a time is the leader, and
  * takes all that are queued (engine_lead.c).  Publishing is done by the thread;
@@ -74,9 +74,7 @@ struct engine {
 	 * without the lock, the thread over its batch. */
 	struct cut *first, *last;
 	struct cut *next_frame;		/* the first without one, or NULL */
-	struct cut *held;		/* list, in order ... */
-	bool held_busy;			/* ... which is being tried again, so that
-					 * it is not there */
+	struct cut *held;		/* by next_held, in order */
 	uint64_t last_sequence;		/* given out */
 	uint64_t journaled;		/* the last one with a durable frame */
 	uint64_t published;		/* the last one in Git, or held */

@@ -427,6 +427,21 @@ static void check_heads(struct engine *e, const struct table *table)
 	}
 }
 
+/* HEAD has followed its branch already. */
+static void forget_head(struct work *work)
+{
+	struct engine_storage *s = work->engine->storage;
+	struct table *table = work->table;
+	scoped_free char *head = NULL;
+
+	if (!table->head_to || s->ops->head_read(s, &head) < 0 ||
+	    strcmp(head, table->head_to) != 0)
+		return;
+	free(table->head_from);
+	free(table->head_to);
+	table->head_from = table->head_to = NULL;
+}
+
 int engine_note_refs(struct engine *e, struct table *table)
 {
 	struct work work = { .engine = e, .table = table };
@@ -442,6 +457,7 @@ int engine_note_refs(struct engine *e, struct table *table)
 			b->outside = b->head;
 	}
 	forget_gone(&work);
+	forget_head(&work);
 	refs_release(&work.refs);
 	return 0;
 }

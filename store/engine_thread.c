@@ -129,10 +129,12 @@ static bool needs_all_locked(const struct engine *e)
 /* Takes what is to be published out of the queue, behind what is held. */
 static struct cut *take_batch_locked(struct engine *e, uint64_t *ret_through)
 {
-	struct cut *batch = e->held, **end = &batch, *last = NULL;
+	struct cut *batch = NULL, **end = &batch, *last = NULL;
 
-	while (*end)
-		end = &(*end)->next;
+	for (struct cut *cut = e->held; cut; cut = cut->next_held) {
+		*end = cut;
+		end = &cut->next;
+	}
 	*end = e->first;
 	if (needs_all_locked(e))
 		e->next_frame = NULL;
@@ -144,7 +146,6 @@ static struct cut *take_batch_locked(struct engine *e, uint64_t *ret_through)
 		*end = NULL;
 	if (!e->first)
 		e->last = NULL;
-	e->held = NULL;
 	*ret_through = last ? last->sequence : e->published;
 	return batch;
 }
@@ -172,10 +173,33 @@ static void note_time_locked(struct engine *e, const struct timespec *begin,
  * is published. */
 static void journal_rest_locked(struct engine *e)
 {
-	if (engine_can_lead_locked(e) && !e->stop)
-		engine_lead_locked(e);
-	while (e->leading && e->wanted > e->journaled)
+	bool again = !e->stop;
+
+	while (again) {
+		if (engine_can_lead_locked(e))
+			engine_lead_locked(e);
+		else if (e->leading && e->wanted > e->journaled)
+			pthread_cond_wait(&e->done, &e->lock);
+		else
+			break;
+		again = e->wanted > e->journaled;
+	}
+}
+
+/* False: there is nothing to publish. */
+static bool begin_batch_locked(struct engine *e, struct cut **ret_batch,
+			       uint64_t *ret_through)
+{
+	journal_rest_locked(e);
+	e->exclusive = needs_all_locked(e);
+	while (e->exclusive && e->leading)
 		pthread_cond_wait(&e->done, &e->lock);
+	*ret_batch = e->dead ? NULL : take_batch_locked(e, ret_through);
+	if (*ret_batch)
+		return true;
+	e->exclusive = false;
+	pthread_cond_broadcast(&e->done);
+	return false;
 }
 
 static void begin_turn_locked(struct engine *e)
@@ -190,34 +214,24 @@ static void publish_locked(struct engine *e)
 	struct timespec begin = now(), oldest;
 	struct cut *batch;
 	uint64_t through;
-	bool failed;
+	bool failed, any = begin_batch_locked(e, &batch, &through);
 
-	journal_rest_locked(e);
-	if (e->dead)
-		return;
-	e->exclusive = needs_all_locked(e);
-	while (e->exclusive && e->leading)
-		pthread_cond_wait(&e->done, &e->lock);
-	e->held_busy = e->held != NULL;
 	oldest = e->oldest_at;
-	batch = take_batch_locked(e, &through);
 	e->due_at = e->burst_at = e->oldest_at = (struct timespec){ 0 };
 	if (e->first) {
 		e->oldest_at = begin;
 		e->due_at = due_after(e, begin);
 	}
 	e->retry = false;
-	if (!batch) {
-		e->exclusive = false;
+	if (!any)
 		return;
-	}
 	begin_turn_locked(e);
 	pthread_mutex_unlock(&e->lock);
 	failed = engine_publish_batch(e, batch, through) < 0;
 	if (!failed && e->journal && e->may_journal)
 		journal_prepare(e->journal);
 	pthread_mutex_lock(&e->lock);
-	e->exclusive = e->held_busy = e->busy = false;
+	e->exclusive = e->busy = false;
 	failed |= e->held != NULL;
 	e->delay = !failed ? 0 : e->delay < DELAY_MOST / 2 ?
 			   2 * e->delay + 1 : DELAY_MOST;

@@ -57,16 +57,22 @@ static uint64_t file_size(struct journal *j, unsigned int file)
 	return low;
 }
 
-void journal_begin(struct journal *j, uint64_t epoch)
+uint64_t journal_begin(struct journal *j, uint64_t epoch)
 {
 	SCOPED_LOCK(&j->lock);
 
-	j->epoch = epoch;
-	j->position = j->data_position = 0;
+	j->epoch = 1 + (epoch > j->epoch_seen ? epoch : j->epoch_seen);
+	j->position = j->data_position = j->data_durable = 0;
+	/* not all are old: one was left free */
+	for (unsigned int i = 1; i < JOURNAL_SEGMENTS; i++)
+		if (j->segments[journal_file(j->generation + 1)].is_old)
+			j->generation++;
 	j->current = journal_file(j->generation + 1);
 	for (unsigned int i = 0; i < JOURNAL_SEGMENTS; i++)
 		j->segments[i].written = file_size(j, i);
 	j->published = j->held = j->frames_end = 0;
+	j->settled = false;
+	return j->epoch;
 }
 
 void journal_settle(struct journal *j)
@@ -75,6 +81,7 @@ void journal_settle(struct journal *j)
 
 	for (unsigned int i = 0; i < JOURNAL_SEGMENTS; i++)
 		j->segments[i].is_old = false;
+	j->settled = true;
 }
 
 /* ---- segments ---- */
@@ -87,19 +94,25 @@ static bool is_free_locked(const struct journal *j, unsigned int file)
 	       (!j->held || last < j->held);
 }
 
+/* Whether the segment can be used, and leaves one to who opens the journal next:
+ * what is held then gets new frames while all others are needed still. */
+static bool can_begin(struct journal *j, uint64_t generation)
+{
+	SCOPED_LOCK(&j->lock);
+
+	return is_free_locked(j, journal_file(generation)) &&
+	       (!j->settled || is_free_locked(j, journal_file(generation + 1)));
+}
+
 /* Frames to come go to the next segment, which begins with its header. */
 static int next_segment(struct journal *j)
 {
 	uint64_t generation = j->generation + 1;
 	unsigned int file = journal_file(generation);
 	char header[JOURNAL_HEADER] = JOURNAL_MAGIC;
-	bool is_free;
 	int r;
 
-	pthread_mutex_lock(&j->lock);
-	is_free = is_free_locked(j, file);
-	pthread_mutex_unlock(&j->lock);
-	if (!is_free)
+	if (!can_begin(j, generation))
 		return -EAGAIN;
 	r = j->files->ops->cut(j->files, journal_data_file(generation), 0);
 	if (r < 0)
@@ -113,7 +126,8 @@ static int next_segment(struct journal *j)
 	if (r < 0)
 		return r;
 	j->generation = generation;
-	j->position = j->data_position = 0;
+	j->seed = get_u64_at(header + 32);
+	j->position = j->data_position = j->data_durable = 0;
 	j->pending_last = 0;
 	SCOPED_LOCK(&j->lock);
 	j->current = file;
@@ -133,6 +147,97 @@ static bool fits(const struct journal *j, const struct journal_frame *frame)
 		       j->segment_size &&
 	       j->data_position + frame->data_length <=
 		       JOURNAL_SEGMENTS * j->segment_size;
+}
+
+/* A segment with room for the frame.  What is pending is for the old one. */
+static int make_room(struct journal *j, const struct journal_frame *frame,
+		     bool *ret_sick)
+{
+	int r = 0;
+
+	if (frame->data_length > JOURNAL_SEGMENTS * j->segment_size)
+		return -EFBIG;
+	if (has_segment(j) && fits(j, frame))
+		return 0;
+	if (j->pending.length)
+		r = j->dropped = journal_flush(j, ret_sick);
+	return r < 0 ? r : next_segment(j);
+}
+
+/* ---- adding ---- */
+
+static int write_extent(struct journal *j, struct journal_frame *frame,
+			const struct journal_extent *extent)
+{
+	scoped_free char *bytes = malloc(extent->length);
+	ssize_t n;
+	int r;
+
+	if (!bytes)
+		return -ENOMEM;
+	n = contents_read(extent->contents, bytes, extent->length,
+			  extent->offset);
+	if (n != (ssize_t)extent->length)
+		return n < 0 ? (int)n : -EIO;
+	r = j->files->ops->write(j->files, journal_data_file(j->generation),
+				 bytes, n, j->data_position);
+	if (r < 0)
+		return r;
+	journal_frame_place(frame, extent, j->data_position,
+			    checksum64(bytes, n, 0));
+	j->data_position += n;
+	j->data_dirty = true;
+	return 0;
+}
+
+/* The disk may be full: leaves no bytes behind. */
+static void drop_data(struct journal *j, uint64_t from)
+{
+	j->files->ops->cut(j->files, journal_data_file(j->generation), from);
+	j->data_position = from;
+}
+
+static int write_extents(struct journal *j, struct journal_frame *frame)
+{
+	uint64_t before = j->data_position;
+	int r = 0;
+
+	if (!frame->extent_count)
+		return 0;
+	if (j->files->ops->room(j->files) < RESERVE + 2 * frame->data_length)
+		return -ENOSPC;
+	for (size_t i = 0; r == 0 && i < frame->extent_count; i++)
+		r = write_extent(j, frame, &frame->extents[i]);
+	if (r < 0)
+		drop_data(j, before);
+	return r;
+}
+
+static int add_frame(struct journal *j, const struct cut *cut,
+		     struct journal_frame *frame)
+{
+	int r = write_extents(j, frame);
+
+	if (r < 0)
+		return r;
+	journal_frame_seal(frame, j->seed);
+	r = buffer_append(&j->pending, frame->bytes.data, frame->bytes.length);
+	if (r == 0)
+		j->pending_last = cut->sequence;
+	return r;
+}
+
+int journal_add(struct journal *j, const struct cut *cut, bool *ret_sick)
+{
+	scoped(journal_frame_release) struct journal_frame frame = { 0 };
+	int r;
+
+	if (!journal_can_hold(cut))
+		return -ENOTSUP;
+	r = journal_encode(cut, j->segment_size - JOURNAL_HEADER, &frame);
+	if (r == 0)
+		r = make_room(j, &frame, ret_sick);
+	return r < 0 ? r : add_frame(j, cut, &frame);
 }
 
 /* ---- flushing ---- */
@@ -166,18 +271,23 @@ static int write_pending(struct journal *j, bool *ret_sick)
 /* What was written, but for the frames that could not be. */
 static void note_flushed(struct journal *j)
 {
+	uint64_t data = j->data_position - j->data_durable;
+
 	j->position += j->pending.length;
+	j->data_durable = j->data_position;
 	SCOPED_LOCK(&j->lock);
-	j->stats.bytes += j->pending.length;
+	j->stats.bytes += j->pending.length + data;
+	j->stats.data_bytes += data;
 }
 
-static int flush_pending(struct journal *j, bool *ret_sick)
+int journal_flush(struct journal *j, bool *ret_sick)
 {
 	struct journal_files *f = j->files;
-	int r = 0;
+	int r = j->dropped;
 
-	if (!j->pending.length)
-		return 0;
+	j->dropped = 0;
+	if (r < 0 || !j->pending.length)
+		return r;
 	if (j->data_dirty) {
 		r = f->ops->flush(f, journal_data_file(j->generation));
 		*ret_sick = r < 0;
@@ -192,109 +302,10 @@ static int flush_pending(struct journal *j, bool *ret_sick)
 	}
 	if (r == 0)
 		note_flushed(j);
+	else
+		drop_data(j, j->data_durable);
 	j->pending.length = 0;
 	return r;
-}
-
-int journal_flush(struct journal *j, bool *ret_sick)
-{
-	int r = j->dropped;
-
-	if (r == 0)
-		return flush_pending(j, ret_sick);
-	j->dropped = 0;
-	j->pending.length = 0;
-	return r;
-}
-
-/* ---- adding ---- */
-
-/* A segment with room for the frame.  What is pending is for the old one. */
-static int make_room(struct journal *j, const struct journal_frame *frame,
-		     bool *ret_sick)
-{
-	int r = 0;
-
-	if (frame->data_length > JOURNAL_SEGMENTS * j->segment_size)
-		return -EFBIG;
-	if (has_segment(j) && fits(j, frame))
-		return 0;
-	if (j->pending.length)
-		r = flush_pending(j, ret_sick);
-	if (r < 0)
-		j->dropped = r;
-	return r < 0 ? r : next_segment(j);
-}
-
-static int write_extent(struct journal *j, struct journal_frame *frame,
-			const struct journal_extent *extent)
-{
-	scoped_free char *bytes = malloc(extent->length);
-	ssize_t n;
-	int r;
-
-	if (!bytes)
-		return -ENOMEM;
-	n = contents_read(extent->contents, bytes, extent->length,
-			  extent->offset);
-	if (n != (ssize_t)extent->length)
-		return n < 0 ? (int)n : -EIO;
-	r = j->files->ops->write(j->files, journal_data_file(j->generation),
-				 bytes, n, j->data_position);
-	if (r < 0)
-		return r;
-	journal_frame_place(frame, extent, j->data_position,
-			    checksum64(bytes, n, 0));
-	j->data_position += n;
-	j->data_dirty = true;
-	return 0;
-}
-
-/* A failure leaves no bytes behind: the disk may be full. */
-static int write_extents(struct journal *j, struct journal_frame *frame)
-{
-	uint64_t before = j->data_position;
-	int r = 0;
-
-	if (!frame->extent_count)
-		return 0;
-	if (j->files->ops->room(j->files) < RESERVE + 2 * frame->data_length)
-		return -ENOSPC;
-	for (size_t i = 0; r == 0 && i < frame->extent_count; i++)
-		r = write_extent(j, frame, &frame->extents[i]);
-	if (r < 0) {
-		j->files->ops->cut(j->files, journal_data_file(j->generation),
-				   before);
-		j->data_position = before;
-	}
-	return r;
-}
-
-static int add_frame(struct journal *j, const struct cut *cut,
-		     struct journal_frame *frame)
-{
-	int r = write_extents(j, frame);
-
-	if (r < 0)
-		return r;
-	journal_frame_seal(frame, j->epoch);
-	r = buffer_append(&j->pending, frame->bytes.data, frame->bytes.length);
-	if (r == 0)
-		j->pending_last = cut->sequence;
-	return r;
-}
-
-int journal_add(struct journal *j, const struct cut *cut, bool *ret_sick)
-{
-	scoped(journal_frame_release) struct journal_frame frame = { 0 };
-	int r;
-
-	if (!journal_can_hold(cut))
-		return -ENOTSUP;
-	r = journal_encode(cut, j->segment_size - JOURNAL_HEADER, &frame);
-	if (r == 0)
-		r = make_room(j, &frame, ret_sick);
-	return r < 0 ? r : add_frame(j, cut, &frame);
 }
 
 /* ---- from another thread ---- */
@@ -307,32 +318,37 @@ void journal_release(struct journal *j, uint64_t published, uint64_t held)
 	j->held = held;
 }
 
-/* One piece of zeros behind the frames of the segment in use, or at the end of
- * the next one.  False: there is enough. */
+/* The segment in use or the next one, whose file is to be longer; false: there is
+ * enough. */
+static bool find_short_locked(const struct journal *j, unsigned int *ret_file)
+{
+	uint64_t wanted = j->frames_end + AHEAD, size = j->segment_size;
+	unsigned int next = (j->current + 1) % JOURNAL_SEGMENTS;
+	uint64_t rest = wanted > size ? wanted - size : 0;
+
+	*ret_file = j->current;
+	if (j->segments[j->current].written < (rest ? size : wanted))
+		return true;
+	*ret_file = next;
+	/* if its frames are still needed it has been written */
+	return j->segments[next].written < (rest < size ? rest : size) &&
+	       is_free_locked(j, next);
+}
+
+/* One piece of zeros at the end of such a file. */
 static bool prepare_step(struct journal *j, const char *zeros,
 			 unsigned int *ret_file)
 {
-	unsigned int file;
 	struct segment *s;
-	uint64_t wanted;
 	SCOPED_LOCK(&j->lock);
 
-	file = j->current;
-	s = &j->segments[file];
-	wanted = j->frames_end + AHEAD;
-	if (wanted > j->segment_size) {
-		wanted -= j->segment_size;
-		file = (file + 1) % JOURNAL_SEGMENTS;
-		s = &j->segments[file];
-		/* its frames are still needed: so it has been written */
-		if (!is_free_locked(j, file))
-			return false;
-	}
-	if (s->written >= wanted ||
-	    j->files->ops->write(j->files, file, zeros, ZEROS, s->written) < 0)
+	if (!find_short_locked(j, ret_file))
+		return false;
+	s = &j->segments[*ret_file];
+	if (j->files->ops->write(j->files, *ret_file, zeros, ZEROS,
+				 s->written) < 0)
 		return false;
 	s->written += ZEROS;
-	*ret_file = file;
 	return true;
 }
 
@@ -347,7 +363,7 @@ void journal_prepare(struct journal *j)
 		dirty[file] = true;
 	for (file = 0; file < JOURNAL_SEGMENTS; file++)
 		if (dirty[file])
-			j->files->ops->flush(j->files, file);
+			j->files->ops->flush_apart(j->files, file);
 }
 
 void journal_get_stats(struct journal *j, struct journal_stats *ret)

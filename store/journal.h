@@ -28,21 +28,21 @@ typedef int journal_visit(void *context, const void *frame, size_t length,
 int journal_read(struct journal *journal, const struct table *table,
 		 journal_visit *visit, void *context);
 
-/* The largest epoch of any segment that journal_read came across. */
-uint64_t journal_last_epoch(const struct journal *journal);
-
-/* From now on frames are of that epoch, which must be larger than any before.  After journal_read; segments that had
- * frames for its visit are not used before journal_settle, which is to be called
- * when a table that names the epoch is durable. */
-void journal_begin(struct journal *journal, uint64_t epoch);
+/* Begins a new epoch and returns it: larger than the table's and than any that
+ * journal_read met.  Segments that had frames for its visit are not used before
+ * journal_settle, which is to be called when a table that names the epoch is
+ * durable. */
+uint64_t journal_begin(struct journal *journal, uint64_t epoch);
 void journal_settle(struct journal *journal);
 
 /* Takes a cut; nothing of it is durable before journal_flush.
- * -EAGAIN: the next segment is still needed: something must be published first;
- * -EFBIG: it does not fit into any segment; -ENOTSUP: not journal_can_hold.
+ * -EAGAIN: the next segment is still needed, or would be the last free one, which
+ * is for the next opening: something must be published first;
+ * -EFBIG: it does not fit into any segment; -ENOTSUP: a frame cannot say it.
  * -ENOSPC, -EDQUOT: no room on the disk.  In these cases nothing has happened.
- * Other errors: -ENOMEM, -EIO, errors of contents_read; and of a flush, after
- * which what was added before is dropped, and the next journal_flush fails. */
+ * Other errors: -ENOMEM, -EIO, errors of contents_read, and of journal_flush,
+ * after which what was added before is dropped too, as the next journal_flush
+ * will tell. */
 int journal_add(struct journal *journal, const struct cut *cut,
 		bool *ret_sick);
 

@@ -333,11 +333,23 @@ static int get_contents(struct decoder *d, struct delta_entry *entry)
 
 static int get_delta(struct decoder *d, struct delta **ret);
 
-static bool is_mode(uint32_t mode)
+static bool is_mode(uint8_t kind, uint32_t mode)
 {
-	return mode == MODE_FILE || mode == MODE_EXECUTABLE ||
-	       mode == MODE_SYMLINK || mode == MODE_TREE ||
-	       mode == MODE_SUBMODULE;
+	bool file = mode == MODE_FILE || mode == MODE_EXECUTABLE ||
+		    mode == MODE_SYMLINK;
+
+	switch (kind) {
+	case DELTA_REMOVED:
+		return true;
+	case DELTA_OBJECT:
+		return file || mode == MODE_TREE || mode == MODE_SUBMODULE;
+	case DELTA_CONTENTS:
+		return file;
+	case DELTA_DIRECTORY:
+		return mode == MODE_TREE;
+	default:
+		return false;
+	}
 }
 
 static int get_entry(struct decoder *d, struct delta *delta)
@@ -358,8 +370,7 @@ static int get_entry(struct decoder *d, struct delta *delta)
 		return r;
 	if (extras)
 		return -ENOTSUP;
-	if (kind > DELTA_DIRECTORY || !name || tree_check_name(name) < 0 ||
-	    (kind != DELTA_REMOVED && !is_mode(mode)))
+	if (!name || tree_check_name(name) < 0 || !is_mode(kind, mode))
 		return -EUCLEAN;
 	entry = delta_add(delta, kind, mode, name);
 	if (!entry)
@@ -371,6 +382,26 @@ static int get_entry(struct decoder *d, struct delta *delta)
 	return kind == DELTA_DIRECTORY ? get_delta(d, &entry->directory) : 0;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int check_distinct(const struct delta *delta)
+{
+	scoped_free char **names = calloc(delta->count + 1, sizeof(*names));
+
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < delta->count; i++)
+		names[i] = delta->entries[i].name;
+	qsort(names, delta->count, sizeof(*names), by_text);
+	for (size_t i = 1; i < delta->count; i++)
+		if (strcmp(names[i - 1], names[i]) == 0)
+			return -EUCLEAN;
+	return 0;
+}
+
 static int get_delta(struct decoder *d, struct delta **ret)
 {
 	struct delta *delta = NULL;
@@ -380,13 +411,15 @@ static int get_delta(struct decoder *d, struct delta **ret)
 
 	if (r == 0)
 		r = get_u32(d, &count);
-	if (r < 0 || complete > 1 || ++d->depth > TREE_DEPTH_MAX)
+	if (r < 0 || complete > 1 || ++d->depth > JOURNAL_DEPTH_MAX)
 		return -EUCLEAN;
 	delta = delta_new(complete);
 	if (!delta)
 		return -ENOMEM;
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		r = get_entry(d, delta);
+	if (r == 0)
+		r = check_distinct(delta);
 	d->depth--;
 	if (r < 0) {
 		delta_free(delta);
@@ -439,6 +472,22 @@ static int get_commit(struct decoder *d, struct record *record)
 	return r;
 }
 
+/* Whether it has what its kind needs. */
+static bool is_whole(const struct record *record)
+{
+	switch (record->kind) {
+	case RECORD_COMMIT:
+		return record->commit;
+	case RECORD_MAKE:
+		return record->commit && record->name;
+	case RECORD_FORK:
+	case RECORD_RENAME:
+		return record->name;
+	default:
+		return true;
+	}
+}
+
 static int get_record(struct decoder *d, struct record *record)
 {
 	uint8_t kind, parts = 0;
@@ -464,7 +513,7 @@ static int get_record(struct decoder *d, struct record *record)
 		r = get_commit(d, record);
 	if (r == 0 && (parts & JOURNAL_PART_DELTA))
 		r = get_delta(d, &record->delta);
-	return r;
+	return r == 0 && !is_whole(record) ? -EUCLEAN : r;
 }
 
 int journal_decode(struct journal_replay *replay, const void *frame,
@@ -492,7 +541,7 @@ int journal_decode(struct journal_replay *replay, const void *frame,
 	cut->first = get_u64_at(bytes + 24);
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		r = get_record(&d, &cut->records[i]);
-	if (r == 0 && left(&d))
+	if (r == 0 && (left(&d) || !journal_can_hold(cut)))
 		r = -EUCLEAN;
 	if (r < 0) {
 		cut_free(cut);

@@ -9,6 +9,7 @@
 struct encoder {
 	struct journal_frame frame;
 	size_t most;
+	unsigned int depth;
 	int error;		/* of the first failure; nothing is put after it */
 };
 
@@ -178,13 +179,23 @@ static void put_contents(struct encoder *e, struct contents *c)
 
 /* ---- records ---- */
 
+/* A tree from elsewhere may have what no decoder believes. */
+static void check_entry(struct encoder *e, const struct delta_entry *entry)
+{
+	if (!e->error && tree_check_name(entry->name) < 0)
+		e->error = -ENOTSUP;
+}
+
 static void put_delta(struct encoder *e, const struct delta *delta)
 {
+	if (++e->depth > JOURNAL_DEPTH_MAX && !e->error)
+		e->error = -ENOTSUP;
 	put_u8(e, delta->complete);
 	put_u32(e, delta->count);
 	for (size_t i = 0; i < delta->count && !e->error; i++) {
 		const struct delta_entry *entry = &delta->entries[i];
 
+		check_entry(e, entry);
 		put_u8(e, entry->kind);
 		put_u32(e, entry->mode);
 		put_text(e, entry->name);
@@ -196,6 +207,7 @@ static void put_delta(struct encoder *e, const struct delta *delta)
 		else if (entry->kind == DELTA_DIRECTORY)
 			put_delta(e, entry->directory);
 	}
+	e->depth--;
 }
 
 static void put_signature(struct encoder *e, const struct signature *s)
@@ -300,9 +312,9 @@ void journal_frame_place(struct journal_frame *frame,
 	put_u64_at(frame->bytes.data + extent->place + 8, checksum);
 }
 
-void journal_frame_seal(struct journal_frame *frame, uint64_t epoch)
+void journal_frame_seal(struct journal_frame *frame, uint64_t seed)
 {
 	struct buffer *b = &frame->bytes;
 
-	put_u64_at(b->data, checksum64(b->data + 8, b->length - 8, epoch));
+	put_u64_at(b->data, checksum64(b->data + 8, b->length - 8, seed));
 }

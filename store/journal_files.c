@@ -51,6 +51,7 @@ static int open_file(struct disk_files *d, unsigned int file, bool create,
 			int r = -errno;
 
 			close(fd);
+			unlinkat(d->folder, name, 0);	/* is made again then */
 			return r;
 		}
 	}
@@ -89,6 +90,19 @@ static int disk_flush(struct journal_files *f, unsigned int file)
 	return fdatasync(fd) < 0 ? -errno : 0;
 }
 
+static int disk_flush_apart(struct journal_files *f, unsigned int file)
+{
+	struct disk_files *d = disk_of(f);
+	scoped_fd int fd = -1;
+	char name[32];
+
+	name_of(d, file, name);
+	fd = openat(d->folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
 static int disk_cut(struct journal_files *f, unsigned int file, uint64_t size)
 {
 	int fd, r = open_file(disk_of(f), file, false, &fd);
@@ -123,6 +137,7 @@ static const struct journal_files_ops disk_ops = {
 	.read = disk_read,
 	.write = disk_write,
 	.flush = disk_flush,
+	.flush_apart = disk_flush_apart,
 	.cut = disk_cut,
 	.room = disk_room,
 	.free = disk_free,
@@ -134,16 +149,19 @@ int journal_files_new(int folder_fd, bool create, unsigned int segments,
 	struct disk_files *d;
 	int folder;
 
-	if (create && mkdirat(folder_fd, FOLDER, 0700) == 0) {
-		if (fsync(folder_fd) < 0)
-			return -errno;
-	} else if (create && errno != EEXIST) {
+	if (create && mkdirat(folder_fd, FOLDER, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	}
 	folder = openat(folder_fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 			O_CLOEXEC);
 	if (folder < 0)
 		return -errno;
+	/* names too that somebody made who was killed before he could do so */
+	if (create && (fsync(folder_fd) < 0 || fsync(folder) < 0)) {
+		int r = -errno;
+
+		close(folder);
+		return r;
+	}
 	d = calloc(1, sizeof(*d) + 2 * segments * sizeof(*d->fds));
 	if (!d) {
 		close(folder);

@@ -24,6 +24,9 @@ struct journal_files_ops {
 	/* What was written to the file is durable when it returns; called by one
 	 * thread while another may write or flush. */
 	int (*flush)(struct journal_files *f, unsigned int file);
+	/* The same, and a failure is reported to flush all the same: the kernel
+	 * tells each opened file of it just once. */
+	int (*flush_apart)(struct journal_files *f, unsigned int file);
 	/* Makes it that short, without durability; a file that is not there is
 	 * empty. */
 	int (*cut)(struct journal_files *f, unsigned int file, uint64_t size);

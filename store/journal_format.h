@@ -22,7 +22,9 @@
  *   4096   frames, without gaps
  *
  * A frame is one cut:
- *   0   8  checksum64 of bytes 8 ... length - 1, seed: epoch
+ *   0   8  checksum64 of bytes 8 ... length - 1; seed: the checksum in the
+ *          segment's header, so that what is left of an older generation, or
+ *          came without its header, is no frame
  *   8   4  length of the frame, 48 at least
  *   12  4  flags, zero
  *   16  8  sequence of the cut in its epoch, from 1
@@ -69,16 +71,18 @@
  * segments are read by generation.  The first of a frame's sequences is at most
  * one more than the larger of the frame's before and the table's `published`:
  * cuts that were published at once have no frame.  A larger one means that
- * acknowledged frames are missing.  Frames of sequences up to the one before are
- * old ones of a file that is used again, or came twice, and count for nothing; so
- * do those up to `published`, but for the ones that the table says are held.
+ * acknowledged frames are missing.  Frames of sequences up to the one before came
+ * twice and count for nothing; so do those up to `published`, but for the ones
+ * that the table says are held.
  *
  * Order of writes:
  *   data file, flush; then frames (with the segment's header, if they are its
  *   first), flush; then the cut is acknowledged.
  *   Objects, flush; pin; table with `published`, flush; then segments may be used
  *   again whose frames are published and not held.
- * A new epoch begins with a table that names it, durable before its first frame.
+ * A new epoch is larger than any in the table or a segment's header: an opening
+ * that was cut off may have left frames of the one it began.  It counts from the
+ * table that names it on, which is durable before any frame is acknowledged.
  */
 
 #define JOURNAL_MAGIC "irminjnl"

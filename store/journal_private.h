@@ -16,22 +16,24 @@ struct segment {
 struct journal {
 	struct journal_files *files;
 	uint64_t segment_size;		/* constant, as files */
-	uint64_t epoch;
-	uint64_t last_epoch;		/* of any segment that was read */
+	uint64_t epoch, epoch_seen;	/* seen: the largest in a header */
 
 	/* Of who adds and flushes: */
 	uint64_t generation;		/* of the segment in use, or the last */
 	uint64_t position;		/* where pending goes; 0: no segment yet */
 	uint64_t data_position;
+	uint64_t data_durable;		/* up to there flushed frames name it */
 	struct buffer pending;
 	uint64_t pending_last;		/* sequence */
+	uint64_t seed;			/* of that segment's frames */
+	int dropped;			/* why journal_add dropped what was
+					 * pending; journal_flush tells */
 	bool data_dirty;
-	int dropped;			/* why frames were dropped that the next
-					 * flush is to be for; 0: none were */
 
 	pthread_mutex_t lock;		/* leaf; guards what follows, and is held
 					 * over writes to the segment in use */
 	struct segment segments[JOURNAL_SEGMENTS];
+	bool settled;			/* no segment is old */
 	uint64_t published, held;
 	uint64_t frames_end;		/* of the segment in use: bytes */
 	unsigned int current;		/* that segment */

@@ -5,14 +5,22 @@
 #include <errno.h>
 #include <string.h>
 
+#define NUMBER_MAX (INT64_MAX / 2)	/* beyond: damage */
+
+struct header {
+	uint64_t generation;
+	uint64_t seed;		/* of the segment's frames */
+};
+
 /* One reading of the journal. */
 struct reading {
 	struct journal *journal;
 	const struct table *table;
 	journal_visit *visit;
 	void *context;
-	uint64_t generations[JOURNAL_SEGMENTS];	/* of the epoch; rising */
+	struct header headers[JOURNAL_SEGMENTS];	/* of the epoch; rising */
 	unsigned int count;
+	uint64_t seed;		/* of the segment being read */
 	uint64_t last;		/* sequence of the frame before; 0: none yet */
 	unsigned int file, data_file;	/* of the segment being read */
 	struct buffer frame;
@@ -20,60 +28,62 @@ struct reading {
 
 /* ---- headers ---- */
 
-/* Generation of the segment in a file; 0: it has none of that epoch.  Segments
- * of other epochs count only for what the next generation is. */
-static int read_header(struct journal *j, unsigned int file, uint64_t epoch,
-		       uint64_t *ret_generation)
+/* Of the segment in a file; generation 0: it has none of that epoch.  Segments of
+ * other epochs count only for what the next numbers are. */
+static int read_header(struct journal *j, unsigned int file, uint64_t wanted,
+		       struct header *ret)
 {
 	char header[JOURNAL_HEADER_USED];
-	uint64_t generation;
+	uint64_t epoch, generation;
 	ssize_t n = j->files->ops->read(j->files, file, header, sizeof(header),
 					0);
 
-	*ret_generation = 0;
+	*ret = (struct header){ 0 };
 	if (n < 0)
 		return n;
 	if (n < (ssize_t)sizeof(header) ||
 	    memcmp(header, JOURNAL_MAGIC, 8) != 0 ||
 	    get_u64_at(header + 32) != checksum64(header, 32, 0))
 		return 0;
+	epoch = get_u64_at(header + 16);
 	generation = get_u64_at(header + 24);
-	if (journal_file(generation) != file || generation > INT64_MAX ||
-	    get_u64_at(header + 16) > INT64_MAX)
+	if (journal_file(generation) != file || generation > NUMBER_MAX ||
+	    !epoch || epoch > NUMBER_MAX)
 		return 0;
 	if (generation > j->generation)
 		j->generation = generation;
-	if (get_u64_at(header + 16) > j->last_epoch)
-		j->last_epoch = get_u64_at(header + 16);
-	if (get_u64_at(header + 16) != epoch)
+	if (epoch > j->epoch_seen)
+		j->epoch_seen = epoch;
+	if (epoch != wanted)
 		return 0;
 	if (get_u32_at(header + 8) != JOURNAL_VERSION)
 		return -ENOTSUP;
-	*ret_generation = generation;
+	*ret = (struct header){ generation, get_u64_at(header + 32) };
 	return 0;
 }
 
-static int by_number(const void *a, const void *b)
+static int by_generation(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	const struct header *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	return x->generation < y->generation ? -1
+					     : x->generation > y->generation;
 }
 
 static int read_headers(struct reading *reading)
 {
 	for (unsigned int i = 0; i < JOURNAL_SEGMENTS; i++) {
-		uint64_t generation;
+		struct header header;
 		int r = read_header(reading->journal, i,
-				    reading->table->journal.epoch, &generation);
+				    reading->table->journal.epoch, &header);
 
 		if (r < 0)
 			return r;
-		if (generation)
-			reading->generations[reading->count++] = generation;
+		if (header.generation)
+			reading->headers[reading->count++] = header;
 	}
-	qsort(reading->generations, reading->count,
-	      sizeof(*reading->generations), by_number);
+	qsort(reading->headers, reading->count, sizeof(*reading->headers),
+	      by_generation);
 	return 0;
 }
 
@@ -117,7 +127,7 @@ static int read_frame(struct reading *reading, uint64_t position)
 		return n < 0 ? n : 0;
 	b->length = length;
 	return get_u64_at(b->data) ==
-	       checksum64(b->data + 8, length - 8, reading->table->journal.epoch);
+	       checksum64(b->data + 8, length - 8, reading->seed);
 }
 
 static bool is_wanted(const struct reading *reading, uint64_t sequence)
@@ -133,7 +143,6 @@ static int take_frame(struct reading *reading)
 	const char *frame = reading->frame.data;
 	uint64_t sequence = get_u64_at(frame + 16);
 	uint64_t first = get_u64_at(frame + 24);
-
 	uint64_t known = reading->table->journal.published;
 
 	if (sequence <= reading->last)
@@ -151,21 +160,18 @@ static int take_frame(struct reading *reading)
 			      sequence, read_data, reading);
 }
 
-/* ret_any: there was a frame. */
-static int read_segment(struct reading *reading, uint64_t generation,
-			bool *ret_any)
+static int read_segment(struct reading *reading, const struct header *header)
 {
 	uint64_t position = JOURNAL_HEADER;
 	int r;
 
-	*ret_any = false;
-	reading->file = journal_file(generation);
-	reading->data_file = journal_data_file(generation);
+	reading->file = journal_file(header->generation);
+	reading->data_file = journal_data_file(header->generation);
+	reading->seed = header->seed;
 	for (;;) {
 		r = read_frame(reading, position);
 		if (r <= 0)
 			return r;
-		*ret_any = true;
 		r = take_frame(reading);
 		if (r)
 			return r;
@@ -178,8 +184,7 @@ static int read_segment(struct reading *reading, uint64_t generation,
 static int read_segments(struct reading *reading)
 {
 	for (unsigned int i = 0; i < reading->count; i++) {
-		bool any;
-		int r = read_segment(reading, reading->generations[i], &any);
+		int r = read_segment(reading, &reading->headers[i]);
 
 		if (r == 1)
 			return -EUCLEAN;
@@ -187,11 +192,6 @@ static int read_segments(struct reading *reading)
 			return r;
 	}
 	return 0;
-}
-
-uint64_t journal_last_epoch(const struct journal *journal)
-{
-	return journal->last_epoch;
 }
 
 int journal_read(struct journal *j, const struct table *table,

@@ -3,8 +3,12 @@
 #define STORE_JOURNAL_RECORD_H
 
 #include "store/engine.h"
+#include "store/tree.h"
 
 /* Cuts as bytes of frames and back (journal_format.h). */
+
+/* Deltas within each other; as deep as delta_store goes. */
+#define JOURNAL_DEPTH_MAX (TREE_DEPTH_MAX + 1)
 
 /* A range of contents that goes to a data file. */
 struct journal_extent {
@@ -26,7 +30,8 @@ bool journal_can_hold(const struct cut *cut);
 
 /* Encodes a cut that journal_can_hold; its contents are read.  Places of extents
  * and the checksum are left zero.  -EFBIG: it does not fit into `most` bytes;
- * errors of contents_read. */
+ * -ENOTSUP: it has names or depths that journal_decode would refuse; errors of
+ * contents_read. */
 int journal_encode(const struct cut *cut, size_t most,
 		   struct journal_frame *ret_frame);
 void journal_frame_release(struct journal_frame *frame);
@@ -36,8 +41,8 @@ void journal_frame_place(struct journal_frame *frame,
 			 const struct journal_extent *extent, uint64_t position,
 			 uint64_t checksum);
 
-/* Fills in the checksum, when all else is. */
-void journal_frame_seal(struct journal_frame *frame, uint64_t epoch);
+/* Fills in the checksum, when all else is.  seed: the segment's. */
+void journal_frame_seal(struct journal_frame *frame, uint64_t seed);
 
 /* ---- decoding ---- */
 

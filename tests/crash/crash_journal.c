@@ -12,11 +12,11 @@
 
 /* IRMINFS_CRASH_SEEDS=N: that many scripts.
  *
- * Scripts of changes in work trees, cuts, forks, renames and publishing over the
- * whole engine, stopped at each of their effects in turn, with what was not
- * flushed lost, torn and reordered in several ways.  A run that is not disturbed
- * notes what the branches look like after each cut; what a restart finds must be
- * one of these looks, not before the last cut that was acknowledged.  Some
+ * Scripts of changes in work trees, cuts, forks, renames, drops and publishing
+ * over the whole engine, stopped at each of their effects in turn, with what was
+ * not flushed lost, torn and reordered in several ways.  A run that is not
+ * disturbed notes what the branches look like after each cut; what a restart finds
+ * must be one of these looks, not before the last cut that was acknowledged.  Some
  * restarts are stopped too.  Refs must agree, and a second restart find the same.
  *
  * The publishing thread is made to wait for ever, so that a script has the same
@@ -24,6 +24,7 @@
 
 #define CUTS 14			/* of a script */
 #define BRANCHES 8
+#define FILLING 200000		/* bytes; most of a segment */
 #define SEEDS_DEFAULT 6
 
 struct branch {
@@ -230,6 +231,16 @@ static void acknowledge(struct trial *t)
 		t->acknowledged = t->submitted;
 }
 
+/* Long ones fill segments, so that these are used again. */
+static char *trailers(struct trial *t)
+{
+	size_t length = pick(t, 8) < 3 ? FILLING : 10;
+	char *text = calloc(1, length + 1);
+
+	memset(text, 't', length);
+	return text;
+}
+
 struct capturing {
 	struct trial *t;
 	struct branch *branch;
@@ -246,7 +257,7 @@ static int take(void *context, struct delta *delta)
 
 	/* an empty cut keeps the counts of all runs alike */
 	record.commit = author();
-	record.trailers = strdup("Test: yes\n");
+	record.trailers = trailers(c->t);
 	submit(c->t, &record);
 	return 0;
 }
@@ -302,7 +313,7 @@ static void add_branch(struct trial *t, enum record_kind kind, uint64_t from)
 
 	if (t->branch_count == BRANCHES)
 		return;
-	snprintf(name, sizeof(name), "b%zu", t->branch_count);
+	snprintf(name, sizeof(name), "b%u", t->submitted);
 	b->tree = NULL;
 	b->incarnation = engine_new_incarnation(t->engine);
 	record = about(kind, b->incarnation, from,
@@ -396,6 +407,27 @@ static void change(struct trial *t, struct branch *b)
 	node_unref(root);
 }
 
+static void rename_branch(struct trial *t, struct branch *b)
+{
+	struct record record;
+	char name[16];
+
+	snprintf(name, sizeof(name), "r%u", t->submitted);
+	record = about(RECORD_RENAME, b->incarnation, 0, name);
+	submit(t, &record);
+	note_state(t);
+}
+
+static void drop_branch(struct trial *t, struct branch *b)
+{
+	struct record record = about(RECORD_DROP, b->incarnation, 0, NULL);
+
+	worktree_unref(b->tree);
+	*b = t->branches[--t->branch_count];
+	submit(t, &record);
+	note_state(t);
+}
+
 /* ---- a script ---- */
 
 static void step(struct trial *t)
@@ -413,6 +445,12 @@ static void step(struct trial *t)
 			       t->branches[1].incarnation, NULL);
 		submit(t, &record);
 		note_state(t);
+		return;
+	}
+	if (what == 3 || what == 4)
+		rename_branch(t, b);
+	if (what == 5 && t->branch_count > 1) {
+		drop_branch(t, b);
 		return;
 	}
 	for (unsigned int i = 0, n = 1 + pick(t, 3); i < n; i++)
@@ -504,7 +542,7 @@ static unsigned int run(unsigned int seed, unsigned int stop_at,
 
 static void run_seed(unsigned int seed)
 {
-	char *states[CUTS + BRANCHES + 4] = { NULL };
+	char *states[2 * CUTS + BRANCHES + 4] = { NULL };
 	unsigned int steps;
 
 	run(seed, 0, LOSE_ALL, states);

@@ -178,6 +178,7 @@ static const struct journal_files_ops journal_ops = {
 	.write = write_file_bytes,
 	.cut = cut_file,
 	.flush = flush_file,
+	.flush_apart = flush_file,
 	.room = room,
 	.free = free_files,
 };

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define FAKE_REFS 64
+#define FAKE_PINS 2048
 
 struct fake_ref {
 	char name[64];
@@ -30,7 +31,7 @@ struct fake {
 	char head[64];
 	struct buffer table;
 	bool has_table;
-	struct oid pinned[FAKE_REFS];
+	struct oid pinned[FAKE_PINS];
 	size_t pinned_count;
 	struct buffer log;
 	/* errors to give, until set to 0 */
@@ -92,6 +93,7 @@ static int fake_pin(struct engine_storage *s, const struct oid *commits,
 
 	if (f->pin_error)
 		return f->pin_error;
+	assert_true(commit_count + blob_count <= FAKE_PINS);
 	buffer_puts(&f->log, "pin ");
 	f->pinned_count = 0;
 	for (size_t i = 0; i < commit_count; i++)

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/unit/engine_journal.h"
+
+/* Cuts that cannot be applied, with frames. */
+
+/* A branch whose commit is not there, and the text of that for mending. */
+static uint64_t make_damaged(struct buffer *ret_commit)
+{
+	struct commit *commit = commit_wanted(777, NULL);
+	struct odb *elsewhere;
+	struct oid lost;
+	void *data;
+	size_t size;
+
+	commit->tree = oid_empty_tree;
+	assert_int_equal(memory_odb_new(&elsewhere), 0);
+	assert_int_equal(commit_write(elsewhere, commit, &lost), 0);
+	assert_int_equal(odb_read(elsewhere, &lost, OBJECT_COMMIT, &data,
+				  &size), 0);
+	assert_int_equal(buffer_append(ret_commit, data, size), 0);
+	free(data);
+	odb_free(elsewhere);
+	commit_free(commit);
+	set_ref("bad", &lost);
+	open_it();
+	return fake_find(&fake, "main") ? 2 : 1;
+}
+
+static void mend(const struct buffer *commit)
+{
+	struct oid oid;
+
+	assert_int_equal(odb_write(odb, OBJECT_COMMIT, commit->data,
+				   commit->length, &oid), 0);
+}
+
+/* main is branch 1, bad 2, with three cuts held. */
+static void hold_some(struct buffer *commit)
+{
+	struct oid head;
+
+	open_it();
+	assert_int_equal(made("main"), 1);
+	close_engine();
+	assert_int_equal(make_damaged(commit), 2);
+	assert_int_equal(run(quiet(1, "first", "1")), 0);
+	assert_int_equal(engine_publish_all(engine), 0);
+	assert_int_equal(run(quiet(2, "a", "1")), 0);
+	assert_int_equal(run(quiet(1, "between", "1")), 0);
+	assert_int_equal(run(quiet(2, "b", "1")), 0);
+	assert_int_equal(run(quiet(2, "a", "2")), 0);
+	assert_int_equal(engine_publish(engine, 2, 2, &head), -EIO);
+	assert_int_equal(engine_publish_all(engine), -EIO);
+}
+
+static void check_held(void)
+{
+	struct oid head;
+
+	assert_int_equal(engine_publish(engine, 1, 0, &head), 0);
+	assert_true(has_file(1, "between"));
+	assert_int_equal(engine_publish_all(engine), 0);
+	assert_true(has_file(2, "a"));
+	assert_true(has_file(2, "b"));
+	assert_int_equal(stats_now().held, 0);
+}
+
+static void held_cuts_survive_closing(void **state)
+{
+	struct buffer commit = { 0 };
+
+	hold_some(&commit);
+	assert_false(is_published(2, 2));
+	assert_true(is_published(1, 3));
+	assert_int_equal(run(quiet(1, "after", "1")), 0);
+	assert_int_equal(engine_close(engine), 0);
+	engine_free(engine);
+	open_it();
+	assert_true(stats_now().held > 0);
+	assert_int_equal(engine_state(engine, 2, NULL), -EIO);
+	assert_int_equal(run(quiet(1, "later", "1")), 0);
+	assert_int_equal(engine_publish_all(engine), -EIO);
+	assert_true(has_file(1, "after") && has_file(1, "later"));
+	crash();
+	open_it();
+	assert_true(has_file(1, "after") && has_file(1, "later"));
+	mend(&commit);
+	check_held();
+	close_engine();
+	buffer_release(&commit);
+}
+
+/* All frames that a held cut was folded of come back. */
+static void held_cuts_survive_a_crash(void **state)
+{
+	struct buffer commit = { 0 };
+
+	hold_some(&commit);
+	crash();
+	open_it();
+	mend(&commit);
+	check_held();
+	close_engine();
+	buffer_release(&commit);
+}
+
+static void held_cuts_are_mended_in_place(void **state)
+{
+	struct buffer commit = { 0 };
+
+	hold_some(&commit);
+	mend(&commit);
+	check_held();
+	close_engine();
+	buffer_release(&commit);
+}
+
+static void *ask_often(void *argument)
+{
+	for (int i = 0; i < 300; i++) {
+		struct oid head;
+
+		if (engine_wait(engine, 1) < 0)
+			return NULL;
+		if (i % 10 == 0 && engine_publish(engine, 2, 2, &head) != -EIO)
+			return NULL;
+	}
+	return argument;
+}
+
+/* Each attempt begins as the one before ends. */
+static void nobody_hangs_while_held_cuts_are_tried(void **state)
+{
+	struct buffer commit = { 0 };
+	pthread_t threads[4];
+
+	hold_some(&commit);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_often,
+						&disk), 0);
+	for (int i = 0; i < 4; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		assert_ptr_equal(result, &disk);
+	}
+	assert_int_equal(engine_close(engine), 0);
+	buffer_release(&commit);
+}
+
+static uint64_t cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000ull + t.tv_nsec / 1000;
+}
+
+static void waiting_costs_nothing(void **state)
+{
+	struct buffer commit = { 0 };
+	uint64_t before;
+
+	pause_ns = SHORT_PAUSE;
+	hold_some(&commit);
+	set_error(&fake.update_error, -EBUSY);	/* stuck as well */
+	assert_int_equal(run(quiet(1, "stuck", "1")), 0);
+	before = cpu_us();
+	usleep(300000);
+	assert_in_range(cpu_us() - before, 0, 100000);
+	set_error(&fake.update_error, 0);
+	assert_int_equal(engine_close(engine), 0);
+	buffer_release(&commit);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		JTEST(held_cuts_survive_closing),
+		JTEST(held_cuts_survive_a_crash),
+		JTEST(held_cuts_are_mended_in_place),
+		JTEST(nobody_hangs_while_held_cuts_are_tried),
+		JTEST(waiting_costs_nothing),
+	};
+
+	return cmocka_run_group_tests_name("engine_held", tests, NULL, NULL);
+}
