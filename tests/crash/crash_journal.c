@@ -139,8 +139,9 @@ static char *describe(struct trial *t)
 	struct table *table;
 
 	assert_int_equal(engine_table(t->engine, &table), 0);
-	qsort(table->branches, table->branch_count, sizeof(*table->branches),
-	      by_name);
+	if (table->branch_count)
+		qsort(table->branches, table->branch_count,
+		      sizeof(*table->branches), by_name);
 	for (size_t i = 0; i < table->branch_count; i++) {
 		const struct table_branch *branch = &table->branches[i];
 		struct commit *commit;
