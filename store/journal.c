@@ -7,7 +7,7 @@
 
 #define SEGMENT_LEAST ((uint64_t)256 << 10)
 #define ZEROS ((size_t)256 << 10)	/* bytes written at once in advance */
-#define AHEAD ((uint64_t)1 << 20)	/* bytes to be ready */
+#define AHEAD ((uint64_t)1 << 20)	/* bytes to be ready at least */
 /* Room on the disk that is left to Git's objects: what does not fit beside it is
  * published instead, and nothing is prepared. */
 #define RESERVE ((uint64_t)32 << 20)
@@ -322,7 +322,7 @@ void journal_release(struct journal *j, uint64_t published, uint64_t held)
  * enough. */
 static bool find_short_locked(const struct journal *j, unsigned int *ret_file)
 {
-	uint64_t wanted = j->frames_end + AHEAD, size = j->segment_size;
+	uint64_t wanted = j->frames_end + j->ahead, size = j->segment_size;
 	unsigned int next = (j->current + 1) % JOURNAL_SEGMENTS;
 	uint64_t rest = wanted > size ? wanted - size : 0;
 
@@ -352,12 +352,22 @@ static bool prepare_step(struct journal *j, const char *zeros,
 	return true;
 }
 
+/* Several times what was written since the last call, which may come late. */
+static void set_ahead(struct journal *j)
+{
+	SCOPED_LOCK(&j->lock);
+
+	j->ahead = AHEAD + 4 * (j->stats.bytes - j->bytes_prepared);
+	j->bytes_prepared = j->stats.bytes;
+}
+
 void journal_prepare(struct journal *j)
 {
 	scoped_free char *zeros = calloc(1, ZEROS);
 	bool dirty[JOURNAL_SEGMENTS] = { false };
 	unsigned int file;
 
+	set_ahead(j);
 	while (zeros && j->files->ops->room(j->files) > RESERVE &&
 	       prepare_step(j, zeros, &file))
 		dirty[file] = true;

@@ -35,6 +35,9 @@ struct journal {
 	struct segment segments[JOURNAL_SEGMENTS];
 	bool settled;			/* no segment is old */
 	uint64_t published, held;
+	uint64_t ahead;			/* bytes to be zero-filled before they
+					 * are needed */
+	uint64_t bytes_prepared;	/* stats.bytes at the last journal_prepare */
 	uint64_t frames_end;		/* of the segment in use: bytes */
 	unsigned int current;		/* that segment */
 	struct journal_stats stats;
