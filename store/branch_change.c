@@ -459,7 +459,7 @@ int store_drop(struct store *store, struct branch *b,
 	return r ? r : finish(store, name, sequence, report);
 }
 
-static struct branch *last_dropped_locked(struct store *store, const char *name)
+struct branch *store_last_dropped_locked(struct store *store, const char *name)
 {
 	struct branch *b, *next, *last = NULL;
 
@@ -515,7 +515,7 @@ static int restore_checked(struct store *store, const char *name,
 	int r;
 
 	SCOPED_LOCK(&store->lock);
-	b = last_dropped_locked(store, name);
+	b = store_last_dropped_locked(store, name);
 	if (!b)
 		return report_set(report, -ENOENT, "No branch %.200s was "
 				  "dropped in the last 30 days.", name);

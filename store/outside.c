@@ -274,14 +274,12 @@ static int settle_branch(struct outside *o, struct branch *b,
 
 static bool was_dropped(struct store *store, const struct outside_change *change)
 {
-	struct branch *b, *next;
+	const struct branch *b;
 	SCOPED_LOCK(&store->lock);
 
-	HASH_ITER(hh, store->branches, b, next)
-		if (b->dropped && strcmp(b->name, change->name) == 0 &&
-		    oid_equal(&b->head, &change->seen))
-			return true;
-	return false;
+	/* restoring brings the last one back, and no other */
+	b = store_last_dropped_locked(store, change->name);
+	return b && oid_equal(&b->head, &change->seen);
 }
 
 static bool is_live(struct store *store, const char *name)

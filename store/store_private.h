@@ -230,10 +230,12 @@ int name_insert_locked(struct store *store, struct name *name,
 		       struct branch *b);
 void name_remove_locked(struct store *store, struct name *name);
 
-/* Live branch by name, live or dropped by incarnation; no new reference. */
+/* Live branch by name, live or dropped by incarnation, the last dropped one of a
+ * name; no new reference. */
 struct branch *store_find_locked(struct store *store, const char *name);
 struct branch *store_find_incarnation_locked(struct store *store,
 					     uint64_t incarnation);
+struct branch *store_last_dropped_locked(struct store *store, const char *name);
 
 /* Whether a new branch may have that name: 0, -EINVAL, -ENAMETOOLONG, -EEXIST;
  * `except` does not count (or NULL). */

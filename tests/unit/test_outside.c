@@ -208,6 +208,29 @@ static void a_push_arrives(void **state)
 		     "'refs/heads/*' | cut -f2");
 }
 
+static void an_older_dropped_branch_comes_back_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	scoped_free char *first = NULL;
+	struct branch *b;
+
+	for (int i = 1; i <= 2; i++) {
+		const char text[] = { '0' + i, '\0' };
+
+		fork_branch(f, "main", "b");
+		write_file(f, "b", "f", text);
+		sync_branch(f, "b");
+		if (i == 1)
+			first = shell(f, "git rev-parse b");
+		b = branch_of(f, "b");
+		assert_int_equal(store_drop(f->store, b, &tester, NULL), 0);
+		branch_unref(b);
+	}
+	free(shell(f, "git update-ref refs/heads/b %s", first));
+	await_file(f, "b", "f", "1");
+	assert_shell(f, first, "git rev-parse b");
+}
+
 #define TEST(function) \
 	cmocka_unit_test_setup_teardown(function, set_up, fixture_tear_down)
 
@@ -220,6 +243,7 @@ int main(void)
 		TEST(what_conflicts_is_named),
 		TEST(an_open_file_keeps_it_behind),
 		TEST(branches_come_and_go),
+		TEST(an_older_dropped_branch_comes_back_as_it_was),
 		TEST(packing_and_collecting_change_nothing),
 		TEST(a_push_arrives),
 	};
