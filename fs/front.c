@@ -90,6 +90,14 @@ static void branches_changed(void *context, const char *name)
 	inode_unref(fs, space);
 }
 
+/* So that the kernel knows it by that name before somebody renames it. */
+static void branch_moved(void *context, const char *name)
+{
+	struct fs *fs = context;
+
+	notify_look(fs->spaces, name);
+}
+
 /* ---- */
 
 void front_install(struct fs *fs)
@@ -104,6 +112,7 @@ void front_install(struct fs *fs)
 		},
 		.flush_mappings = flush_mappings,
 		.branches_changed = branches_changed,
+		.branch_moved = branch_moved,
 		/* the kernel keeps nothing of conflicts/ */
 		.conflicts_changed = NULL,
 	};

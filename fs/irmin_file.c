@@ -239,6 +239,8 @@ static void run_request(void *context)
 	/* so that the caller sees new names of branches at once; not for ever,
 	 * see rule 2 in private.h */
 	notify_wait(fs->spaces, SPACES_MILLISECONDS);
+	if (irmin_id(inode) == CONTROL_REQUEST)
+		helper_look_wait(fs->helper, "", LOOK_MILLISECONDS);
 	if (r < 0)
 		reply_error(q->req, r);
 	else if (q->is_ioctl)

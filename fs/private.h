@@ -306,7 +306,9 @@ pid_t helper_pid(const struct helper *h);
 /* It stats path (below the mount's root) soon.  Never blocks; dropped when more
  * wait than its socket holds. */
 void helper_look(struct helper *h, const char *path);
-/* The same; waits until it has, at most so many milliseconds. */
+/* The same; waits until it has, and until it has looked at what it was told to
+ * before, at most so many milliseconds: it cannot while a directory is locked. */
+#define LOOK_MILLISECONDS 200
 void helper_look_wait(struct helper *h, const char *path, int milliseconds);
 
 /* ---- branches that threads were told of (told.c) ---- */

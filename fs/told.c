@@ -15,8 +15,6 @@
 
 #define TOLD_MAX 64
 #define TOLD_SECONDS 2
-/* If the helper cannot look, because somebody has locked the directory. */
-#define LOOK_MILLISECONDS 200
 
 struct told {
 	pid_t tid;

@@ -305,7 +305,9 @@ int store_rename(struct store *store, struct branch *b, const char *name,
 	if (r || !old)
 		return r;
 	store_names_changed(store, old);
-	return finish(store, name, sequence, report);
+	r = finish(store, name, sequence, report);
+	store_branch_moved(store, b, name);
+	return r;
 }
 
 /* ---- swap ---- */
@@ -383,6 +385,8 @@ int store_swap(struct store *store, struct branch *a, struct branch *b,
 	if (!r) {
 		store_names_changed(store, names[0]);
 		r = finish(store, names[1], sequence, report);
+		store_branch_moved(store, a, names[1]);
+		store_branch_moved(store, b, names[0]);
 	}
 	free(names[0]);
 	free(names[1]);

@@ -528,6 +528,15 @@ void store_conflicts_changed(struct store *store, struct branch *b)
 	store_end_front(store);
 }
 
+void store_branch_moved(struct store *store, struct branch *b, const char *name)
+{
+	struct store_front front = store_begin_front(store);
+
+	if (front.branch_moved && b->worktree)
+		front.branch_moved(front.watch.context, name);
+	store_end_front(store);
+}
+
 static void tell_names_changed(const struct store_front *front,
 			       const char *name)
 {

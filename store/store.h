@@ -79,6 +79,8 @@ struct store_front {
 	struct worktree_watch watch;
 	void (*flush_mappings)(void *context, struct worktree *w);
 	void (*branches_changed)(void *context, const char *space);
+	/* A branch whose files were in use has this name now. */
+	void (*branch_moved)(void *context, const char *name);
 	void (*conflicts_changed)(void *context, struct branch *branch);
 };
 void store_set_front(struct store *store, const struct store_front *front);

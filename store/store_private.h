@@ -140,6 +140,8 @@ void store_end_front(struct store *store);
 /* Calls the front end's hooks; no lock may be held. */
 void store_flush_mappings(struct store *store, struct branch *b);
 void store_conflicts_changed(struct store *store, struct branch *b);
+/* The branch got that name. */
+void store_branch_moved(struct store *store, struct branch *b, const char *name);
 /* The listing of every folder above name changed. */
 void store_names_changed(struct store *store, const char *name);
 

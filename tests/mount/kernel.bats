@@ -58,6 +58,19 @@ END
 	[ -e "$M/flat/f" ]
 }
 
+@test "a branch that a command has just renamed merges by rename" {
+	start
+	touch "$M/main/f"
+	for i in $(seq 5); do
+		fork main b
+		touch "$M/b/f$i"
+		"$IRMINFS" rename -C "$M" b x/y
+		python3 -c 'import os, sys; os.rename(*sys.argv[1:])' \
+			"$M/x/y" "$M/main"
+		[ -e "$M/main/f$i" ]
+	done
+}
+
 @test "several names of one commit can be read at the same time" {
 	start
 	mkdir -p "$M/main/d/e"
