@@ -310,6 +310,7 @@ int engine_publish_batch(struct engine *e, struct cut *batch, uint64_t through)
 		e->tried = through;
 	if (e->journal && r == 0)
 		journal_release(e->journal, through, oldest_frame_held(e));
+	e->exclusive = false;	/* writers need not wait for what follows */
 	pthread_cond_broadcast(&e->done);
 	pthread_mutex_unlock(&e->lock);
 	free_cuts(batch);
