@@ -115,6 +115,33 @@ static void held_cuts_are_mended_in_place(void **state)
 	buffer_release(&commit);
 }
 
+/* All segments are needed then; the next opening has room all the same. */
+static void a_full_journal_can_be_opened(void **state)
+{
+	struct buffer commit = { 0 };
+	uint64_t journaled = 0;
+
+	hold_some(&commit);
+	while (stats_now().journaled != journaled) {
+		struct record record = quiet(1, "filling", "1");
+
+		journaled = stats_now().journaled;
+		record.trailers = calloc(1, 100000);
+		memset(record.trailers, 't', 99999);
+		assert_int_equal(run(record), 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		crash();
+		open_it();
+		assert_int_equal(run(quiet(1, "more", "1")), 0);
+	}
+	mend(&commit);
+	check_held();
+	assert_true(has_file(1, "filling") && has_file(1, "more"));
+	close_engine();
+	buffer_release(&commit);
+}
+
 static void *ask_often(void *argument)
 {
 	for (int i = 0; i < 300; i++) {
@@ -179,6 +206,7 @@ int main(void)
 		JTEST(held_cuts_survive_closing),
 		JTEST(held_cuts_survive_a_crash),
 		JTEST(held_cuts_are_mended_in_place),
+		JTEST(a_full_journal_can_be_opened),
 		JTEST(nobody_hangs_while_held_cuts_are_tried),
 		JTEST(waiting_costs_nothing),
 	};
