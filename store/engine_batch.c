@@ -327,7 +327,7 @@ static int journal_held(struct engine *e)
 
 	for (struct cut *cut = e->held; cut && r == 0; cut = cut->next_held) {
 		cut->first = cut->sequence = ++e->last_sequence;
-		cut->folded_count = 0;
+		cut->folded_count = cut->needed_count = 0;
 		r = table_add_held(e->table, cut->sequence);
 		if (r == 0)
 			r = journal_add(e->journal, cut, &sick);
