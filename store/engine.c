@@ -36,6 +36,7 @@ void cut_free(struct cut *cut)
 	}
 	free(cut->records);
 	free(cut->folded);
+	free(cut->needed);
 	free(cut);
 }
 

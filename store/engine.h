@@ -89,6 +89,8 @@ struct cut {
 				 * up to sequence: all, if it has no frame */
 	uint64_t *folded;	/* those of them that have frames of their own */
 	size_t folded_count;
+	struct table_contents *needed;	/* what these frames build on */
+	size_t needed_count;
 };
 
 /* Room for count zeroed records; NULL: no memory. */

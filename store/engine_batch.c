@@ -310,6 +310,7 @@ int engine_publish_batch(struct engine *e, struct cut *batch, uint64_t through)
 		e->tried = through;
 	if (e->journal && r == 0)
 		journal_release(e->journal, through, oldest_frame_held(e));
+	e->exclusive = false;	/* writers need not wait for what follows */
 	pthread_cond_broadcast(&e->done);
 	pthread_mutex_unlock(&e->lock);
 	free_cuts(batch);
@@ -326,7 +327,7 @@ static int journal_held(struct engine *e)
 
 	for (struct cut *cut = e->held; cut && r == 0; cut = cut->next_held) {
 		cut->first = cut->sequence = ++e->last_sequence;
-		cut->folded_count = 0;
+		cut->folded_count = cut->needed_count = 0;
 		r = table_add_held(e->table, cut->sequence);
 		if (r == 0)
 			r = journal_add(e->journal, cut, &sick);

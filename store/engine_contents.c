@@ -149,6 +149,32 @@ static int note(struct engine *e, struct table *table, struct list *needed,
 	return r;
 }
 
+int engine_note_needed(const struct cut *older, struct cut *newer)
+{
+	struct list needed = {
+		.at = newer->needed, .count = newer->needed_count,
+		.capacity = newer->needed_count,
+	};
+	int r = walk_cuts(older, older, take_needed, &needed);
+
+	for (size_t i = 0; r == 0 && i < older->needed_count; i++)
+		r = add(&needed, &older->needed[i]);
+	newer->needed = needed.at;
+	if (r == 0)
+		newer->needed_count = needed.count;
+	return r;
+}
+
+/* What the frames of a held cut build on. */
+static int add_held(const struct cut *cut, struct list *needed)
+{
+	int r = walk_cuts(cut, cut, take_needed, needed);
+
+	for (size_t i = 0; r == 0 && i < cut->needed_count; i++)
+		r = add(needed, &cut->needed[i]);
+	return r;
+}
+
 int engine_note_contents(struct engine *e, struct table *table,
 			 const struct cut *batch, const struct cut *queued,
 			 const struct cut *last)
@@ -163,7 +189,7 @@ int engine_note_contents(struct engine *e, struct table *table,
 		r = walk_cuts(queued, last, take_needed, &needed);
 	for (const struct cut *cut = batch; r == 0 && cut; cut = cut->next) {
 		if (cut->held)
-			r = walk_cuts(cut, cut, take_needed, &needed);
+			r = add_held(cut, &needed);
 		else if (needed.count)
 			r = walk_cuts(cut, cut, take_made, &made);
 	}

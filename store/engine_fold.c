@@ -48,7 +48,7 @@ static int reserve(const struct cut *older, struct cut *newer)
 	if (!more)
 		return -ENOMEM;
 	newer->folded = more;
-	return 0;
+	return engine_note_needed(older, newer);
 }
 
 static void take_frames(const struct cut *older, struct cut *newer)

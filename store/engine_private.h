@@ -152,6 +152,10 @@ int engine_note_contents(struct engine *e, struct table *table,
 			 const struct cut *batch, const struct cut *queued,
 			 const struct cut *last);
 
+/* Notes in newer, which is to stand for older's frame too, what that builds on.
+ * -ENOMEM. */
+int engine_note_needed(const struct cut *older, struct cut *newer);
+
 /* ---- engine_replay.c ---- */
 
 /* The cuts of the journal that e->table does not have; none if there is no

@@ -231,7 +231,7 @@ static void publish_locked(struct engine *e)
 	if (!failed && e->journal && e->may_journal)
 		journal_prepare(e->journal);
 	pthread_mutex_lock(&e->lock);
-	e->exclusive = e->busy = false;
+	e->busy = false;
 	failed |= e->held != NULL;
 	e->delay = !failed ? 0 : e->delay < DELAY_MOST / 2 ?
 			   2 * e->delay + 1 : DELAY_MOST;

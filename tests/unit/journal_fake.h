@@ -23,7 +23,7 @@ struct disk {
 	int error_file;			/* only there; -1: anywhere */
 	unsigned int writes, flushes;
 	uint64_t room;
-	bool shut;			/* flushes wait until it is not */
+	bool shut, shut_apart;		/* flushes wait until it is not */
 	unsigned int waiting;
 	pthread_cond_t opened;
 };
@@ -129,6 +129,8 @@ static int disk_flush_apart(struct journal_files *f, unsigned int file)
 	struct disk *d = disk_under(f);
 	SCOPED_LOCK(&d->lock);
 
+	while (d->shut_apart)
+		pthread_cond_wait(&d->opened, &d->lock);
 	d->durable[file].length = 0;
 	return buffer_append(&d->durable[file], d->seen[file].data,
 			     d->seen[file].length);
@@ -199,11 +201,11 @@ static inline void disk_fail(struct disk *d, int write_error, int flush_error)
 	d->flush_error = flush_error;
 }
 
-static inline void disk_shut(struct disk *d, bool shut)
+static inline void disk_shut(struct disk *d, bool *which, bool shut)
 {
 	SCOPED_LOCK(&d->lock);
 
-	d->shut = shut;
+	*which = shut;
 	pthread_cond_broadcast(&d->opened);
 }
 

@@ -115,6 +115,97 @@ static void held_cuts_are_mended_in_place(void **state)
 	buffer_release(&commit);
 }
 
+static struct cut *contents_cut(struct contents *c, const char *text)
+{
+	struct cut *cut = cut_new(1);
+	struct record *record = &cut->records[0];
+
+	assert_int_equal(contents_write(c, text, strlen(text), 0),
+			 (ssize_t)strlen(text));
+	*record = quiet(1, NULL, NULL);
+	record->delta = delta_new(false);
+	assert_int_equal(contents_snapshot(c, &delta_add(record->delta,
+		DELTA_CONTENTS, MODE_FILE, "c")->contents), 0);
+	contents_captured(c);
+	return cut;
+}
+
+static struct cut *later[2];
+
+/* While the first is published, so that the table notes what it was. */
+static void queue_later(void *context, struct cut *cut)
+{
+	for (int i = 0; i < 2; i++) {
+		uint64_t sequence;
+
+		assert_int_equal(engine_cut(engine, later[i], &sequence), 0);
+	}
+}
+
+/* A frame that was folded into a held cut builds on what is published. */
+static void the_table_remembers_what_held_frames_need(void **state)
+{
+	struct contents *c;
+	struct oid oid, wanted;
+	struct cut *first;
+	uint64_t sequence;
+
+	open_it();
+	made("main");
+	made("taken");
+	assert_int_equal(overlay_new(pool, &c), 0);
+	first = contents_cut(c, "aaaaaa");
+	first->stored = queue_later;
+	later[0] = cut_new(1);		/* fails, and holds the others */
+	later[0]->records[0] = record_of(RECORD_RENAME, 1, 0, "taken");
+	later[1] = contents_cut(c, "bbbb");
+	assert_int_equal(engine_cut(engine, first, &sequence), 0);
+	assert_int_equal(engine_wait(engine, sequence), 0);
+	engine_publish_all(engine);
+	assert_int_equal(engine_cut(engine, contents_cut(c, "cc"), &sequence),
+			 0);
+	assert_int_equal(engine_wait(engine, sequence), 0);
+	assert_int_equal(engine_publish_all(engine), -EEXIST);
+	contents_unref(c);
+	crash();
+	open_it();
+	assert_int_equal(run(record_of(RECORD_DROP, 2, 0, NULL)), 0);
+	crash();
+	open_it();
+	assert_int_equal(engine_publish_all(engine), 0);
+	oid = file_of(1, "c");
+	assert_int_equal(odb_write(odb, OBJECT_BLOB, "ccbbaa", 6, &wanted), 0);
+	assert_true(oid_equal(&oid, &wanted));
+	close_engine();
+}
+
+/* All segments are needed then; the next opening has room all the same. */
+static void a_full_journal_can_be_opened(void **state)
+{
+	struct buffer commit = { 0 };
+	uint64_t journaled = 0;
+
+	hold_some(&commit);
+	while (stats_now().journaled != journaled) {
+		struct record record = quiet(1, "filling", "1");
+
+		journaled = stats_now().journaled;
+		record.trailers = calloc(1, 100000);
+		memset(record.trailers, 't', 99999);
+		assert_int_equal(run(record), 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		crash();
+		open_it();
+		assert_int_equal(run(quiet(1, "more", "1")), 0);
+	}
+	mend(&commit);
+	check_held();
+	assert_true(has_file(1, "filling") && has_file(1, "more"));
+	close_engine();
+	buffer_release(&commit);
+}
+
 static void *ask_often(void *argument)
 {
 	for (int i = 0; i < 300; i++) {
@@ -179,6 +270,8 @@ int main(void)
 		JTEST(held_cuts_survive_closing),
 		JTEST(held_cuts_survive_a_crash),
 		JTEST(held_cuts_are_mended_in_place),
+		JTEST(a_full_journal_can_be_opened),
+		JTEST(the_table_remembers_what_held_frames_need),
 		JTEST(nobody_hangs_while_held_cuts_are_tried),
 		JTEST(waiting_costs_nothing),
 	};

@@ -49,7 +49,7 @@ static void waits_share_flushes(void **state)
 	open_it();
 	main = made("main");
 	flushes = disk_flushes(&disk);
-	disk_shut(&disk, true);
+	disk_shut(&disk, &disk.shut, true);
 	for (int i = 0; i < WAITERS; i++) {
 		sequences[i] = queue_one(quiet(main, "a", "1"));
 		assert_int_equal(pthread_create(&threads[i], NULL, wait_for_one,
@@ -57,7 +57,7 @@ static void waits_share_flushes(void **state)
 		while (!disk_waiting(&disk))
 			usleep(100);
 	}
-	disk_shut(&disk, false);
+	disk_shut(&disk, &disk.shut, false);
 	for (int i = 0; i < WAITERS; i++) {
 		void *result;
 
@@ -113,6 +113,23 @@ static void what_nobody_waits_for_is_safe_after_closing(void **state)
 	crash();
 	open_it();
 	assert_true(has_file(main, "a"));
+	close_engine();
+}
+
+static void preparing_segments_keeps_nobody_waiting(void **state)
+{
+	struct record record;
+	uint64_t main;
+
+	open_it();
+	disk_shut(&disk, &disk.shut_apart, true);
+	main = make("main");
+	record = quiet(main, "a", "1");
+	record.direct = true;
+	assert_int_equal(run(record), 0);
+	assert_int_equal(run(quiet(main, "b", "1")), 0);
+	disk_shut(&disk, &disk.shut_apart, false);
+	assert_message(main, "b");
 	close_engine();
 }
 
@@ -487,6 +504,7 @@ int main(void)
 		JTEST(waits_share_flushes),
 		JTEST(what_has_no_frame_is_published_at_once),
 		JTEST(what_nobody_waits_for_is_safe_after_closing),
+		JTEST(preparing_segments_keeps_nobody_waiting),
 		JTEST(cuts_of_one_branch_become_one_commit),
 		JTEST(keep_all_keeps_all),
 		JTEST(some_cuts_stay_commits),
