@@ -215,6 +215,12 @@ static int name_it(struct following *f)
 	return r == -ENOTEMPTY ? 0 : r;
 }
 
+static bool has_name(struct branch *b, const char *name)
+{
+	SCOPED_LOCK(&b->store->lock);
+	return !b->dropped && !b->gone && strcmp(b->name, name) == 0;
+}
+
 static int follow(struct outside *o, struct branch *b,
 		  const struct outside_change *change, struct report *report)
 {
@@ -231,7 +237,8 @@ static int follow(struct outside *o, struct branch *b,
 	store_flush_mappings(o->store, b);
 	housekeeping_pause(o->store->housekeeping);
 	pthread_mutex_lock(&o->store->merging);
-	r = follow_locked(&f);
+	/* nobody renames it from here on */
+	r = has_name(b, change->name) ? follow_locked(&f) : -EAGAIN;
 	pthread_mutex_unlock(&o->store->merging);
 	housekeeping_resume(o->store->housekeeping);
 	if (r == 0 && f.conflict)
