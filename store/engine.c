@@ -116,13 +116,13 @@ static void want_locked(struct engine *e, uint64_t sequence)
 }
 
 /* Waits for something to happen that only the thread can do.  Returns an error
- * that it met since `attempts`, or 0. */
+ * that it met in an attempt later than number `begun`, or 0. */
 static int wait_for_thread_locked(struct engine *e, uint64_t sequence,
-				  uint64_t attempts)
+				  uint64_t begun)
 {
 	if (e->dead)
 		return e->dead;
-	if (e->error && e->attempts != attempts && sequence <= e->tried)
+	if (e->error && e->attempts > begun && sequence <= e->tried)
 		return e->error;
 	if (!e->running)
 		return e->error ? e->error : -EIO;
@@ -133,7 +133,7 @@ static int wait_for_thread_locked(struct engine *e, uint64_t sequence,
 
 static int wait_locked(struct engine *e, uint64_t sequence)
 {
-	uint64_t attempts = e->attempts;
+	uint64_t begun = e->begun;	/* what mended it came before */
 	int r = 0;
 
 	if (sequence > e->last_sequence)
@@ -143,14 +143,14 @@ static int wait_locked(struct engine *e, uint64_t sequence)
 
 		if (is_durable_locked(e, sequence, &held) && !held)
 			return 0;
-		if (held && e->attempts != attempts)
+		if (held && e->attempts > begun)
 			return held->error;
 		if (!held && engine_can_lead_locked(e))
 			engine_lead_locked(e);
 		else if (!held && (e->leading || e->exclusive) && !e->dead)
 			pthread_cond_wait(&e->done, &e->lock);
 		else
-			r = wait_for_thread_locked(e, sequence, attempts);
+			r = wait_for_thread_locked(e, sequence, begun);
 	}
 	return r;
 }
@@ -165,7 +165,7 @@ int engine_wait(struct engine *engine, uint64_t sequence)
 static int wait_published_locked(struct engine *e, uint64_t branch,
 				 uint64_t sequence)
 {
-	uint64_t attempts = e->attempts;
+	uint64_t begun = e->begun;	/* what mended it came before */
 	int r = 0;
 
 	if (sequence > e->last_sequence)
@@ -177,10 +177,10 @@ static int wait_published_locked(struct engine *e, uint64_t branch,
 			held = find_held_of_locked(e, branch, sequence);
 			if (!held)
 				return 0;
-			if (e->attempts != attempts)
+			if (e->attempts > begun)
 				return held->error;
 		}
-		r = wait_for_thread_locked(e, sequence, attempts);
+		r = wait_for_thread_locked(e, sequence, begun);
 	}
 	return r;
 }

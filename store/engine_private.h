@@ -84,7 +84,7 @@ struct engine {
 	bool leading, exclusive;	/* see above; exclusive keeps leaders out */
 	bool busy;			/* the thread may be changing refs */
 	uint64_t turns;			/* how often it was */
-	uint64_t attempts;		/* finished */
+	uint64_t begun, attempts;	/* to publish: begun, finished */
 	uint64_t tried;			/* the last cut of any of them */
 	bool running, stop, retry;	/* retry: somebody waits for one */
 	struct timespec due_at;		/* publishing; zero: nothing queued */

@@ -225,6 +225,7 @@ static void publish_locked(struct engine *e)
 	e->retry = false;
 	if (!any)
 		return;
+	e->begun++;
 	begin_turn_locked(e);
 	pthread_mutex_unlock(&e->lock);
 	failed = engine_publish_batch(e, batch, through) < 0;
