@@ -158,6 +158,18 @@ static int check_access(struct store *store)
 	return 0;
 }
 
+/* A daemon that was killed just now has let go of its mount before its lock: it
+ * goes with the last of its processes. */
+static int take_lock_file(struct store *store)
+{
+	int repo_fd = git_repo_dir_fd(store->repo);
+	int r = lock_take(repo_fd, store->mountpoint, &store->lock_file);
+
+	if (r != -EBUSY || lock_wait_free(repo_fd, SECONDS_DYING) < 0)
+		return r;
+	return lock_take(repo_fd, store->mountpoint, &store->lock_file);
+}
+
 static int take_lock(struct store *store, struct report *report)
 {
 	int repo_fd = git_repo_dir_fd(store->repo);
@@ -167,7 +179,7 @@ static int take_lock(struct store *store, struct report *report)
 	if (r == -ENOENT && store->options.readonly)
 		return 0;
 	if (!r)
-		r = lock_take(repo_fd, store->mountpoint, &store->lock_file);
+		r = take_lock_file(store);
 	if (r == -EBUSY)
 		return report_busy(store, report);
 	if (!r)

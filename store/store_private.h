@@ -26,6 +26,7 @@
 #define SECONDS_COMMIT 5
 #define SECONDS_DRIVER 60
 #define SECONDS_MERGING 2
+#define SECONDS_DYING 1
 #define PAUSE_MERGING_NS 5000000
 #define STORE_MEMORY ((size_t)128 << 20)
 #define JOURNAL_BYTES_DEFAULT ((size_t)64 << 20)

@@ -92,6 +92,18 @@ assert json.load(sys.stdin)["cuts_published"] > 0'
 	store_git fsck --strict --no-dangling
 }
 
+@test "a mount right after a kill waits for the dying daemon" {
+	for i in 1 2 3; do
+		irminfs "$STORE" "$M"
+		echo "$i" >"$M/main/f"
+		sync "$M/main/f"
+		kill -KILL "$(head -1 "$STORE/irminfs/lock")"
+	done
+	irminfs "$STORE" "$M"
+	[ "$(cat "$M/main/f")" = 3 ]
+	irminfs umount "$M"
+}
+
 @test "a store opened read-only says what its journal has" {
 	start
 	echo 1 >"$M/main/f"
