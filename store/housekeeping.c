@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 
 #define LOOK_AFTER 16		/* new packs */
@@ -143,8 +142,7 @@ void housekeeping_pause(struct housekeeping *h)
 	if (!h)
 		return;
 	SCOPED_LOCK(&h->lock);
-	if (h->pauses++ == 0 && h->child)
-		kill(-h->child, SIGSTOP);
+	h->pauses++;
 }
 
 void housekeeping_resume(struct housekeeping *h)
@@ -152,11 +150,8 @@ void housekeeping_resume(struct housekeeping *h)
 	if (!h)
 		return;
 	SCOPED_LOCK(&h->lock);
-	if (--h->pauses > 0)
-		return;
-	if (h->child)
-		kill(-h->child, SIGCONT);
-	pthread_cond_broadcast(&h->wake);
+	if (--h->pauses == 0)
+		pthread_cond_broadcast(&h->wake);
 }
 
 static void init_condition(pthread_cond_t *condition)

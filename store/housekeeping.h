@@ -21,8 +21,9 @@ int housekeeping_new(struct git_repo *repo, struct housekeeping **ret);
  * Accepts NULL. */
 void housekeeping_free(struct housekeeping *h);
 
-/* Between these nothing runs: what has begun stands still.  May be nested; NULL
- * is accepted.  They do not block. */
+/* Between these nothing is started.  What runs goes on, with its low priority: a
+ * program that is stopped (SIGSTOP) stays so for ever when we are killed.  May be
+ * nested; NULL is accepted.  They do not block. */
 void housekeeping_pause(struct housekeeping *h);
 void housekeeping_resume(struct housekeeping *h);
 

@@ -99,7 +99,6 @@ static void end_group(pid_t group)
 	bool reaped = false;
 
 	kill(-group, SIGTERM);
-	kill(-group, SIGCONT);
 	for (int t = 0; t < 2 * PATIENCE_MS; t += 10) {
 		if (t >= PATIENCE_MS)
 			kill(-group, SIGKILL);
@@ -174,8 +173,6 @@ int housekeeping_run(struct housekeeping *h, const char *const *arguments)
 		return r;
 	pthread_mutex_lock(&h->lock);
 	h->child = pid;
-	if (h->pauses)
-		kill(-pid, SIGSTOP);
 	r = wait_locked(h);
 	h->child = 0;
 	pthread_mutex_unlock(&h->lock);

@@ -187,28 +187,6 @@ static void a_repack_that_is_killed_leaves_nothing(void **state)
 	assert_readable(f, 40);
 }
 
-static void a_pause_stops_what_runs(void **state)
-{
-	struct fixture *f = *state;
-	struct housekeeping *h;
-
-	make_packs(f, 40);
-	replace_git(f, "cd ${1#--git-dir=}; "
-		    "while :; do echo >>../ticks; sleep 0.05; done");
-	assert_int_equal(housekeeping_new(f->repo, &h), 0);
-	assert_true(comes_true(f, 30, "test -s ../ticks"));
-	housekeeping_pause(h);
-	housekeeping_pause(h);
-	housekeeping_resume(h);
-	usleep(200000);
-	shell_do(f->path, "cp ../ticks ../before; sleep 0.5; "
-		 "cmp ../ticks ../before");
-	housekeeping_resume(h);
-	assert_true(comes_true(f, 10, "! cmp -s ../ticks ../before"));
-	housekeeping_pause(h);
-	housekeeping_free(h);
-}
-
 static void nothing_starts_in_a_pause(void **state)
 {
 	struct fixture *f = *state;
@@ -236,7 +214,6 @@ int main(void)
 		TEST(kept_packs_stay),
 		TEST(closing_does_not_wait),
 		TEST(a_repack_that_is_killed_leaves_nothing),
-		TEST(a_pause_stops_what_runs),
 		TEST(nothing_starts_in_a_pause),
 	};
 
