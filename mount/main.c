@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "mount/commands.h"
+#include "structures/structures.h"
 
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "irminfs -C DIR log" is "irminfs log -C DIR": moves a subcommand that stands
@@ -36,6 +38,10 @@ int main(int argc, char **argv)
 	const struct command *command;
 
 	setlocale(LC_CTYPE, "");
+	if (structures_register() < 0) {
+		fputs("irminfs: no room for the types of structures/\n", stderr);
+		return EXIT_FAILURE;
+	}
 	command = find_command(argc, argv);
 	if (command)
 		return command->run(command, argc - 1, argv + 1);

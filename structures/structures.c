@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+#include "structures/structures.h"
+
+#include "store/contents.h"
+
+/* One line a type. */
+static const struct merge_type *const merge_types[] = {
+	NULL,
+};
+
+int structures_register(void)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && merge_types[i]; i++)
+		r = merge_type_register(merge_types[i]);
+	return r;
+}

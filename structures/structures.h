@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STRUCTURES_STRUCTURES_H
+#define STRUCTURES_STRUCTURES_H
+
+/* Registers all types of structures/ with store/contents.h.  Once a process,
+ * before a store is opened and before merge types are looked for.  -EEXIST:
+ * called twice; -ENOSPC. */
+int structures_register(void);
+
+#endif
