@@ -50,6 +50,11 @@ uint64_t directory_new_number(struct directory *d, const char *name)
 	return number_of(d, name, ++*d->salts);
 }
 
+uint64_t directory_loaded_number(const struct directory *d, const char *name)
+{
+	return number_of(d, name, 0);
+}
+
 /* ---- index by name ---- */
 
 static uint32_t *index_slot(const struct directory *d, const char *name)
@@ -179,9 +184,11 @@ void directory_free(struct directory *d)
 {
 	if (!d)
 		return;
-	for (uint32_t i = 0; i < d->count; i++)
+	for (uint32_t i = 0; i < d->count; i++) {
 		if (d->entries[i].owned)
 			free(d->entries[i].name);
+		attributes_free(d->entries[i].attributes);
+	}
 	free(d->entries);
 	free(d->index);
 	free(d->replaced);
@@ -305,6 +312,7 @@ static void leave(struct directory *d, struct entry *e, bool remember)
 		d->replaced[d->replaced_count++] = position_of(d, e);
 	}
 	directory_set_stored(d, e, false);
+	attributes_free(STEAL(e->attributes));
 	e->node = NULL;
 	e->epoch = 0;
 }

@@ -20,10 +20,13 @@
  */
 
 struct node;
+struct attributes;
 
 struct entry {
 	char *name;
 	struct node *node;	/* while it is loaded; has oid and mode then */
+	struct attributes *attributes;	/* owned; NULL: as stored in Git; a
+					 * loaded node has them instead */
 	uint64_t seq;
 	uint64_t number;	/* st_ino while no node is loaded */
 	struct oid oid;
@@ -98,6 +101,9 @@ void directory_forget_replaced(struct directory *d);
 
 /* A number that nothing in the work tree has had. */
 uint64_t directory_new_number(struct directory *d, const char *name);
+
+/* The number of an entry of that name as loaded. */
+uint64_t directory_loaded_number(const struct directory *d, const char *name);
 
 /* Position of the first entry whose cookie is greater. */
 uint32_t directory_after(const struct directory *d, uint64_t cookie);

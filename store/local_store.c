@@ -92,8 +92,7 @@ static int make_object(struct storing *s, const struct delta_entry *entry,
 /* ---- directories ---- */
 
 static int store_directory(struct storing *s, struct delta *delta,
-			   const struct local_ref *before, unsigned int depth,
-			   uint64_t *ret_own);
+			   const struct local_ref *before, unsigned int depth);
 
 /* Whether something in the directory was changed by somebody else. */
 static bool is_foreign(const struct delta *delta)
@@ -112,7 +111,6 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 	scoped_local struct local *local = NULL, *own_facts = NULL;
 	bool inherits = !entry->directory->complete;
 	struct local_ref before = no_table;
-	uint64_t own;
 	int r = find_before(s, entry, table, &local);
 
 	if (r < 0)
@@ -129,13 +127,13 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 	} else if (is_foreign(entry->directory)) {
 		set_times(s, local);
 	}
-	r = store_directory(s, entry->directory, &before, depth + 1, &own);
+	r = store_directory(s, entry->directory, &before, depth + 1);
 	if (r < 0)
 		return r;
 	entry->table = entry->directory->table;
 	local_set_table(local, &entry->table);
 	local->bits &= ~(LOCAL_EMPTY | LOCAL_OWN_BELOW);
-	if (own)
+	if (entry->directory->own)
 		local->bits |= LOCAL_OWN_BELOW;
 	*ret = STEAL(local);
 	return 0;
@@ -180,10 +178,10 @@ static void free_rows(struct local_change *changes, size_t count)
 }
 
 static int store_directory(struct storing *s, struct delta *delta,
-			   const struct local_ref *before, unsigned int depth,
-			   uint64_t *ret_own)
+			   const struct local_ref *before, unsigned int depth)
 {
 	struct local_change *changes;
+	uint64_t own = 0;
 	size_t count = 0;
 	int r = 0;
 
@@ -202,7 +200,8 @@ static int store_directory(struct storing *s, struct delta *delta,
 	}
 	if (r == 0)
 		r = local_table_change(s->odb, before, changes, count,
-				       &delta->table, ret_own);
+				       &delta->table, &own);
+	delta->own = own;
 	free_rows(changes, count);
 	return r;
 }
@@ -251,11 +250,10 @@ int local_store(struct delta *delta, struct odb *odb, const struct oid *root,
 	struct storing s = { .odb = odb, .now = now };
 	scoped_local struct local *local = NULL;
 	struct local_ref before;
-	uint64_t own;
 	int r = make_root(&s, delta, root, base, &local, &before);
 
 	if (r == 0)
-		r = store_directory(&s, delta, &before, 0, &own);
+		r = store_directory(&s, delta, &before, 0);
 	if (r < 0)
 		return r;
 	local_set_table(local, &delta->table);

@@ -79,7 +79,7 @@ void node_discard(struct node *n)
 		contents_unref(n->contents);
 	if (n->unlinked)
 		free(n->last_name);
-	free(n->attributes);
+	attributes_free(n->attributes);
 	free(n);
 }
 
@@ -172,6 +172,7 @@ static void leave_entry(struct node *n)
 	struct entry *e = node_entry(n);
 
 	e->node = NULL;
+	e->attributes = STEAL(n->attributes);
 	e->oid = n->oid;
 	e->mode = node_git_mode(n);
 	e->number = n->displaced ?
@@ -347,6 +348,8 @@ static int load_directory(struct node *dir)
 	if (!d)
 		return -ENOMEM;
 	r = directory_load(d, w->options.odb, &dir->oid, dir->epoch);
+	if (r == 0)
+		r = node_load_local(dir, d);
 	if (r < 0) {
 		directory_free(d);
 		return r;
@@ -385,6 +388,7 @@ int node_load_locked(struct node *dir, struct entry *e, struct node **ret)
 		return -ENOMEM;
 	n->oid = e->oid;
 	n->number = e->number;
+	n->attributes = STEAL(e->attributes);
 	attach(n, dir, e);
 	*ret = n;
 	return 0;

@@ -37,6 +37,7 @@ static struct attributes new_attributes(const struct node *dir, mode_t mode,
 	struct attributes a = {
 		.uid = caller->uid, .gid = caller->gid,
 		.permissions = mode & 07777,
+		.known = LOCAL_ATTRIBUTES | LOCAL_TIMES,
 	};
 
 	if (above.permissions & S_ISGID) {

@@ -270,6 +270,7 @@ static void store_free(struct store *store)
 	close_fd(&store->temporary_fd);
 	close_fd(&store->private_fd);
 	lock_release(store->lock_file);
+	git_repo_free(store->local);
 	git_repo_free(store->repo);
 	pthread_mutex_destroy(&store->merging);
 	pthread_mutex_destroy(&store->lock);
@@ -343,6 +344,8 @@ static int open_parts(struct store *store, const char *path,
 		r = take_lock(store, report);
 	if (!r)
 		r = open_folders(store, report);
+	if (!r)
+		r = store_open_local(store, report);
 	if (!r)
 		r = open_pool(store);
 	if (!r)

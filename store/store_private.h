@@ -73,6 +73,8 @@ struct store {
 	/* Fixed after store_open. */
 	struct git_repo *repo;
 	struct odb *odb;		/* repo's */
+	struct git_repo *local;		/* of local faces; NULL: none, as */
+	struct odb *local_odb;		/* its */
 	struct pool *pool;
 	struct engine *engine;
 	struct housekeeping *housekeeping;	/* NULL: none */
@@ -123,6 +125,7 @@ struct branch {
 	struct name *entry;		/* owned, also while it is in no hash */
 	const char *name;		/* entry->text */
 	struct oid head;		/* as last stored; zero: not yet */
+	struct oid local;		/* root of its local face then */
 	int64_t dropped;		/* when, seconds; 0: live */
 	bool gone;			/* expired or merged away: in no hash */
 	bool checked;			/* `readonly` is known */
@@ -131,6 +134,11 @@ struct branch {
 	size_t report_count;
 	UT_hash_handle hh;
 };
+
+/* ---- store_local.c ---- */
+
+/* Opens or makes the repository of local faces. */
+int store_open_local(struct store *store, struct report *report);
 
 /* ---- store.c ---- */
 

@@ -13,20 +13,6 @@
 
 static int build(struct node *dir, struct delta *delta);
 
-static int emit_object(struct delta *delta, const char *name, uint32_t mode,
-		       const struct oid *oid)
-{
-	struct delta_entry *entry;
-
-	if (mode == MODE_TREE && node_git_has_nothing(oid))
-		return 0;
-	entry = delta_add(delta, DELTA_OBJECT, mode, name);
-	if (!entry)
-		return -ENOMEM;
-	entry->oid = *oid;
-	return 0;
-}
-
 /* For its adoption, even when entries of two captures were folded into one
  * delta: each is known by the number of its own. */
 static void note_node(struct delta_entry *entry, struct node *n)
@@ -35,73 +21,127 @@ static void note_node(struct delta_entry *entry, struct node *n)
 	entry->number = n->worktree->number + 1;
 }
 
-static int emit_contents(struct delta *delta, const char *name, struct node *n)
+/* An entry with all facts. */
+static int add(struct delta *delta, enum delta_kind kind,
+	       const struct node *dir, const struct entry *e,
+	       struct delta_entry **ret)
+{
+	uint32_t mode = e->node ? node_git_mode(e->node) : e->mode;
+	struct delta_entry *entry = delta_add(delta, kind, mode, e->name);
+
+	if (!entry)
+		return -ENOMEM;
+	*ret = entry;
+	entry->local = node_facts(dir, e);
+	return entry->local ? 0 : -ENOMEM;
+}
+
+/* Of what is not a directory, and of one in which nothing changed. */
+static bool is_same(const struct delta *delta, const struct entry *e)
+{
+	const struct node *n = e->node;
+	const struct oid *oid = n ? &n->oid : &e->oid;
+
+	if (e->mode == MODE_TREE && node_git_has_nothing(oid))
+		return delta->complete || (!e->stored && !e->replaced);
+	return n && !delta->complete &&
+	       !(n->flags & (NODE_MODIFIED | NODE_ENTRY));
+}
+
+static int emit_object(struct delta *delta, const struct node *dir,
+		       const struct entry *e)
 {
 	struct delta_entry *entry;
-	struct contents *snapshot;
-	int r = contents_snapshot(n->contents, &snapshot);
+	int r = add(delta, DELTA_OBJECT, dir, e, &entry);
 
 	if (r < 0)
 		return r;
-	entry = delta_add(delta, DELTA_CONTENTS, node_git_mode(n), name);
-	if (!entry) {
-		contents_unref(snapshot);
-		return -ENOMEM;
-	}
-	entry->contents = snapshot;
-	note_node(entry, n);
+	entry->oid = e->node ? e->node->oid : e->oid;
+	entry->same = is_same(delta, e);
 	return 0;
 }
 
-static int emit_directory(struct delta *delta, const char *name,
-			  struct node *n, bool complete)
+static int emit_contents(struct delta *delta, const struct node *dir,
+			 const struct entry *e)
 {
 	struct delta_entry *entry;
-	struct delta *below = delta_new(complete);
+	struct contents *snapshot;
+	int r = contents_snapshot(e->node->contents, &snapshot);
+
+	if (r < 0)
+		return r;
+	r = add(delta, DELTA_CONTENTS, dir, e, &entry);
+	if (r < 0) {
+		contents_unref(snapshot);
+		return r;
+	}
+	entry->contents = snapshot;
+	entry->same = is_same(delta, e);
+	note_node(entry, e->node);
+	return 0;
+}
+
+/* Whether Git has nothing of a directory that is described as a whole. */
+static bool is_empty(const struct delta *delta)
+{
+	for (size_t i = 0; i < delta->count; i++)
+		if (!delta->entries[i].same)
+			return false;
+	return delta->complete;
+}
+
+/* What changed in a directory that stays, and its own facts only if those did,
+ * or all of it. */
+static int put_directory(struct delta *delta, const struct node *dir,
+			 const struct entry *e, struct delta *below)
+{
+	struct node *n = e->node;
+	struct delta_entry *entry;
+	int r = add(delta, DELTA_DIRECTORY, dir, e, &entry);
+
+	if (r < 0)
+		return r;
+	if (!below->complete &&
+	    !(n->flags & (NODE_ATTRIBUTES | NODE_ENTRY)))
+		local_free(STEAL(entry->local));
+	entry->directory = below;
+	entry->same = is_empty(below) && !e->replaced &&
+		      (delta->complete || !e->stored);
+	note_node(entry, n);
+	n->flags |= NODE_EMITTED;
+	return 0;
+}
+
+static int emit_directory(struct delta *delta, const struct node *dir,
+			  const struct entry *e)
+{
+	struct node *n = e->node;
+	struct delta *below = delta_new(delta->complete || !e->stored);
 	int r = below ? build(n, below) : -ENOMEM;
 
-	if (r == 0 && below->count) {
-		entry = delta_add(delta, DELTA_DIRECTORY, MODE_TREE, name);
-		if (entry) {
-			entry->directory = below;
-			note_node(entry, n);
-			n->flags |= NODE_EMITTED;
-			return 0;
-		}
-		r = -ENOMEM;
-	}
+	if (r == 0 && n->worktree->options.local)
+		r = node_reserve_table(n);
+	if (r == 0 && (below->count || below->complete ||
+		       (n->flags & (NODE_ATTRIBUTES | NODE_ENTRY))))
+		r = put_directory(delta, dir, e, STEAL(below));
 	delta_free(below);
 	return r;
 }
 
-static int emit(struct delta *delta, struct entry *e)
+static int emit(struct delta *delta, const struct node *dir, struct entry *e)
 {
 	struct node *n = e->node;
 
 	if (!n)
-		return emit_object(delta, e->name, e->mode, &e->oid);
+		return emit_object(delta, dir, e);
 	n->flags &= ~NODE_EMITTED;
 	if (node_is_clean(n))
-		return emit_object(delta, e->name, node_git_mode(n), &n->oid);
-	if (node_is_directory(n))
-		return emit_directory(delta, e->name, n,
-				      delta->complete || !e->stored);
-	return emit_contents(delta, e->name, n);
+		return emit_object(delta, dir, e);
+	return node_is_directory(n) ? emit_directory(delta, dir, e) :
+				      emit_contents(delta, dir, e);
 }
 
-/* Whether Git will have a live entry that replaces another one; such an entry is
- * new in its place, so all of it was emitted if there is anything. */
-static bool is_emitted(const struct entry *e)
-{
-	const struct node *n = e->node;
-
-	if (!node_is_directory(n))
-		return true;
-	return node_is_clean(n) ? !node_git_has_nothing(&n->oid) :
-				  n->flags & NODE_EMITTED;
-}
-
-/* Names that Git had, and that nothing has taken that Git will have. */
+/* Names that Git had and that nothing has taken. */
 static int emit_removed(struct node *dir, struct delta *delta)
 {
 	const struct directory *d = dir->directory;
@@ -109,8 +149,7 @@ static int emit_removed(struct node *dir, struct delta *delta)
 	for (uint32_t i = 0; i < d->replaced_count; i++) {
 		const struct entry *e = &d->entries[d->replaced[i]];
 
-		if (!(e->live && is_emitted(e)) &&
-		    !delta_add(delta, DELTA_REMOVED, 0, e->name))
+		if (!e->live && !delta_add(delta, DELTA_REMOVED, 0, e->name))
 			return -ENOMEM;
 	}
 	return 0;
@@ -123,12 +162,12 @@ static int build(struct node *dir, struct delta *delta)
 
 	if (!delta->complete) {
 		for (struct node *n = dir->changed; n && r == 0; n = n->next)
-			r = emit(delta, node_entry(n));
+			r = emit(delta, dir, node_entry(n));
 		return r < 0 ? r : emit_removed(dir, delta);
 	}
 	for (uint32_t i = 0; i < d->count && r == 0; i++)
 		if (d->entries[i].live)
-			r = emit(delta, &d->entries[i]);
+			r = emit(delta, dir, &d->entries[i]);
 	return r;
 }
 
@@ -155,7 +194,7 @@ static void settle_child(struct node *n, bool complete)
 		n->flags |= NODE_PENDING;
 		n->stamp = w->number;
 	}
-	n->flags &= ~NODE_MODIFIED;
+	n->flags &= ~(NODE_MODIFIED | NODE_ENTRY | NODE_ATTRIBUTES);
 	node_unmark(n);
 	directory_set_stored(n->parent->directory, e, stored);
 	node_settle_locked(n);
@@ -173,7 +212,8 @@ static void settle_self(struct node *dir, bool complete)
 		dir->flags &= ~NODE_PENDING;
 		dir->oid = oid_empty_tree;
 	}
-	dir->flags &= ~(NODE_EMITTED | NODE_MODIFIED);
+	dir->flags &= ~(NODE_EMITTED | NODE_MODIFIED | NODE_ENTRY |
+			NODE_ATTRIBUTES);
 }
 
 static void settle(struct node *dir, bool complete)
@@ -197,9 +237,17 @@ static void settle(struct node *dir, bool complete)
 static int build_root(struct worktree *w, struct delta **ret)
 {
 	struct delta *delta = delta_new(false);
-	int r = delta ? build(w->root, delta) : -ENOMEM;
+	int r = delta ? 0 : -ENOMEM;
 
-	if (r < 0 || delta->count == 0) {
+	if (r == 0 && !node_is_clean(w->root))
+		r = build(w->root, delta);
+	if (r == 0 && w->options.local)
+		r = node_reserve_table(w->root);
+	if (r == 0 && (w->root->flags & NODE_ATTRIBUTES)) {
+		delta->local = node_root_facts(w->root);
+		r = delta->local ? 0 : -ENOMEM;
+	}
+	if (r < 0 || (delta->count == 0 && !delta->local)) {
 		delta_free(delta);
 		delta = NULL;
 	}
@@ -232,17 +280,24 @@ int worktree_capture(struct worktree *w, worktree_take *take, void *context)
 	w->root->flags &= ~NODE_EMITTED;
 	if (emitted)
 		w->root->flags |= NODE_EMITTED;
-	settle(w->root, false);
+	if (!node_is_clean(w->root))
+		settle(w->root, false);
+	else
+		settle_self(w->root, false);
 	node_unmark(w->root);
 	return r;
 }
 
-static void adopt_node(struct node *n, uint32_t number, const struct oid *oid)
+/* below: of a directory. */
+static void adopt_node(struct node *n, uint32_t number, const struct oid *oid,
+		       const struct delta *below)
 {
 	if (!(n->flags & NODE_PENDING) || n->stamp != number)
 		return;
 	n->flags &= ~NODE_PENDING;
 	n->oid = *oid;
+	if (below)
+		node_set_table(n, below);
 }
 
 static void adopt_entries(const struct delta *delta)
@@ -258,7 +313,7 @@ static void adopt_entries(const struct delta *delta)
 		if (entry->kind == DELTA_CONTENTS)
 			contents_stored(n->contents, entry->contents,
 					&entry->oid);
-		adopt_node(n, entry->number, &entry->oid);
+		adopt_node(n, entry->number, &entry->oid, entry->directory);
 		node_settle_locked(n);
 	}
 }
@@ -268,5 +323,5 @@ void worktree_adopt(struct worktree *w, const struct delta *delta)
 	SCOPED_WRITE(&w->lock);
 
 	adopt_entries(delta);
-	adopt_node(w->root, delta->number, &delta->oid);
+	adopt_node(w->root, delta->number, &delta->oid, delta);
 }

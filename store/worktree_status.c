@@ -78,6 +78,13 @@ static int walk_subdirectory(struct walk *walk, const struct entry *e,
 	return walk_directory(walk, n, complete);
 }
 
+/* Whether nothing that Git sees has changed, but at most attributes. */
+static bool is_same(const struct entry *e, bool new)
+{
+	return !new && e->live && e->mode != MODE_TREE && e->node &&
+	       !(e->node->flags & (NODE_MODIFIED | NODE_ENTRY));
+}
+
 static int walk_entry(struct walk *walk, const struct entry *e, bool complete)
 {
 	size_t length = walk->path.length;
@@ -86,7 +93,9 @@ static int walk_entry(struct walk *walk, const struct entry *e, bool complete)
 
 	if (r < 0)
 		return r;
-	if (!e->live)
+	if (is_same(e, new))
+		r = 0;
+	else if (!e->live)
 		r = tell(walk, 'D');
 	else if (e->mode == MODE_TREE)
 		r = walk_subdirectory(walk, e, new);
