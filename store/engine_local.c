@@ -21,7 +21,8 @@ static void free_commit(struct commit **commit)
 /* ---- following ---- */
 
 static int begin_anew(struct odb *odb, struct table_branch *branch,
-		      struct delta *delta, const struct timespec *base,
+		      struct delta *delta, bool foreign,
+		      const struct timespec *base,
 		      const struct timespec *now, int error)
 {
 	static const struct oid none;
@@ -29,12 +30,14 @@ static int begin_anew(struct odb *odb, struct table_branch *branch,
 	log_error("what Git does not hold of branch %s (times, owners and the "
 		  "like) cannot be read: %s; it begins anew", branch->name,
 		  strerror(-error));
-	return local_store(delta, odb, &none, base, now, &branch->local);
+	return local_store(delta, odb, &none, foreign, base, now,
+			   &branch->local);
 }
 
 int engine_local_follow(struct engine *e, struct odb **stage,
 			struct table_branch *branch, struct delta *delta,
-			int64_t head_time, const struct timespec *now)
+			bool foreign, int64_t head_time,
+			const struct timespec *now)
 {
 	struct timespec base = { .tv_sec = head_time };
 	int r = 0;
@@ -45,10 +48,10 @@ int engine_local_follow(struct engine *e, struct odb **stage,
 		r = local_stage_new(e->local, stage);
 	if (r < 0)
 		return r;
-	r = local_store(delta, *stage, &branch->local, &base, now,
+	r = local_store(delta, *stage, &branch->local, foreign, &base, now,
 			&branch->local);
 	if (r < 0 && !engine_is_transient(r) && r != -EROFS)
-		r = begin_anew(*stage, branch, delta, &base, now, r);
+		r = begin_anew(*stage, branch, delta, foreign, &base, now, r);
 	return r;
 }
 
@@ -68,7 +71,7 @@ int engine_local_move(struct engine *e, struct odb **stage,
 	if (r == 0)
 		r = delta_between(e->odb, &from->tree, &to->tree, &delta);
 	if (r == 0)
-		return engine_local_follow(e, stage, branch, delta,
+		return engine_local_follow(e, stage, branch, delta, true,
 					   from->committer.time, now);
 	/* where it came from is lost: nothing is known of what it is now */
 	if (engine_is_transient(r))

@@ -9,12 +9,14 @@
  * A face that is damaged must not keep files from being stored: it begins anew
  * then, without what it knew, and the log says so. */
 
-/* The branch goes by delta (stored, or made of stored trees) from its head, a
+/* foreign: see local_store.
+ *
+ * The branch goes by delta (stored, or made of stored trees) from its head, a
  * commit of that time, to a commit of time `now`.  *stage is made if need be; the
  * caller frees it.  Errors that are transient. */
 int engine_local_follow(struct engine *e, struct odb **stage,
 			struct table_branch *branch, struct delta *delta,
-			int64_t head_time, const struct timespec *now);
+			bool foreign, int64_t head_time, const struct timespec *now);
 
 /* The same for a head that becomes another commit. */
 int engine_local_move(struct engine *e, struct odb **stage,

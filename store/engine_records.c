@@ -102,7 +102,8 @@ static int follow_local(struct pass *pass, struct record *record,
 	struct timespec now = time_of(pass, record);
 
 	return engine_local_follow(pass->engine, &pass->stage, branch,
-				   record->delta, head_time, &now);
+				   record->delta, record->direct, head_time,
+				   &now);
 }
 
 static int apply_commit(struct pass *pass, struct record *record,

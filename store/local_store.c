@@ -7,6 +7,7 @@
 struct storing {
 	struct odb *odb;
 	const struct timespec *now;
+	bool foreign;
 };
 
 static const struct local_ref no_table;
@@ -139,6 +140,74 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 	return 0;
 }
 
+/* ---- what Git does not have, when all else goes ---- */
+
+static int prune(struct storing *s, const struct local_ref *table,
+		 unsigned int depth, struct local_ref *ret);
+
+struct pruning {
+	struct storing *s;
+	unsigned int depth;
+	struct local_ref table;
+};
+
+static int prune_row(void *context, const char *name, struct local *row)
+{
+	struct pruning *p = context;
+	scoped_local struct local *local = row;
+	struct local_change change = { .name = name };
+	uint64_t own;
+	int r = 0;
+
+	if (!local_is_own(local))
+		return 0;
+	if (local->bits & LOCAL_TABLE) {
+		struct local_ref below;
+
+		r = prune(p->s, &local->table, p->depth + 1, &below);
+		if (r == 0)
+			local_set_table(local, &below);
+	}
+	change.local = local;
+	return r < 0 ? r : local_table_change(p->s->odb, &p->table, &change, 1,
+					      &p->table, &own);
+}
+
+static int prune(struct storing *s, const struct local_ref *table,
+		 unsigned int depth, struct local_ref *ret)
+{
+	struct pruning p = { .s = s, .depth = depth };
+	int r = depth > TREE_DEPTH_MAX ? -EUCLEAN :
+		local_table_each(s->odb, table, prune_row, &p);
+
+	if (r == 0)
+		*ret = p.table;
+	return r;
+}
+
+static int keep_own(struct storing *s, const char *name,
+		    const struct local_ref *table, unsigned int depth,
+		    struct local **ret)
+{
+	scoped_local struct local *local = NULL;
+	struct local_ref below;
+	int r = local_table_find(s->odb, table, name, &local);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (!(local->bits & LOCAL_OWN_BELOW))
+		return 0;
+	r = prune(s, &local->table, depth + 1, &below);
+	if (r < 0)
+		return r;
+	local_set_table(local, &below);
+	set_times(s, local);
+	*ret = STEAL(local);
+	return 0;
+}
+
+/* ---- rows ---- */
+
 /* NULL: it has none. */
 static int make_row(struct storing *s, struct delta_entry *entry,
 		    const struct local_ref *table, unsigned int depth,
@@ -151,7 +220,8 @@ static int make_row(struct storing *s, struct delta_entry *entry,
 
 	*ret = NULL;
 	if (entry->kind == DELTA_REMOVED)
-		return 0;
+		return s->foreign ? keep_own(s, entry->name, table, depth, ret)
+				  : 0;
 	r = entry->kind == DELTA_DIRECTORY ?
 		make_directory(s, entry, table, depth, &local) :
 		make_object(s, entry, table, &local);
@@ -244,10 +314,10 @@ static int make_root(struct storing *s, const struct delta *delta,
 }
 
 int local_store(struct delta *delta, struct odb *odb, const struct oid *root,
-		const struct timespec *base, const struct timespec *now,
-		struct oid *ret_root)
+		bool foreign, const struct timespec *base,
+		const struct timespec *now, struct oid *ret_root)
 {
-	struct storing s = { .odb = odb, .now = now };
+	struct storing s = { .odb = odb, .now = now, .foreign = foreign };
 	scoped_local struct local *local = NULL;
 	struct local_ref before;
 	int r = make_root(&s, delta, root, base, &local, &before);

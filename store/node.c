@@ -339,6 +339,21 @@ static void tell_hidden(const struct node *dir)
 		    path && *path ? "/" : "");
 }
 
+/* Files are worth more than what is known of them besides. */
+static int load_local(struct node *dir, struct directory *d)
+{
+	scoped_free char *path = NULL;
+	int r = node_load_local(dir, d);
+
+	if (r != -EIO && r != -EUCLEAN && r != -ENOTSUP)
+		return r;
+	path = node_make_path(dir);
+	log_error("what Git does not hold of the files in \"%s\" (times, "
+		  "owners and the like) cannot be read: %s; it is left out",
+		  path ? path : "", strerror(-r));
+	return 0;
+}
+
 static int load_directory(struct node *dir)
 {
 	struct worktree *w = dir->worktree;
@@ -349,7 +364,7 @@ static int load_directory(struct node *dir)
 		return -ENOMEM;
 	r = directory_load(d, w->options.odb, &dir->oid, dir->epoch);
 	if (r == 0)
-		r = node_load_local(dir, d);
+		r = load_local(dir, d);
 	if (r < 0) {
 		directory_free(d);
 		return r;

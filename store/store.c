@@ -261,7 +261,7 @@ static void release_branches(struct store *store)
 static void store_free(struct store *store)
 {
 	outside_stop(store);
-	housekeeping_free(STEAL(store->housekeeping));
+	store_stop_housekeeping(store);
 	timer_stop(store);
 	release_branches(store);
 	engine_free(store->engine);
@@ -358,7 +358,7 @@ static int open_parts(struct store *store, const char *path,
 		return r;
 	/* it is of use, not needed; threads that use it come after it */
 	if (!store->options.no_housekeeping)
-		housekeeping_new(store->repo, &store->housekeeping);
+		store_start_housekeeping(store);
 	r = timer_start(store);
 	if (!r && store->options.follow)
 		r = outside_start(store);
@@ -397,7 +397,7 @@ int store_close(struct store *store, struct report *report)
 	int r, closed;
 
 	outside_stop(store);
-	housekeeping_free(STEAL(store->housekeeping));
+	store_stop_housekeeping(store);
 	timer_stop(store);
 	r = store_sync(store, &caller);
 	closed = engine_close(store->engine);

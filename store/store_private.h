@@ -77,7 +77,8 @@ struct store {
 	struct odb *local_odb;		/* its */
 	struct pool *pool;
 	struct engine *engine;
-	struct housekeeping *housekeeping;	/* NULL: none */
+	struct housekeeping *housekeeping;	/* NULL: none, as of */
+	struct housekeeping *local_housekeeping;	/* local */
 	struct store_lock *lock_file;	/* NULL: read-only */
 	int private_fd;			/* irminfs/; -1: read-only */
 	int temporary_fd;		/* for files of this process */
@@ -139,6 +140,10 @@ struct branch {
 
 /* Opens or makes the repository of local faces. */
 int store_open_local(struct store *store, struct report *report);
+
+/* Of both repositories. */
+void store_start_housekeeping(struct store *store);
+void store_stop_housekeeping(struct store *store);
 
 /* ---- store.c ---- */
 

@@ -104,7 +104,7 @@ static void finish(struct touched *touched, const struct timespec *now)
 				     !node_git_has_nothing(&dir->oid));
 	/* the table of its facts is not known yet: a capture will tell */
 	if (dir->worktree->options.local)
-		node_mark_attributes(dir);
+		node_mark(dir, true);
 	node_settle_locked(dir);
 }
 
