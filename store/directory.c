@@ -304,14 +304,16 @@ struct entry *directory_put(struct directory *d, char **name)
 	return e;
 }
 
-/* What was the entry is gone; Git may have had it. */
+/* What was the entry is gone; Git or the local face may have had it. */
 static void leave(struct directory *d, struct entry *e, bool remember)
 {
-	if (remember && e->stored && !e->replaced) {
+	if (remember && (e->stored || e->captured) && !e->replaced) {
 		e->replaced = 1;
+		e->git_had = e->stored;
 		d->replaced[d->replaced_count++] = position_of(d, e);
 	}
 	directory_set_stored(d, e, false);
+	e->captured = 0;
 	attributes_free(STEAL(e->attributes));
 	e->node = NULL;
 	e->epoch = 0;
@@ -353,7 +355,7 @@ void directory_forget_replaced(struct directory *d)
 	for (uint32_t i = 0; i < d->replaced_count; i++) {
 		struct entry *e = &d->entries[d->replaced[i]];
 
-		e->replaced = 0;
+		e->replaced = e->git_had = 0;
 		if (!e->live)
 			make_hole(d, e);
 	}

@@ -122,7 +122,7 @@ struct worktree {
 	struct timespec changed_since;	/* state */
 };
 
-#define EPOCHS_MAX 4096u
+#define EPOCHS_MAX 1024u
 
 /* ---- node.c ---- */
 

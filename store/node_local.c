@@ -184,6 +184,7 @@ static int add_own(struct loading *l, const char *name,
 		return -ENOMEM;
 	e = directory_put(d, &copy);
 	e->mode = MODE_TREE;
+	e->captured = 1;
 	e->oid = oid_empty_tree;
 	e->number = directory_loaded_number(d, name);
 	*ret = e;

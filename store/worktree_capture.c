@@ -43,7 +43,7 @@ static bool is_same(const struct delta *delta, const struct entry *e)
 	const struct oid *oid = n ? &n->oid : &e->oid;
 
 	if (e->mode == MODE_TREE && node_git_has_nothing(oid))
-		return delta->complete || (!e->stored && !e->replaced);
+		return delta->complete || (!e->stored && !e->git_had);
 	return n && !delta->complete &&
 	       !(n->flags & (NODE_MODIFIED | NODE_ENTRY));
 }
@@ -105,7 +105,7 @@ static int put_directory(struct delta *delta, const struct node *dir,
 	    !(n->flags & (NODE_ATTRIBUTES | NODE_ENTRY)))
 		local_free(STEAL(entry->local));
 	entry->directory = below;
-	entry->same = is_empty(below) && !e->replaced &&
+	entry->same = is_empty(below) && !e->git_had &&
 		      (delta->complete || !e->stored);
 	note_node(entry, n);
 	n->flags |= NODE_EMITTED;
@@ -141,16 +141,21 @@ static int emit(struct delta *delta, const struct node *dir, struct entry *e)
 				      emit_contents(delta, dir, e);
 }
 
-/* Names that Git had and that nothing has taken. */
+/* Names that were there and that nothing has taken. */
 static int emit_removed(struct node *dir, struct delta *delta)
 {
 	const struct directory *d = dir->directory;
 
 	for (uint32_t i = 0; i < d->replaced_count; i++) {
 		const struct entry *e = &d->entries[d->replaced[i]];
+		struct delta_entry *entry;
 
-		if (!e->live && !delta_add(delta, DELTA_REMOVED, 0, e->name))
+		if (e->live)
+			continue;
+		entry = delta_add(delta, DELTA_REMOVED, 0, e->name);
+		if (!entry)
 			return -ENOMEM;
+		entry->same = !e->git_had;
 	}
 	return 0;
 }
@@ -197,6 +202,7 @@ static void settle_child(struct node *n, bool complete)
 	n->flags &= ~(NODE_MODIFIED | NODE_ENTRY | NODE_ATTRIBUTES);
 	node_unmark(n);
 	directory_set_stored(n->parent->directory, e, stored);
+	e->captured = 1;
 	node_settle_locked(n);
 	node_put_locked(n);
 }

@@ -100,7 +100,7 @@ static int walk_entry(struct walk *walk, const struct entry *e, bool complete)
 	else if (e->mode == MODE_TREE)
 		r = walk_subdirectory(walk, e, new);
 	else
-		r = tell(walk, new && (complete || !e->replaced) ? 'A' : 'M');
+		r = tell(walk, new && (complete || !e->git_had) ? 'A' : 'M');
 	if (r == 0)
 		leave(walk, length);
 	return r;
@@ -126,9 +126,12 @@ static size_t collect(const struct node *dir, bool complete,
 			ret[count++] = &d->entries[i];
 	for (struct node *n = dir->changed; n && !complete; n = n->next)
 		ret[count++] = node_entry(n);
-	for (uint32_t i = 0; i < d->replaced_count && !complete; i++)
-		if (!d->entries[d->replaced[i]].live)
-			ret[count++] = &d->entries[d->replaced[i]];
+	for (uint32_t i = 0; i < d->replaced_count && !complete; i++) {
+		const struct entry *e = &d->entries[d->replaced[i]];
+
+		if (!e->live && e->git_had)
+			ret[count++] = e;
+	}
 	return count;
 }
 
