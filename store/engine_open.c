@@ -102,7 +102,8 @@ static int read_table(struct engine *e, struct table **ret_table,
 		return report_set(report, r, "the branch table irminfs/table "
 			"is damaged; all branches are refs in the repository "
 			"too: to go on with those, move the file away (dropped "
-			"branches and open conflicts are forgotten then)");
+			"branches, open conflicts and what the journal has not "
+			"yet put into Git are forgotten then)");
 	if (r == -ENOTSUP)
 		return report_set(report, r, "the branch table irminfs/table "
 			"was written by a newer version of irminfs: use that");
