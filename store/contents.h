@@ -186,8 +186,18 @@ struct contents_kind {
 	 * odb_read. */
 	int (*recognise)(struct odb *odb, const struct oid *oid,
 			 uint64_t *ret_size, bool *ret_executable);
-	/* As a merge_type; the structures and their executable bits are stored
-	 * ones.  1: conflict, with markers. */
+	/* Up to size bytes at offset of a stored one; fewer at the end only. */
+	ssize_t (*read)(struct odb *odb, const struct oid *oid, void *data,
+			size_t size, uint64_t offset);
+	/* Stores bytes that are in memory. */
+	int (*write)(struct odb *odb, const void *data, size_t size,
+		     bool executable, struct oid *ret_oid);
+	/* Stores the same one with that bit. */
+	int (*set_executable)(struct odb *odb, const struct oid *oid,
+			      bool executable, struct oid *ret_oid);
+	/* Merges stored ones by lines, reading only what differs; base: zero if
+	 * there is none.  1: conflict, with markers.  The executable bit of the
+	 * result is any. */
 	int (*merge)(struct odb *odb, const struct oid *base,
 		     const struct oid *ours, const struct oid *theirs,
 		     const char *ours_label, const char *theirs_label,
@@ -205,6 +215,11 @@ const struct contents_kind *contents_kind(void);
  * NULL.  -ENOMEM. */
 int contents_recognise(struct odb *odb, const struct oid *oid, uint32_t *mode,
 		       uint64_t *ret_size);
+
+/* Bytes of a file that is stored with MODE_*.  -EUCLEAN: it is none; errors of
+ * odb_read_header. */
+int contents_stored_size(struct odb *odb, const struct oid *oid, uint32_t mode,
+			 uint64_t *ret_size);
 
 /* Contents of a stored blob or structure, whichever oid is.  Errors of
  * odb_read_header; -EUCLEAN: neither. */

@@ -42,6 +42,28 @@ int contents_recognise(struct odb *odb, const struct oid *oid, uint32_t *mode,
 	return 0;
 }
 
+int contents_stored_size(struct odb *odb, const struct oid *oid, uint32_t mode,
+			 uint64_t *ret_size)
+{
+	uint32_t found = MODE_TREE;
+	enum object_type type;
+	uint64_t size = 0;
+	int r;
+
+	if (mode_is_rope(mode)) {
+		r = contents_recognise(odb, oid, &found, &size);
+		if (r == 0 && !mode_is_rope(found))
+			r = -EUCLEAN;
+	} else {
+		r = odb_read_header(odb, oid, &type, &size);
+		if (r == 0 && type != OBJECT_BLOB)
+			r = -EUCLEAN;
+	}
+	if (r == 0)
+		*ret_size = size;
+	return r;
+}
+
 int contents_open(struct pool *pool, const struct oid *oid, uint64_t size,
 		  struct contents **ret)
 {
