@@ -3,6 +3,7 @@
 #define STORE_NODE_H
 
 #include "store/directory.h"
+#include "store/irmin_attribute.h"
 #include "store/util.h"
 #include "store/worktree.h"
 
@@ -110,6 +111,7 @@ struct worktree {
 	uint64_t salts;			/* for new numbers of nodes */
 	struct displaced *displaced;	/* a hash, by number */
 	struct timespec changed_since;	/* state */
+	struct irmin_cache *irmin;	/* fixed; locks itself */
 };
 
 #define EPOCHS_MAX 4096u
