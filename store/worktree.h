@@ -144,6 +144,10 @@ ssize_t node_read(struct node *n, void *data, size_t size, uint64_t offset);
 ssize_t node_write(struct node *n, const void *data, size_t size,
 		   uint64_t offset, bool append, bool kill);
 int node_truncate(struct node *n, uint64_t size, bool kill);
+/* contents_splice: inserts and deletes in the middle, in a time that does not
+ * depend on the size.  -EOPNOTSUPP: no kind of contents can. */
+int node_splice(struct node *n, uint64_t offset, uint64_t delete_size,
+		const void *data, size_t insert_size, bool kill);
 /* fallocate(2) modes 0, KEEP_SIZE, PUNCH_HOLE | KEEP_SIZE, ZERO_RANGE with and
  * without KEEP_SIZE; -EOPNOTSUPP otherwise. */
 int node_allocate(struct node *n, int mode, uint64_t offset, uint64_t length);
