@@ -202,6 +202,8 @@ struct attributes *attributes_own(struct node *n, struct attributes **spare);
 /* Its contents changed now: mtime and ctime.  "state". */
 void attributes_touch(struct node *n, struct attributes **spare,
 		      const struct timespec *now);
+/* Takes setuid and, of what the group may execute, setgid away.  "state". */
+void attributes_drop_privileges(struct attributes *a);
 /* Something else of it changed now: ctime.  "state". */
 void attributes_touch_inode(struct node *n, struct attributes **spare,
 			    const struct timespec *now);

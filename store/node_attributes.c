@@ -73,6 +73,26 @@ void attributes_touch_inode(struct node *n, struct attributes **spare,
 	attributes_own(n, spare)->ctime = *now;
 }
 
+static mode_t privileges(mode_t permissions)
+{
+	return permissions & (permissions & S_IXGRP ? S_ISUID | S_ISGID
+						    : S_ISUID);
+}
+
+void attributes_drop_privileges(struct attributes *a)
+{
+	a->permissions &= ~privileges(a->permissions);
+}
+
+bool node_is_privileged(struct node *n)
+{
+	SCOPED_READ(&n->worktree->lock);
+	SCOPED_LOCK(&n->worktree->state);
+
+	return n->kind == KIND_FILE && n->attributes &&
+	       privileges(n->attributes->permissions);
+}
+
 int node_stat(struct node *n, struct stat *ret)
 {
 	struct attributes a;
@@ -124,6 +144,8 @@ static void change(struct node *n, const struct stat *values,
 
 	if (which & NODE_SET_MODE)
 		change_permissions(n, values->st_mode & 07777);
+	if ((which & NODE_DROP_PRIVILEGES) && n->kind == KIND_FILE)
+		attributes_drop_privileges(a);
 	if (which & NODE_SET_UID)
 		a->uid = values->st_uid;
 	if (which & NODE_SET_GID)

@@ -209,13 +209,8 @@ static void change_done(struct change *change)
 
 	n->worktree->options.clock(&now);
 	attributes_touch(n, &change->spare, &now);
-	if (change->kill) {
-		mode_t *permissions = &n->attributes->permissions;
-
-		*permissions &= ~S_ISUID;
-		if (*permissions & S_IXGRP)
-			*permissions &= ~S_ISGID;
-	}
+	if (change->kill)
+		attributes_drop_privileges(n->attributes);
 	node_mark(n, true);
 }
 

@@ -134,12 +134,17 @@ int node_rename(struct node *from_dir, const char *from, struct node *to_dir,
 #define NODE_SET_ATIME 8u
 #define NODE_SET_MTIME 16u
 #define NODE_SET_CTIME 32u
+#define NODE_DROP_PRIVILEGES 64u	/* as writing with kill does, see below */
 /* Sets what `which` names of values; ctime is now unless set. */
 int node_set_attributes(struct node *n, const struct stat *values,
 			unsigned int which);
 
-/* Files.  Changing contents updates mtime and ctime and drops setuid and setgid
- * bits when kill is set.  Errors of store/contents.h; -EISDIR. */
+/* Whether it is a file with bits that writing with kill drops. */
+bool node_is_privileged(struct node *n);
+
+/* Files.  Changing contents updates mtime and ctime and drops setuid and, of what
+ * the group may execute, setgid when kill is set.  Errors of store/contents.h;
+ * -EISDIR. */
 ssize_t node_read(struct node *n, void *data, size_t size, uint64_t offset);
 ssize_t node_write(struct node *n, const void *data, size_t size,
 		   uint64_t offset, bool append, bool kill);
