@@ -26,6 +26,19 @@ static void directory_release(struct directory *d)
 	free(d->differences);
 }
 
+int merge_recognise(struct merge_state *state, struct merge_sides *sides)
+{
+	struct merge_object *const objects[] = {
+		&sides->base, &sides->ours, &sides->theirs,
+	};
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 3; i++)
+		r = contents_recognise(state->context->odb, &objects[i]->oid,
+				       &objects[i]->mode, NULL);
+	return r;
+}
+
 bool merge_is_settled(const struct merge_sides *sides,
 		      struct merge_object *ret)
 {
@@ -299,23 +312,30 @@ static int merge_name(struct merge_state *state,
 		      struct delta **ret_below)
 {
 	enum resolved resolved = find_resolved(state->context, &state->path);
-	bool ours = sides->ours.mode == MODE_TREE;
-	bool theirs = sides->theirs.mode == MODE_TREE;
-	bool can_descend = (ours || theirs) && (ours || !sides->ours.mode) &&
-			   (theirs || !sides->theirs.mode);
 	struct merge_sides leaves = *sides;
+	bool ours, theirs, can_descend;
+	int r;
 
 	if (resolved == RESOLVED_HERE) {
 		*ret = sides->theirs;
 		return 0;
 	}
+	if (resolved == RESOLVED_NOTHING && merge_is_settled(sides, ret))
+		return 0;
+	r = merge_recognise(state, &leaves);
+	if (r < 0)
+		return r;
+	ours = leaves.ours.mode == MODE_TREE;
+	theirs = leaves.theirs.mode == MODE_TREE;
+	can_descend = (ours || theirs) && (ours || !leaves.ours.mode) &&
+		      (theirs || !leaves.theirs.mode);
 	if (!(resolved == RESOLVED_BELOW && can_descend) &&
-	    merge_is_settled(sides, ret))
+	    merge_is_settled(&leaves, ret))
 		return 0;
 	if (can_descend)
-		return merge_directory(state, sides, ret, ret_below);
+		return merge_directory(state, &leaves, ret, ret_below);
 	if (ours || theirs)
-		return merge_clash(state, sides, ret);
+		return merge_clash(state, &leaves, ret);
 	/* A directory that both sides took away is no base for a file. */
 	if (leaves.base.mode == MODE_TREE)
 		leaves.base.mode = 0;
@@ -336,6 +356,17 @@ static int add_change(struct delta *delta, const char *name,
 	return 0;
 }
 
+/* Sides are as trees have them; what was merged may be known for a rope. */
+static bool is_as_stored(const struct merge_object *merged,
+			 const struct merge_object *side)
+{
+	struct merge_object stored = {
+		.mode = mode_stored(merged->mode), .oid = merged->oid,
+	};
+
+	return merge_same(&stored, side);
+}
+
 static int merge_difference(struct merge_state *state, struct difference *d,
 			    struct delta *delta)
 {
@@ -347,7 +378,7 @@ static int merge_difference(struct merge_state *state, struct difference *d,
 		return r;
 	r = merge_name(state, &d->sides, &d->merged, &below);
 	leave(state, length);
-	if (r < 0 || merge_same(&d->merged, &d->sides.ours))
+	if (r < 0 || is_as_stored(&d->merged, &d->sides.ours))
 		return r;
 	/* Only a directory that stays one is changed in place. */
 	if (below && (d->sides.ours.mode != MODE_TREE || !d->merged.mode)) {

@@ -3,6 +3,7 @@
 #define STORE_NODE_H
 
 #include "store/directory.h"
+#include "store/irmin_attribute.h"
 #include "store/util.h"
 #include "store/worktree.h"
 
@@ -88,6 +89,7 @@ struct node {
 	uint8_t removed : 1;		/* it or a directory above is gone */
 	uint8_t unlinked : 1;		/* it has no entry any more */
 	uint8_t displaced : 1;		/* its number is in worktree->displaced */
+	uint8_t structured : 1;		/* oid is the tree of a stored rope */
 	uint8_t flags;			/* state; NODE_* */
 };
 
@@ -109,6 +111,7 @@ struct worktree {
 	uint64_t salts;			/* for new numbers of nodes */
 	struct displaced *displaced;	/* a hash, by number */
 	struct timespec changed_since;	/* state */
+	struct irmin_cache *irmin;	/* fixed; locks itself */
 };
 
 #define EPOCHS_MAX 4096u
@@ -199,6 +202,8 @@ struct attributes *attributes_own(struct node *n, struct attributes **spare);
 /* Its contents changed now: mtime and ctime.  "state". */
 void attributes_touch(struct node *n, struct attributes **spare,
 		      const struct timespec *now);
+/* Takes setuid and, of what the group may execute, setgid away.  "state". */
+void attributes_drop_privileges(struct attributes *a);
 /* Something else of it changed now: ctime.  "state". */
 void attributes_touch_inode(struct node *n, struct attributes **spare,
 			    const struct timespec *now);
@@ -232,6 +237,9 @@ void leaving_release_locked(struct leaving *leaving);
 /* Contents of a file or symlink, opened if need be; one reference.  No lock may
  * be held.  -EISDIR. */
 int node_contents(struct node *n, struct contents **ret);
+/* Makes its contents, which are open, of the kind that can splice.  -EOPNOTSUPP:
+ * there is none; -ENOMEM. */
+int node_convert_locked(struct node *n);
 /* Size in bytes.  No lock may be held. */
 int node_size(struct node *n, uint64_t *ret_size);
 

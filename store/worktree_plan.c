@@ -192,11 +192,11 @@ static int carry_over(struct plan *plan, const struct node *old, uint32_t mode,
 	*n->attributes = *old->attributes;
 	permissions = &n->attributes->permissions;
 	*permissions &= 0777;
-	if (mode == MODE_EXECUTABLE && !(*permissions & 0100))
+	if (mode_is_executable(mode) && !(*permissions & 0100))
 		*permissions |= (*permissions & 0444) >> 2;
-	if (mode == MODE_EXECUTABLE)
+	if (mode_is_executable(mode))
 		*permissions |= 0100;
-	if (mode == MODE_FILE)
+	else if (mode_is_file(mode))
 		*permissions &= ~0111;
 	*ret = n;
 	return 0;
@@ -233,10 +233,13 @@ static bool is_same(const struct entry *e, const struct tree_entry *wanted)
 {
 	const struct node *n = e->node;
 
+	uint32_t mode = mode_stored(wanted->mode);
+
 	if (!n)
-		return e->mode == wanted->mode && oid_equal(&e->oid, &wanted->oid);
+		return mode_stored(e->mode) == mode &&
+		       oid_equal(&e->oid, &wanted->oid);
 	return !(n->flags & NODE_CHANGED) && node_is_clean(n) &&
-	       node_git_mode(n) == wanted->mode &&
+	       mode_stored(node_git_mode(n)) == mode &&
 	       oid_equal(&n->oid, &wanted->oid);
 }
 
@@ -246,6 +249,7 @@ static int match_entry(struct plan *plan, size_t at,
 {
 	struct node *dir = plan->touched[at].dir, *child;
 	struct entry *e = directory_find(dir->directory, wanted->name);
+	uint32_t mode = wanted->mode;
 	int r;
 
 	/* A name that changed hands since, or a directory that is not where it
@@ -254,8 +258,12 @@ static int match_entry(struct plan *plan, size_t at,
 		return -EAGAIN;
 	if (e && is_same(e, wanted) && e->stored)
 		return 0;
-	if (!e || e->mode != MODE_TREE || wanted->mode != MODE_TREE)
-		return put_entry(plan, at, e, wanted->name, wanted->mode,
+	r = contents_recognise(plan->worktree->options.odb, &wanted->oid,
+			       &mode, NULL);
+	if (r < 0)
+		return r;
+	if (!e || e->mode != MODE_TREE || mode != MODE_TREE)
+		return put_entry(plan, at, e, wanted->name, mode,
 				 &wanted->oid);
 	r = node_load_locked(dir, e, &child);
 	if (r < 0)
