@@ -205,20 +205,21 @@ static void add_number(const char *name, uint32_t number, char *ret)
 /* A number that is free while the one before it is not: the smallest, unless
  * some in between were given up.  Thousands of equal names must not be tried one
  * by one. */
-static void number_name(const struct directory *d, const char *name, char *ret)
+static void number_name(places_name_free *is_free, const void *context,
+			const char *name, char *ret)
 {
 	uint32_t taken = 1, free_one = 2;
 
 	for (;; taken = free_one, free_one *= 2) {
 		add_number(name, free_one, ret);
-		if (places_is_free(d, ret))
+		if (is_free(context, ret))
 			break;
 	}
 	while (free_one - taken > 1) {
 		uint32_t middle = taken + (free_one - taken) / 2;
 
 		add_number(name, middle, ret);
-		if (places_is_free(d, ret))
+		if (is_free(context, ret))
 			free_one = middle;
 		else
 			taken = middle;
@@ -226,15 +227,26 @@ static void number_name(const struct directory *d, const char *name, char *ret)
 	add_number(name, free_one, ret);
 }
 
-void places_free_name(const struct directory *d, const char *name, char *ret)
+void places_free_name_by(places_name_free *is_free, const void *context,
+			 const char *name, char *ret)
 {
 	char flat[NAME_LENGTH_MAX + 1];
 
 	flatten(name, flat);
-	if (places_is_free(d, flat))
+	if (is_free(context, flat))
 		memcpy(ret, flat, strlen(flat) + 1);
 	else
-		number_name(d, flat, ret);
+		number_name(is_free, context, flat, ret);
+}
+
+static bool is_free_in(const void *context, const char *name)
+{
+	return places_is_free(context, name);
+}
+
+void places_free_name(const struct directory *d, const char *name, char *ret)
+{
+	places_free_name_by(is_free_in, d, name, ret);
 }
 
 /* ---- keys ---- */

@@ -104,13 +104,15 @@ static int check_replace_locked(struct rename *rename)
 {
 	bool moved = node_type(rename->moved.node) == S_IFDIR;
 	bool other = node_type(rename->other.node) == S_IFDIR;
+	int r;
 
 	if (moved != other)
 		return moved ? -ENOTDIR : -EISDIR;
+	r = leaving_check_locked(&rename->other, rename->to);
 	/* it would not be a queue any more */
-	if (moved && node_is_typed(rename->other.node))
-		return -EEXIST;
-	return leaving_check_locked(&rename->other, rename->to);
+	if (r == 0 && moved && node_is_typed(rename->other.node))
+		r = -EEXIST;
+	return r;
 }
 
 /* Into a queue. */
