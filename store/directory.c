@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/contents.h"
 #include "store/directory_places.h"
 #include "store/directory_private.h"
 #include "store/node.h"
@@ -162,6 +163,17 @@ static int copy_entries(struct directory *d, const struct tree *tree,
 	return d->count ? index_rebuild(d, d->count) : 0;
 }
 
+/* Files that are stored as trees. */
+static int recognise(struct tree *tree, struct odb *odb)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < tree->count; i++)
+		r = contents_recognise(odb, &tree->entries[i].oid,
+				       &tree->entries[i].mode, NULL);
+	return r;
+}
+
 struct directory *directory_new(void)
 {
 	return calloc(1, sizeof(struct directory));
@@ -176,7 +188,9 @@ int directory_load(struct directory *d, struct odb *odb, const struct oid *oid,
 	if (r < 0)
 		return r;
 	r = tree->count > DIRECTORY_ENTRIES_MAX ? -ENOSPC :
-						  copy_entries(d, tree, epoch);
+						  recognise(tree, odb);
+	if (r == 0)
+		r = copy_entries(d, tree, epoch);
 	tree_free(tree);
 	return r;
 }

@@ -13,6 +13,8 @@ uint32_t node_git_mode(const struct node *n)
 {
 	switch ((enum node_kind)n->kind) {
 	case KIND_FILE:
+		if (n->structured)
+			return n->executable ? MODE_ROPE_EXECUTABLE : MODE_ROPE;
 		return n->executable ? MODE_EXECUTABLE : MODE_FILE;
 	case KIND_SYMLINK:
 		return MODE_SYMLINK;
@@ -61,7 +63,8 @@ struct node *node_new(struct worktree *w, uint32_t mode, unsigned int epoch)
 		return NULL;
 	n->worktree = w;
 	n->kind = node_kind_of(mode);
-	n->executable = mode == MODE_EXECUTABLE;
+	n->executable = mode_is_executable(mode);
+	n->structured = mode_is_rope(mode);
 	n->epoch = epoch;
 	if (!node_is_directory(n))
 		n->size = SIZE_UNKNOWN;

@@ -90,6 +90,7 @@ struct node {
 	uint8_t unlinked : 1;		/* it has no entry any more */
 	uint8_t displaced : 1;		/* its number is in worktree->displaced */
 	uint8_t pending : 1;		/* unlinked, but to be pushed */
+	uint8_t structured : 1;		/* oid is the tree of a stored rope */
 	uint8_t flags;			/* state; NODE_* */
 };
 
@@ -203,6 +204,8 @@ struct attributes *attributes_own(struct node *n, struct attributes **spare);
 /* Its contents changed now: mtime and ctime.  "state". */
 void attributes_touch(struct node *n, struct attributes **spare,
 		      const struct timespec *now);
+/* Takes setuid and, of what the group may execute, setgid away.  "state". */
+void attributes_drop_privileges(struct attributes *a);
 /* Something else of it changed now: ctime.  "state". */
 void attributes_touch_inode(struct node *n, struct attributes **spare,
 			    const struct timespec *now);
@@ -314,6 +317,9 @@ int attribute_text_locked(struct worktree *w, struct buffer *ret);
 /* Contents of a file or symlink, opened if need be; one reference.  No lock may
  * be held.  -EISDIR. */
 int node_contents(struct node *n, struct contents **ret);
+/* Makes its contents, which are open, of the kind that can splice.  -EOPNOTSUPP:
+ * there is none; -ENOMEM. */
+int node_convert_locked(struct node *n);
 /* Size in bytes.  No lock may be held. */
 int node_size(struct node *n, uint64_t *ret_size);
 

@@ -123,6 +123,9 @@ static int prepare_push_locked(struct rename *rename, const char *name)
 	/* elements are files */
 	if (node_type(rename->moved.node) == S_IFDIR)
 		return -EPERM;
+	/* who renames has opened it, unless it was another one then */
+	if (rename->moved.node->structured && !rename->moved.node->contents)
+		return -EBUSY;
 	rename->in_place = dir == rename->from_dir &&
 			   node_entry_has_key(dir, rename->from);
 	if (rename->in_place)
@@ -206,7 +209,8 @@ static void move_locked(struct rename *rename, const struct timespec *now)
 		to = newcomer_put_locked(&rename->newcomer, rename->to_dir);
 	}
 	node_place_locked(moved, rename->to_dir, to);
-	node_mark(moved, false);
+	/* elements are stored as blobs */
+	node_mark(moved, moved->structured && node_is_typed(rename->to_dir));
 	node_mark(rename->from_dir, true);
 }
 
@@ -276,6 +280,21 @@ static int note_name(const struct rename *rename, const char *to,
 	return *ret_name ? 0 : -ENOMEM;
 }
 
+/* A file that is stored as a structure is stored anew in a queue, for which it
+ * must be open; that cannot be done with the lock. */
+static struct node *open_structured(struct node *from_dir, const char *from,
+				    struct node *to_dir)
+{
+	struct contents *contents;
+	struct node *n;
+
+	if (!node_is_queue(to_dir) || node_lookup(from_dir, from, &n) < 0)
+		return NULL;
+	if (n->structured && node_contents(n, &contents) == 0)
+		contents_unref(contents);
+	return n;
+}
+
 int node_rename(struct node *from_dir, const char *from, struct node *to_dir,
 		const char *to, unsigned int flags)
 {
@@ -284,25 +303,17 @@ int node_rename(struct node *from_dir, const char *from, struct node *to_dir,
 	return node_rename_named(from_dir, from, to_dir, to, flags, &name);
 }
 
-int node_rename_named(struct node *from_dir, const char *from,
-		      struct node *to_dir, const char *to, unsigned int flags,
-		      char **ret_name)
+static int rename_node(struct node *from_dir, const char *from,
+		       struct node *to_dir, const char *to, unsigned int flags,
+		       char **ret_name)
 {
-	int r = node_check_new_name(to);
-
-	if (from_dir->worktree != to_dir->worktree)
-		return -EXDEV;
-	if (flags && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
-		return -EINVAL;
-	if (r < 0)
-		return r;
 	SCOPED_WRITE(&from_dir->worktree->lock);
 	scoped(cleanup_rename) struct rename rename = {
 		.from_dir = from_dir, .to_dir = to_dir,
 		.exchange = flags == RENAME_EXCHANGE,
 	};
-	*ret_name = NULL;
-	r = open_locked(&rename, from, to, flags);
+	int r = open_locked(&rename, from, to, flags);
+
 	if (r == 0)
 		r = prepare_locked(&rename, to);
 	if (r == 0)
@@ -313,4 +324,24 @@ int node_rename_named(struct node *from_dir, const char *from,
 		return r < 0 ? r : 0;
 	execute_locked(&rename);
 	return 0;
+}
+
+int node_rename_named(struct node *from_dir, const char *from,
+		      struct node *to_dir, const char *to, unsigned int flags,
+		      char **ret_name)
+{
+	int r = node_check_new_name(to);
+	struct node *held;
+
+	*ret_name = NULL;
+	if (from_dir->worktree != to_dir->worktree)
+		return -EXDEV;
+	if (flags && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
+		return -EINVAL;
+	if (r < 0)
+		return r;
+	held = open_structured(from_dir, from, to_dir);
+	r = rename_node(from_dir, from, to_dir, to, flags, ret_name);
+	node_unref(held);
+	return r;
 }

@@ -15,8 +15,7 @@ int node_directory_type(struct node *dir, const char *name,
 			const struct directory_type **ret)
 {
 	char type[IRMIN_TYPE_SIZE] = "";
-	/* nothing in a queue is one */
-	int r = node_is_typed(dir) ? 0 : node_irmin_type(dir, name, type);
+	int r = node_irmin_type(dir, name, type);
 
 	if (r == 0)
 		*ret = *type ? directory_type_find(type) : NULL;

@@ -154,7 +154,8 @@ static bool differs(const struct node *n, const struct oid *tree,
 	if ((n->flags & NODE_CHANGED) || !node_is_clean(n) ||
 	    tree_resolve(n->worktree->options.odb, tree, path, &entry) < 0)
 		return true;
-	return entry.mode != node_git_mode(n) || !oid_equal(&entry.oid, &n->oid);
+	return entry.mode != mode_stored(node_git_mode(n)) ||
+	       !oid_equal(&entry.oid, &n->oid);
 }
 
 /* Whether a delta replaces or takes away n, a file at path. */
@@ -177,7 +178,8 @@ static bool concerns(const struct delta *delta, const char *path,
 			if (last)
 				return (n->flags & NODE_CHANGED) ||
 				       !node_is_clean(n) ||
-				       entry->mode != node_git_mode(n) ||
+				       mode_stored(entry->mode) !=
+					       mode_stored(node_git_mode(n)) ||
 				       !oid_equal(&entry->oid, &n->oid);
 			return entry->mode != MODE_TREE ||
 			       differs(n, &entry->oid, path);

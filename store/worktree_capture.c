@@ -37,15 +37,38 @@ static void note_node(struct delta_entry *entry, struct node *n)
 	entry->number = n->worktree->number + 1;
 }
 
+/* How a changed file is to be stored.  What may be a rope becomes one now, since
+ * who journals and publishes it must know it as such. */
+static int choose_mode(struct node *n, uint32_t *ret_mode)
+{
+	bool is_rope = false;
+	int r = 0;
+
+	if (is_rope)
+		r = node_convert_locked(n);
+	if (r < 0)
+		return r;
+	if (n->kind == KIND_SYMLINK)
+		*ret_mode = MODE_SYMLINK;
+	else if (is_rope)
+		*ret_mode = n->executable ? MODE_ROPE_EXECUTABLE : MODE_ROPE;
+	else
+		*ret_mode = n->executable ? MODE_EXECUTABLE : MODE_FILE;
+	return 0;
+}
+
 static int emit_contents(struct delta *delta, const char *name, struct node *n)
 {
 	struct delta_entry *entry;
 	struct contents *snapshot;
-	int r = contents_snapshot(n->contents, &snapshot);
+	uint32_t mode;
+	int r = choose_mode(n, &mode);
 
+	if (r == 0)
+		r = contents_snapshot(n->contents, &snapshot);
 	if (r < 0)
 		return r;
-	entry = delta_add(delta, DELTA_CONTENTS, node_git_mode(n), name);
+	entry = delta_add(delta, DELTA_CONTENTS, mode, name);
 	if (!entry) {
 		contents_unref(snapshot);
 		return -ENOMEM;
@@ -391,12 +414,25 @@ int worktree_capture(struct worktree *w, worktree_take *take, void *context)
 	return r;
 }
 
-static void adopt_node(struct node *n, uint32_t number, const struct oid *oid)
+static bool adopt_node(struct node *n, uint32_t number, const struct oid *oid)
 {
 	if (!(n->flags & NODE_PENDING) || n->stamp != number)
-		return;
+		return false;
 	n->flags &= ~NODE_PENDING;
 	n->oid = *oid;
+	return true;
+}
+
+static void adopt_file(struct node *n, const struct delta_entry *entry)
+{
+	contents_stored_as(n->contents, entry->contents, entry->mode,
+			   &entry->oid);
+	if (!adopt_node(n, entry->number, &entry->oid))
+		return;
+	n->structured = mode_is_rope(entry->mode);
+	/* It was given or lost the x bit since, which is CHANGED already. */
+	if (n->structured && n->executable != mode_is_executable(entry->mode))
+		n->flags |= NODE_MODIFIED;
 }
 
 static void adopt_entries(const struct delta *delta)
@@ -410,9 +446,9 @@ static void adopt_entries(const struct delta *delta)
 		if (!n)
 			continue;
 		if (entry->kind == DELTA_CONTENTS)
-			contents_stored(n->contents, entry->contents,
-					&entry->oid);
-		adopt_node(n, entry->number, &entry->oid);
+			adopt_file(n, entry);
+		else
+			adopt_node(n, entry->number, &entry->oid);
 		node_settle_locked(n);
 	}
 }

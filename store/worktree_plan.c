@@ -153,6 +153,51 @@ static int clear(struct plan *plan, struct node *n)
 	return r;
 }
 
+static int make_tree(struct plan *plan, struct node *dir, const struct oid *oid);
+
+/* The type that an entry of dir will have, by name. */
+static int find_type(struct plan *plan, struct node *dir, const char *name,
+		     const struct directory_type **ret)
+{
+	scoped_free char *folder = node_make_path(dir);
+	scoped_buffer struct buffer path = { 0 };
+	char type[IRMIN_TYPE_SIZE];
+	int r;
+
+	if (!plan->attributes)
+		return node_directory_type(dir, name, ret);
+	if (!folder)
+		return -ENOMEM;
+	r = buffer_printf(&path, "%s%s%s", folder, *folder ? "/" : "", name);
+	if (r == 0)
+		r = tree_irmin_type(plan->worktree->irmin,
+				    plan->worktree->options.odb, &plan->tree,
+				    path.data, type);
+	if (r == 0)
+		*ret = directory_type_find(type);
+	return r;
+}
+
+/* 1: a queue became empty, and stays one. */
+static int empty_queue(struct plan *plan, struct node *dir, struct entry *e)
+{
+	const struct directory_type *type = NULL;
+	struct node *child;
+	int r;
+
+	if (e->mode != MODE_TREE || node_is_typed(dir))
+		return 0;
+	r = find_type(plan, dir, e->name, &type);
+	if (r < 0 || !type)
+		return r;
+	r = node_load_locked(dir, e, &child);
+	if (r < 0)
+		return r;
+	r = make_tree(plan, child, &oid_empty_tree);
+	node_put_locked(child);
+	return r < 0 ? r : 1;
+}
+
 int plan_remove_entry(struct plan *plan, size_t at, struct entry *e)
 {
 	int r;
@@ -161,6 +206,9 @@ int plan_remove_entry(struct plan *plan, size_t at, struct entry *e)
 		return -EAGAIN;
 	if (!e->stored)
 		return 0;
+	r = empty_queue(plan, plan->touched[at].dir, e);
+	if (r)
+		return r < 0 ? r : 0;
 	if (has_unstored(e->node))
 		return clear(plan, e->node);
 	r = add_change(plan, at, &(struct step){
@@ -194,11 +242,11 @@ static int carry_over(struct plan *plan, const struct node *old, uint32_t mode,
 	*n->attributes = *old->attributes;
 	permissions = &n->attributes->permissions;
 	*permissions &= 0777;
-	if (mode == MODE_EXECUTABLE && !(*permissions & 0100))
+	if (mode_is_executable(mode) && !(*permissions & 0100))
 		*permissions |= (*permissions & 0444) >> 2;
-	if (mode == MODE_EXECUTABLE)
+	if (mode_is_executable(mode))
 		*permissions |= 0100;
-	if (mode == MODE_FILE)
+	else if (mode_is_file(mode))
 		*permissions &= ~0111;
 	*ret = n;
 	return 0;
@@ -230,37 +278,33 @@ int plan_put_entry(struct plan *plan, size_t at, const struct entry *e,
 
 /* ---- comparing with a tree ---- */
 
-static int make_tree(struct plan *plan, struct node *dir, const struct oid *oid);
-
 /* Whether the types of directories are others than when this one was loaded: it
  * has to be loaded anew, so that another one takes its place.  1 or 0. */
-static int is_loaded_otherwise(struct plan *plan, const struct node *dir)
+static int is_loaded_otherwise(struct plan *plan, struct node *dir)
 {
-	const struct directory_type *type =
-		dir->directory && dir->directory->places ?
-		dir->directory->places->type : NULL;
-	scoped_free char *path = NULL;
-	char name[IRMIN_TYPE_SIZE];
+	const struct directory_type *type = NULL;
 	int r;
 
-	if (!dir->directory || !plan->attributes)
+	if (!dir->directory || !plan->attributes || !dir->parent)
 		return 0;
-	path = node_make_path(dir);
-	if (!path)
-		return -ENOMEM;
-	r = tree_irmin_type(plan->worktree->irmin, plan->worktree->options.odb,
-			    &plan->tree, path, name);
-	return r < 0 ? r : directory_type_find(name) != type;
+	r = find_type(plan, dir->parent, node_entry(dir)->name, &type);
+	if (r < 0)
+		return r;
+	return type != (dir->directory->places ? dir->directory->places->type :
+						 NULL);
 }
 
 bool plan_is_same_entry(const struct entry *e, const struct tree_entry *wanted)
 {
 	const struct node *n = e->node;
 
+	uint32_t mode = mode_stored(wanted->mode);
+
 	if (!n)
-		return e->mode == wanted->mode && oid_equal(&e->oid, &wanted->oid);
+		return mode_stored(e->mode) == mode &&
+		       oid_equal(&e->oid, &wanted->oid);
 	return !(n->flags & NODE_CHANGED) && node_is_clean(n) &&
-	       node_git_mode(n) == wanted->mode &&
+	       mode_stored(node_git_mode(n)) == mode &&
 	       oid_equal(&n->oid, &wanted->oid);
 }
 
@@ -270,6 +314,7 @@ static int match_entry(struct plan *plan, size_t at,
 {
 	struct node *dir = plan->touched[at].dir, *child;
 	struct entry *e = directory_find(dir->directory, wanted->name);
+	uint32_t mode = wanted->mode;
 	int r;
 
 	/* A name that changed hands since, or a directory that is not where it
@@ -278,9 +323,13 @@ static int match_entry(struct plan *plan, size_t at,
 		return -EAGAIN;
 	if (e && plan_is_same_entry(e, wanted) && e->stored)
 		return 0;
-	if (!e || e->mode != MODE_TREE || wanted->mode != MODE_TREE)
-		return plan_put_entry(plan, at, e, wanted->name, NULL,
-				      wanted->mode, &wanted->oid);
+	r = contents_recognise(plan->worktree->options.odb, &wanted->oid,
+			       &mode, NULL);
+	if (r < 0)
+		return r;
+	if (!e || e->mode != MODE_TREE || mode != MODE_TREE)
+		return plan_put_entry(plan, at, e, wanted->name, NULL, mode,
+				      &wanted->oid);
 	r = node_load_locked(dir, e, &child);
 	if (r < 0)
 		return r;
