@@ -10,8 +10,8 @@
 /* Random operations on the queue of two work trees over the same objects, against
  * arrays of element numbers, with cuts, remounts and merges to and fro. */
 
-#define MOST 16384
-#define ROUNDS 20000
+#define MOST 8192
+#define ROUNDS 12000
 
 struct side {
 	struct fixture f;
