@@ -116,9 +116,10 @@ int git_attribute(struct git_repo *repo, const struct oid *commit,
 
 /* ---- line merge (git_merge.c) ---- */
 
-/* Git's line merge of files, no repository needed; favor 0: markers, 'o' ours,
- * 't' theirs, 'u' union.  0 clean, 1 conflict with markers in ret_data (from
- * malloc), negative errno. */
+/* Git's line merge of files, no repository needed; favor 0: markers, 'b' markers
+ * with the base between them (and conflicts not split where lines agree), 'o'
+ * ours, 't' theirs, 'u' union.  0 clean, 1 conflict with markers in ret_data
+ * (from malloc), negative errno. */
 struct merge_input;
 int git_merge_lines(const struct merge_input *input, char favor,
 		    void **ret_data, size_t *ret_size);
