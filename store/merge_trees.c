@@ -26,6 +26,16 @@ static void directory_release(struct directory *d)
 	free(d->differences);
 }
 
+bool merge_is_alike(const struct merge_sides *sides)
+{
+	uint32_t mode = sides->ours.mode;
+
+	return (mode == MODE_TREE || mode == MODE_FILE ||
+		mode == MODE_EXECUTABLE) &&
+	       merge_same(&sides->ours, &sides->theirs) &&
+	       !merge_same(&sides->ours, &sides->base);
+}
+
 bool merge_is_settled(const struct merge_sides *sides,
 		      struct merge_object *ret)
 {
@@ -310,7 +320,7 @@ static int merge_name(struct merge_state *state,
 		return 0;
 	}
 	if (!(resolved == RESOLVED_BELOW && can_descend) &&
-	    merge_is_settled(sides, ret))
+	    !merge_is_alike(sides) && merge_is_settled(sides, ret))
 		return 0;
 	if (can_descend)
 		return merge_directory(state, sides, ret, ret_below);

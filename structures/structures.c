@@ -2,11 +2,18 @@
 #include "structures/structures.h"
 
 #include "store/contents.h"
+#include "structures/counter.h"
+#include "structures/entries.h"
+#include "structures/lww.h"
 #include "structures/token_merge.h"
 
 /* One line a type. */
 static const struct merge_type *const merge_types[] = {
 	&token_merge_type,
+	&counter_merge_type,
+	&set_merge_type,
+	&log_merge_type,
+	&lww_merge_type,
 	NULL,
 };
 
