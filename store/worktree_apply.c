@@ -64,7 +64,7 @@ static void put(struct step *step, unsigned int epoch,
 	} else {
 		e = directory_put(d, &step->name);
 	}
-	e->mode = step->mode;
+	directory_set_mode(d, e, step->mode);
 	e->oid = step->oid;
 	if (fresh) {
 		struct attributes *a = fresh->attributes;
