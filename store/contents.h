@@ -146,7 +146,8 @@ struct contents_changes {
 	uint64_t size;
 	enum contents_base base;
 	struct oid oid;
-	uint64_t base_size, since;
+	uint64_t base_size;		/* 0 if it is EMPTY */
+	uint64_t since;
 	uint64_t low;
 	/* Owned by the snapshot: moves that begin at or behind low and end at
 	 * or before the size, by rising offset, without overlaps ... */

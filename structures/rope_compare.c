@@ -330,7 +330,7 @@ static int tell(struct telling *t, uint64_t offset, uint64_t size,
 }
 
 /* Pieces may overlap in the older version where it has bytes of a source once
- * that the newer has twice. */
+ * that the newer has twice, and the other way round. */
 static int tell_all(struct comparison *c, struct telling *t, uint64_t size)
 {
 	uint64_t at = 0, old = 0;
@@ -339,7 +339,10 @@ static int tell_all(struct comparison *c, struct telling *t, uint64_t size)
 	for (size_t i = 0; r == 0 && i < MATCH_COUNT(c); i++) {
 		struct match m = MATCHES(c)[i];
 		uint64_t over = old > m.from ? old - m.from : 0;
+		uint64_t told = at > m.offset ? at - m.offset : 0;
 
+		if (over < told)
+			over = told;
 		if (over >= m.size)
 			continue;
 		m.offset += over;
