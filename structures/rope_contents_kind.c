@@ -276,4 +276,5 @@ const struct contents_kind rope_contents_kind = {
 	.read = read_stored,
 	.write = write_stored,
 	.set_executable = set_executable,
+	.merge = rope_store_merge,
 };
