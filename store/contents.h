@@ -146,7 +146,8 @@ struct contents_changes {
 	uint64_t size;
 	enum contents_base base;
 	struct oid oid;
-	uint64_t base_size, since;
+	uint64_t base_size;		/* 0 if it is EMPTY */
+	uint64_t since;
 	uint64_t low;
 	/* Owned by the snapshot: moves that begin at or behind low and end at
 	 * or before the size, by rising offset, without overlaps ... */
@@ -195,7 +196,7 @@ struct contents_kind {
 	/* Stores the same one with that bit. */
 	int (*set_executable)(struct odb *odb, const struct oid *oid,
 			      bool executable, struct oid *ret_oid);
-	/* May be NULL.  Merges stored ones by lines, reading only what differs; base: zero if
+	/* Merges stored ones by lines, reading only what differs; base: zero if
 	 * there is none.  1: conflict, with markers.  The executable bit of the
 	 * result is any. */
 	int (*merge)(struct odb *odb, const struct oid *base,

@@ -81,6 +81,12 @@ static void set_base(struct rope_contents *r, const struct oid *oid,
 	r->base_size = size;
 }
 
+static void drop_base(struct rope_contents *r)
+{
+	r->has_base = false;
+	r->base_size = r->size;
+}
+
 int rope_contents_compare(struct rope_contents *snapshot, struct rope *older)
 {
 	struct comparing c = { .snapshot = snapshot };
@@ -94,6 +100,7 @@ int rope_contents_compare(struct rope_contents *snapshot, struct rope *older)
 	if (!older) {
 		snapshot->has_base = false;
 		snapshot->captured = 0;
+		snapshot->base_size = 0;
 		snapshot->ranges.all = true;
 		return 0;
 	}
@@ -110,12 +117,11 @@ void rope_contents_changes(struct contents *snapshot,
 	*ret = (struct contents_changes){
 		.id = r->id, .version = r->version, .size = r->size,
 		.low = r->low, .moves = r->moves, .move_count = r->move_count,
-		.ranges = &r->ranges,
+		.ranges = &r->ranges, .base_size = r->base_size,
 	};
 	if (r->has_base) {
 		ret->base = CONTENTS_STORED;
 		ret->oid = r->base;
-		ret->base_size = r->base_size;
 	} else if (r->captured) {
 		ret->base = CONTENTS_CAPTURED;
 		ret->since = r->captured;
@@ -131,7 +137,7 @@ void rope_contents_captured(struct contents *c)
 	if (rope_contents_is_stored(r))
 		set_base(r, &r->stored.oid, r->size);
 	else if (r->captured != r->version)
-		r->has_base = false;
+		drop_base(r);
 	r->captured = r->version;
 	rope_free(r->older);
 	r->older = NULL;

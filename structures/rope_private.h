@@ -153,6 +153,10 @@ int rope_source_count(struct rope_source *source, uint64_t offset,
 /* Whether it is one of rope_insert_zeros. */
 bool rope_source_is_zeros(const struct rope_source *source);
 
+/* The offset in data behind its newline number `nth`, which it has. */
+size_t rope_behind_newline(const unsigned char *data, size_t size,
+			   uint64_t nth);
+
 uint64_t rope_count_newlines(const void *data, size_t size);
 
 /* ---- ropes ---- */
