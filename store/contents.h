@@ -195,7 +195,7 @@ struct contents_kind {
 	/* Stores the same one with that bit. */
 	int (*set_executable)(struct odb *odb, const struct oid *oid,
 			      bool executable, struct oid *ret_oid);
-	/* Merges stored ones by lines, reading only what differs; base: zero if
+	/* May be NULL.  Merges stored ones by lines, reading only what differs; base: zero if
 	 * there is none.  1: conflict, with markers.  The executable bit of the
 	 * result is any. */
 	int (*merge)(struct odb *odb, const struct oid *base,

@@ -3,6 +3,7 @@
 #define STORE_MERGE_PRIVATE_H
 
 #include "store/contents.h"
+#include "store/irmin_attribute.h"
 #include "store/merge.h"
 #include "store/tree.h"
 
@@ -31,6 +32,9 @@ struct merge_state {
 	struct report *report;
 	struct buffer path;		/* where we are, without slash at ends */
 	size_t level;			/* directories above */
+	const struct oid *types;	/* as context's, never NULL */
+	struct irmin_cache *irmin;
+	bool attributed;		/* there may be types */
 	struct merge_result result;	/* conflicts and notes so far */
 };
 

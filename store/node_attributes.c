@@ -109,7 +109,7 @@ int node_stat(struct node *n, struct stat *ret)
 		SCOPED_READ(&n->worktree->lock);
 		SCOPED_LOCK(&n->worktree->state);
 		a = node_attributes(n);
-		removed = n->removed;
+		removed = n->removed && !n->pending;
 	}
 	*ret = (struct stat){
 		.st_ino = n->number, .st_mode = node_type(n) | a.permissions,
