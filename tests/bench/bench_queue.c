@@ -15,6 +15,8 @@
  *
  *   bench_queue costs COUNT            microseconds an operation on a queue of
  *                                      COUNT elements
+ *   bench_queue merges                 the median time of merging five taken and
+ *                                      five pushed elements of either side
  *   bench_queue run BACKEND N [PATH]   seconds that N pushes and N pops take
  *   bench_queue scatter BACKEND N      "KIND READ WRITE" of each of N pushes
  *                                      and N pops: ns spent reading and writing
@@ -179,6 +181,27 @@ static void cost_claim(struct odb *odb, struct oid queue, unsigned int count)
 	print_cost("claim", begin, rounds);
 }
 
+/* The tree stored after every hundred. */
+static void cost_batches(struct odb *odb, const struct oid *oid,
+			 unsigned int count)
+{
+	struct queue *q;
+	struct oid stored;
+	uint64_t begin;
+
+	check(queue_open(odb, oid, &q), "open");
+	begin = cpu();
+	for (unsigned int i = 0; i < ROUNDS * 10; i++) {
+		struct queue_element e = element(odb, count + i);
+
+		check(queue_put(q, &e), "put");
+		if (i % 100 == 99)
+			check(queue_write(q, &stored), "write");
+	}
+	print_cost("put, stored/100", begin, ROUNDS * 10);
+	queue_close(q);
+}
+
 static void cost_memory(struct odb *odb, const struct oid *oid,
 			unsigned int count)
 {
@@ -210,6 +233,7 @@ static void cost_memory(struct odb *odb, const struct oid *oid,
 	}
 	print_cost("put with blob", begin, ROUNDS * 100);
 	queue_close(q);
+	cost_batches(odb, oid, count);
 }
 
 /* Five taken anywhere and five pushed. */
@@ -237,22 +261,41 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void cost_merge(struct odb *odb, const struct oid *queue,
-		       unsigned int count)
+static uint64_t time_merge(struct odb *odb, const struct oid *queue,
+			   unsigned int count, unsigned int round)
 {
-	uint64_t times[101];
+	struct oid ours = change(odb, *queue, count, 0, round);
+	struct oid theirs = change(odb, *queue, count, 1, round), merged;
+	uint64_t begin = cpu();
 
-	for (unsigned int i = 0; i < 101; i++) {
-		struct oid ours = change(odb, *queue, count, 0, i);
-		struct oid theirs = change(odb, *queue, count, 1, i), merged;
-		uint64_t begin = cpu();
+	check(queue_merge(odb, queue, &ours, &theirs, &merged), "merge");
+	return cpu() - begin;
+}
 
-		check(queue_merge(odb, queue, &ours, &theirs, &merged),
-		      "merge");
-		times[i] = cpu() - begin;
+/* In turn, in one database, so that memory is as warm for each. */
+#define SIZES 4
+#define MERGES 301
+
+static void merges(void)
+{
+	static const unsigned int counts[SIZES] = { 100, 1000, 10000, 1000000 };
+	static uint64_t times[SIZES][MERGES];
+	struct oid queues[SIZES];
+	struct odb *odb;
+
+	check(memory_odb_new(&odb), "memory");
+	for (int i = 0; i < SIZES; i++)
+		queues[i] = fill(odb, counts[i]);
+	for (unsigned int round = 0; round < MERGES; round++)
+		for (int i = 0; i < SIZES; i++)
+			times[i][round] = time_merge(odb, &queues[i], counts[i],
+						     round);
+	for (int i = 0; i < SIZES; i++) {
+		qsort(times[i], MERGES, sizeof(times[i][0]), compare);
+		printf("%-9u %9.2f us\n", counts[i],
+		       times[i][MERGES / 2] / 1e3);
 	}
-	qsort(times, 101, sizeof(*times), compare);
-	printf("%-16s %9.2f us\n", "merge 10+10", times[50] / 1e3);
+	odb_free(odb);
 }
 
 static void costs(unsigned int count)
@@ -264,7 +307,6 @@ static void costs(unsigned int count)
 	queue = fill(odb, count);
 	cost_stored(odb, queue, count);
 	cost_claim(odb, queue, count);
-	cost_merge(odb, &queue, count);
 	cost_memory(odb, &queue, count);
 	odb_free(odb);
 }
@@ -523,6 +565,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "costs") == 0)
 		costs(atoi(argv[2]));
+	else if (argc == 2 && strcmp(argv[1], "merges") == 0)
+		merges();
 	else if (argc >= 4 && strcmp(argv[1], "run") == 0)
 		run(argv[2], atoi(argv[3]), argc > 4 ? argv[4] : "");
 	else if (argc == 4 && strcmp(argv[1], "scatter") == 0)
