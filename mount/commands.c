@@ -10,6 +10,7 @@ const struct command *const commands[] = {
 	&command_merge, &command_merge_file, &command_conflicts,
 	&command_resolve,
 	&command_status, &command_commit, &command_publish, &command_log,
+	&command_mkqueue, &command_push, &command_pop, &command_peek,
 	&command_stats, &command_fsck,
 	NULL,
 };
