@@ -281,6 +281,9 @@ for i in range(400):
 	rm "$Q/a"
 	push c
 	[ "$(cat "$M/main/.irmin/status")" = $'A jobs/c\nD jobs/a' ]
+	sync "$Q"
+	[ "$(store_git log -1 --format=%s main)" = \
+		"Update 2 paths: jobs/a, jobs/c" ]
 }
 
 @test "two branches push and claim, and merge to and fro" {
