@@ -12,7 +12,7 @@ struct pending {
 	struct inode *dir;		/* referenced */
 	char *name;
 	struct node *node;		/* referenced */
-	pid_t process;			/* 0: unknown */
+	pid_t thread;			/* that made it; 0: unknown */
 	bool flushed;			/* by a close, maybe the last */
 };
 
@@ -66,24 +66,30 @@ void pendings_free(struct fs *fs, struct pendings *all)
 
 /* ---- processes ---- */
 
-/* The process that a thread belongs to; requests name threads. */
+/* The process that a thread belongs to; 0: not known any more. */
 static pid_t process_of(pid_t thread)
 {
 	char path[64], line[128];
 	int process = 0;
 	FILE *file;
 
-	if (thread <= 0)
-		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)thread);
 	file = fopen(path, "re");
 	if (!file)
-		return thread;
+		return 0;
 	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, "Tgid: %d", &process) == 1)
 			break;
 	fclose(file);
-	return process > 0 ? process : thread;
+	return process;
+}
+
+/* Requests name threads. */
+static bool is_same_process(pid_t a, pid_t b)
+{
+	if (a <= 0 || b <= 0)
+		return false;
+	return a == b || (process_of(a) && process_of(a) == process_of(b));
 }
 
 /* ---- life ---- */
@@ -103,7 +109,7 @@ struct pending *pending_new(struct fs *fs, struct inode *dir, const char *name,
 	}
 	p->dir = inode_ref(fs, dir);
 	p->node = node_ref(node);
-	p->process = process_of(pid);
+	p->thread = pid;
 	SCOPED_LOCK(&all->lock);
 	p->next = all->first;
 	if (all->first)
@@ -187,11 +193,11 @@ int pending_push(struct fs *fs, struct node *node)
 /* ---- by name ---- */
 
 static struct pending *find_locked(struct pendings *all, struct inode *dir,
-				   const char *name, pid_t process)
+				   const char *name, pid_t pid)
 {
 	for (struct pending *p = all->first; p; p = p->next)
-		if (p->dir == dir && p->process == process &&
-		    strcmp(p->name, name) == 0 && node_is_pending(p->node))
+		if (p->dir == dir && strcmp(p->name, name) == 0 &&
+		    node_is_pending(p->node) && is_same_process(p->thread, pid))
 			return p;
 	return NULL;
 }
@@ -200,13 +206,12 @@ struct node *pending_find(struct fs *fs, struct inode *dir, const char *name,
 			  pid_t pid)
 {
 	struct pendings *all = fs->pendings;
-	pid_t process = all->count ? process_of(pid) : 0;
 	struct pending *p;
 
-	if (!process)
+	if (!all->count)
 		return NULL;
 	SCOPED_LOCK(&all->lock);
-	p = find_locked(all, dir, name, process);
+	p = find_locked(all, dir, name, pid);
 	return p ? node_ref(p->node) : NULL;
 }
 
@@ -214,15 +219,14 @@ int pending_rename(struct fs *fs, struct inode *dir, const char *name,
 		   const char *to, pid_t pid)
 {
 	struct pendings *all = fs->pendings;
-	pid_t process = all->count ? process_of(pid) : 0;
 	struct pending *p;
 	char *copy;
 	int r;
 
-	if (!process)
+	if (!all->count)
 		return -ENOENT;
 	SCOPED_LOCK(&all->lock);
-	p = find_locked(all, dir, name, process);
+	p = find_locked(all, dir, name, pid);
 	copy = p ? strdup(to) : NULL;
 	if (!copy)
 		return p ? -ENOMEM : -ENOENT;

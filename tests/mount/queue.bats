@@ -274,7 +274,7 @@ for i in range(400):
 }
 
 @test "the status names elements" {
-	start
+	start -o fold=off
 	queue
 	push a b
 	sync "$Q"
