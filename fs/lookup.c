@@ -20,11 +20,11 @@ static int lookup_in_tree(fuse_req_t req, struct inode *dir, const char *name,
 			  struct inode **ret, bool *ret_keep)
 {
 	struct node *node;
-	int r;
+	int r = queue_is(dir) ? lookup_in_queue(req, dir, name, &node) :
+				node_lookup(dir->node, name, &node);
 
+	/* not before: it may have been loaded only now */
 	*ret_keep = !queue_is(dir);
-	r = *ret_keep ? node_lookup(dir->node, name, &node) :
-			lookup_in_queue(req, dir, name, &node);
 	return r < 0 ? r : inode_for_node(fs_of(req), dir, node, ret);
 }
 

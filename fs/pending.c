@@ -133,7 +133,8 @@ static void unlink_pending(struct pendings *all, struct pending *p)
 }
 
 /* The kernel has a listing and times of before. */
-static int push(struct fs *fs, struct inode *dir, struct node *node)
+static int push(struct fs *fs, struct inode *dir, const char *wanted,
+		struct node *node)
 {
 	scoped_free char *name = NULL;
 	int r = node_push_pending(node, &name);
@@ -141,16 +142,20 @@ static int push(struct fs *fs, struct inode *dir, struct node *node)
 	if (r < 0)
 		log_error("an element cannot be added to its queue: %s",
 			  strerror(-r));
-	else if (name)
-		notify_inode(fs->pages, dir);
-	return r;
+	if (r < 0 || !name)
+		return r;
+	/* somebody may have been told that there is no such name */
+	if (strcmp(name, wanted) != 0)
+		notify_drop_name(fs->trees, dir, name);
+	notify_inode(fs->pages, dir);
+	return 0;
 }
 
 void pending_end(struct fs *fs, struct pending *p)
 {
 	if (!p)
 		return;
-	push(fs, p->dir, p->node);
+	push(fs, p->dir, p->name, p->node);
 	pending_drop(fs, p);
 }
 
@@ -174,6 +179,7 @@ void pending_flushed(struct fs *fs, struct pending *p)
 
 int pending_push(struct fs *fs, struct node *node)
 {
+	scoped_free char *name = NULL;
 	struct inode *dir = NULL;
 	int r;
 
@@ -181,11 +187,17 @@ int pending_push(struct fs *fs, struct node *node)
 		return 0;
 	{
 		SCOPED_LOCK(&fs->pendings->lock);
-		for (struct pending *p = fs->pendings->first; p; p = p->next)
-			if (p->node == node)
-				dir = inode_ref(fs, p->dir);
+		for (struct pending *p = fs->pendings->first; p; p = p->next) {
+			if (p->node != node)
+				continue;
+			name = strdup(p->name);
+			if (!name)
+				return -ENOMEM;
+			dir = inode_ref(fs, p->dir);
+			break;
+		}
 	}
-	r = dir ? push(fs, dir, node) : 0;
+	r = dir ? push(fs, dir, name, node) : 0;
 	inode_unref(fs, dir);
 	return r;
 }

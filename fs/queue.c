@@ -93,6 +93,37 @@ static int set_type(struct inode *inode, const char *value, size_t size)
 	return node_set_type(inode->node, type);
 }
 
+/* What the kernel has kept of it when it was a plain directory.  Later: it has
+ * locked the directory for whoever asks. */
+struct dropping {
+	struct fs *fs;
+	struct inode *dir;
+};
+
+static int drop_name(void *context, const struct listed *entry)
+{
+	const struct dropping *d = context;
+
+	notify_drop_name(d->fs->trees, d->dir, entry->name);
+	return 0;
+}
+
+static int convert(struct fs *fs, struct inode *inode, const char *value,
+		   size_t size)
+{
+	struct dropping dropping = { fs, inode };
+	bool was_queue = queue_is(inode);
+	int r = set_type(inode, value, size);
+
+	queue_tell_attributes(fs, inode);
+	if (r < 0 || was_queue)
+		return r;
+	queue_changed(fs, inode);
+	/* without memory some names may be kept: nothing more can be done */
+	node_list(inode->node, 0, drop_name, &dropping);
+	return 0;
+}
+
 /* No others are kept yet. */
 void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 		 const char *value, size_t size, int flags)
@@ -102,10 +133,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 	int r = -EOPNOTSUPP;
 
 	enter(req);
-	if (inode->kind == INODE_NODE && strcmp(name, TYPE_ATTRIBUTE) == 0) {
-		r = set_type(inode, value, size);
-		queue_tell_attributes(fs, inode);
-		queue_changed(fs, inode);
-	}
+	if (inode->kind == INODE_NODE && strcmp(name, TYPE_ATTRIBUTE) == 0)
+		r = convert(fs, inode, value, size);
 	reply_error(req, r);
 }

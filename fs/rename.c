@@ -42,6 +42,17 @@ static int rename_pending(fuse_req_t req, struct inode *from_dir,
 	return r < 0 ? r : -ENOENT;
 }
 
+/* The kernel takes what it kept of the old name to the new one, which may be
+ * another element's, and keeps it; and knows nothing of a number. */
+static void tell_pushed(struct fs *fs, struct inode *queue, const char *to,
+			const char *name)
+{
+	notify_drop_name(fs->trees, queue, to);
+	if (name)
+		notify_drop_name(fs->trees, queue, name);
+	queue_changed(fs, queue);
+}
+
 static int rename_node(fuse_req_t req, struct inode *from_dir, const char *from,
 		       struct inode *to_dir, const char *to, unsigned int flags)
 {
@@ -59,9 +70,8 @@ static int rename_node(fuse_req_t req, struct inode *from_dir, const char *from,
 	r = node_rename_named(from_dir->node, from, to_dir->node, to, flags,
 			      &name);
 	queue_tell_attributes(fs_of(req), from_dir);
-	/* another name than the kernel believes */
-	if (name)
-		queue_changed(fs_of(req), to_dir);
+	if (r == 0 && queue_is(to_dir))
+		tell_pushed(fs_of(req), to_dir, to, name);
 	return r;
 }
 

@@ -209,6 +209,34 @@ for i in range(400):
 	done
 }
 
+@test "the kernel keeps no names of queues that are out of date" {
+	start
+	queue
+	push a
+	restart
+	[ -e "$Q/a" ]
+	mv "$Q/.irmin/first" "$M/main/x"
+	[ ! -e "$Q/a" ]
+	push a
+	[ "$(cat "$M/main/x")" = a ]
+	echo other >"$M/main/x"
+	cat "$Q/a" >/dev/null
+	mv "$M/main/x" "$Q/a"
+	wait_for 5 grep -qx a "$Q/a"
+	grep -qx other "$Q/a~2"
+	mkdir "$M/main/plain"
+	echo 1 >"$M/main/plain/f"
+	[ ! -e "$M/main/plain/f~2" ]
+	setfattr -n user.irmin.type -v queue "$M/main/plain"
+	mv "$M/main/plain/.irmin/first" "$M/main/f"
+	wait_for 5 test ! -e "$M/main/plain/f"
+	mv "$M/main/f" "$M/main/plain/f"
+	echo 2 >"$M/main/f"
+	mv "$M/main/f" "$M/main/plain/f"
+	wait_for 5 grep -qx 2 "$M/main/plain/f~2"
+	grep -qx 1 "$M/main/plain/f"
+}
+
 @test "a directory becomes a queue with what is in it" {
 	start
 	mkdir -p "$M/main/a/jobs"
