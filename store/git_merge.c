@@ -141,10 +141,9 @@ static int merge(git_merge_file_result *ret, const struct merge_input *input,
 	if (favor == 'b')
 		options.flags |= GIT_MERGE_FILE_STYLE_DIFF3;
 	options.marker_size = input->marker_size;
-	git_library_begin();
+	git_library_begin_small();
 	r = git_error_to_errno(git_merge_file(ret, &base, &ours, &theirs,
 					      &options));
-	git_library_end();
 	return r == -EIO ? -ENOMEM : r;
 }
 
