@@ -153,7 +153,8 @@ static int store_entry(struct delta_entry *entry, struct odb *odb,
 	int r;
 
 	if (entry->kind == DELTA_CONTENTS)
-		return contents_store(entry->contents, odb, &entry->oid);
+		return contents_store_as(entry->contents, odb, entry->mode,
+					 &entry->oid);
 	if (entry->kind != DELTA_DIRECTORY)
 		return 0;
 	r = store_directory(entry->directory, odb,
@@ -243,15 +244,29 @@ static int compare_trees(struct odb *odb, const struct oid *from,
 			 const struct oid *to, unsigned int depth,
 			 struct delta **ret_delta);
 
-static int add_object(struct delta *delta, const struct tree_entry *entry)
+static int add_object(struct odb *odb, struct delta *delta,
+		      const struct tree_entry *entry)
 {
-	struct delta_entry *added =
-		delta_add(delta, DELTA_OBJECT, entry->mode, entry->name);
+	struct delta_entry *added;
+	uint32_t mode = entry->mode;
+	int r = contents_recognise(odb, &entry->oid, &mode, NULL);
 
+	if (r < 0)
+		return r;
+	added = delta_add(delta, DELTA_OBJECT, mode, entry->name);
 	if (!added)
 		return -ENOMEM;
 	added->oid = entry->oid;
 	return 0;
+}
+
+/* 1: it is a folder, and no file that is stored as one. */
+static int is_folder(struct odb *odb, const struct tree_entry *entry)
+{
+	uint32_t mode = entry->mode;
+	int r = contents_recognise(odb, &entry->oid, &mode, NULL);
+
+	return r < 0 ? r : mode == MODE_TREE;
 }
 
 /* A name that stands at the same place in both trees. */
@@ -265,8 +280,11 @@ static int compare_entry(struct odb *odb, const struct tree_entry *from,
 
 	if (from->mode == to->mode && oid_equal(&from->oid, &to->oid))
 		return 0;
-	if (from->mode != MODE_TREE || to->mode != MODE_TREE)
-		return add_object(delta, to);
+	r = is_folder(odb, from);
+	if (r == 1)
+		r = is_folder(odb, to);
+	if (r < 1)
+		return r < 0 ? r : add_object(odb, delta, to);
 	r = compare_trees(odb, &from->oid, &to->oid, depth + 1, &below);
 	if (r < 0)
 		return r;
@@ -299,7 +317,7 @@ static int compare_entries(struct odb *odb, const struct tree *from,
 		if (order == 0)
 			r = compare_entry(odb, a, b, depth, delta);
 		else if (order > 0)
-			r = add_object(delta, b);
+			r = add_object(odb, delta, b);
 		else if (!tree_find(to, a->name) &&
 			 !delta_add(delta, DELTA_REMOVED, a->mode, a->name))
 			r = -ENOMEM;

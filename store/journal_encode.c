@@ -146,11 +146,23 @@ static uint32_t put_range(struct encoder *e, struct contents *c,
 	return count;
 }
 
+static uint32_t put_moves(struct encoder *e,
+			  const struct contents_changes *changes)
+{
+	for (size_t i = 0; i < changes->move_count; i++) {
+		put_u64(e, changes->moves[i].offset);
+		put_u64(e, changes->moves[i].size);
+		put_u8(e, JOURNAL_MOVED);
+		put_u64(e, changes->moves[i].from);
+	}
+	return changes->move_count;
+}
+
 static void put_contents(struct encoder *e, struct contents *c)
 {
 	struct contents_changes changes;
 	const struct ranges *ranges;
-	uint32_t count = 0;
+	uint32_t count;
 	size_t place;
 
 	contents_changes(c, &changes);
@@ -165,8 +177,9 @@ static void put_contents(struct encoder *e, struct contents *c)
 	put_u64(e, changes.low);
 	place = e->frame.bytes.length;
 	put_u32(e, 0);
+	count = put_moves(e, &changes);
 	if (ranges->all)
-		count = put_range(e, c, 0, changes.size);
+		count += put_range(e, c, 0, changes.size);
 	for (size_t i = 0; !ranges->all && i < ranges->count; i++) {
 		uint64_t end = ranges->at[i].end;
 

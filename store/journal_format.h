@@ -46,21 +46,26 @@
  * made for it (merges), has no frame: it is durable when it is published.
  *
  * An entry of a delta:
- *   u8 kind (enum delta_kind), u32 git mode, text name, u8 extras (1: facts,
- *   2: same, as in struct delta_entry), facts if there are, then
+ *   u8 kind (enum delta_kind), u32 git mode (a file that is stored as a rope,
+ *   or is to be: 110644 or 110755), text name, u8 extras (1: facts, 2: same, as
+ *   in struct delta_entry), facts if there are, then
  *   OBJECT     oid; it is published and pinned or reached from a ref
  *   CONTENTS   u64 id, u64 version, u64 size, u8 base (enum contents_base),
- *              oid (STORED), u64 base size or since, u64 low,
- *              u32 number of extents, the extents by rising offset
+ *              oid (STORED: of a blob or, of a rope, a tree), u64 base size or
+ *              since, u64 low, u32 number of extents, first the moves by rising
+ *              offset, then the others by rising offset
  *   DIRECTORY  a delta
  * Contents are named by id within an epoch.  They are made as contents.h says of
- * struct contents_changes, extents being the ranges.
+ * struct contents_changes: extents of kind 3 are its moves, the others the
+ * ranges.
  *
  * An extent:
  *   u64 offset, u64 length, u8 kind:
  *   0  its bytes follow
  *   1  zeros
  *   2  in the data file of the segment: u64 position, u64 checksum64 (seed 0)
+ *   3  u64 from: the bytes that the base has there.  Not below low, not in what
+ *      another of kind 3 has, and from within the base
  *
  * Facts are what Git does not hold of an entry: local_format.h has their bytes.
  * Objects that they name are in irminfs/local, published.
@@ -104,5 +109,6 @@
 #define JOURNAL_BYTES 0u		/* kinds of extents */
 #define JOURNAL_ZEROS 1u
 #define JOURNAL_DATA 2u
+#define JOURNAL_MOVED 3u
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/directory_private.h"
 #include "store/local_table.h"
 #include "store/node.h"
 
@@ -108,6 +109,8 @@ bool node_entry_has_own(const struct entry *e)
 struct loading {
 	struct worktree *worktree;
 	struct directory *directory;
+	struct buffer place;		/* of the table, in a directory of a
+					 * type; ends in a slash, or is empty */
 };
 
 static bool is_of_kind(const struct local *local, uint32_t mode)
@@ -125,9 +128,10 @@ static mode_t permissions_of(const struct local *local, uint32_t mode)
 {
 	mode_t permissions = local->mode & 07777;
 
-	if (mode == MODE_EXECUTABLE && !(permissions & 0100))
+	if (mode_is_executable(mode) && !(permissions & 0100))
 		permissions |= 0100 | (permissions & 0444) >> 2;
-	if (mode == MODE_FILE && (permissions & 0100))
+	if (mode_is_file(mode) && !mode_is_executable(mode) &&
+	    (permissions & 0100))
 		permissions &= ~0111;
 	return permissions;
 }
@@ -172,7 +176,7 @@ static int add_own(struct loading *l, const char *name,
 	int r;
 
 	*ret = NULL;
-	if (!(local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ||
+	if (d->places || !(local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ||
 	    ((local->bits & LOCAL_ATTRIBUTES) && !S_ISDIR(local->mode)) ||
 	    node_check_new_name(name) < 0)
 		return 0;
@@ -183,20 +187,50 @@ static int add_own(struct loading *l, const char *name,
 	if (!copy)
 		return -ENOMEM;
 	e = directory_put(d, &copy);
-	e->mode = MODE_TREE;
+	directory_set_mode(d, e, MODE_TREE);
 	e->captured = 1;
 	e->oid = oid_empty_tree;
-	e->number = directory_loaded_number(d, name);
+	e->number = directory_number_of(d, name);
 	*ret = e;
 	return 0;
+}
+
+static int load_row(void *context, const char *name, struct local *local);
+
+/* What is stored at a place; of a folder of places, all in it. */
+static int find_place(struct loading *l, const char *name,
+		      const struct local *local, struct entry **ret)
+{
+	size_t length = l->place.length;
+	int r = buffer_puts(&l->place, name);
+
+	*ret = NULL;
+	if (r < 0)
+		return r;
+	*ret = places_find(l->directory, l->place.data);
+	if (!*ret && (local->bits & LOCAL_TABLE)) {
+		r = buffer_puts(&l->place, "/");
+		if (r == 0 && l->place.length < DIRECTORY_PLACE_SIZE)
+			r = local_table_each(l->worktree->options.local,
+					     &local->table, load_row, l);
+	}
+	l->place.length = length;
+	return r;
 }
 
 static int load_row(void *context, const char *name, struct local *local)
 {
 	struct loading *l = context;
 	struct worktree *w = l->worktree;
-	struct entry *e = directory_find(l->directory, name);
-	int r = e ? 0 : add_own(l, name, local, &e);
+	struct entry *e = NULL;
+	int r = 0;
+
+	if (l->directory->places)
+		r = find_place(l, name, local, &e);
+	else
+		e = directory_find(l->directory, name);
+	if (r == 0 && !e)
+		r = add_own(l, name, local, &e);
 
 	if (r == 0 && e && (local->bits & LOCAL_BELOW) &&
 	    is_of_kind(local, e->mode)) {
@@ -221,13 +255,17 @@ static int load_row(void *context, const char *name, struct local *local)
 int node_load_local(struct node *dir, struct directory *d)
 {
 	struct worktree *w = dir->worktree;
-	struct loading l = { w, d };
+	struct loading l = { .worktree = w, .directory = d };
 	const struct local *local = dir->attributes ? dir->attributes->local :
 						      NULL;
 
+	int r;
+
 	if (!w->options.local || !local || !(local->bits & LOCAL_TABLE))
 		return 0;
-	return local_table_each(w->options.local, &local->table, load_row, &l);
+	r = local_table_each(w->options.local, &local->table, load_row, &l);
+	buffer_release(&l.place);
+	return r;
 }
 
 /* ---- the root ---- */

@@ -2,6 +2,8 @@
 #include "store/node.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* A capture is made in two steps under one exclusive lock: the delta is built,
  * which changes no state; when it is taken, the states follow it.  Both descend
@@ -22,12 +24,11 @@ static void note_node(struct delta_entry *entry, struct node *n)
 }
 
 /* An entry with all facts. */
-static int add(struct delta *delta, enum delta_kind kind,
-	       const struct node *dir, const struct entry *e,
+static int add(struct delta *delta, enum delta_kind kind, uint32_t mode,
+	       const char *name, const struct node *dir, const struct entry *e,
 	       struct delta_entry **ret)
 {
-	uint32_t mode = e->node ? node_git_mode(e->node) : e->mode;
-	struct delta_entry *entry = delta_add(delta, kind, mode, e->name);
+	struct delta_entry *entry = delta_add(delta, kind, mode, name);
 
 	if (!entry)
 		return -ENOMEM;
@@ -48,11 +49,12 @@ static bool is_same(const struct delta *delta, const struct entry *e)
 	       !(n->flags & (NODE_MODIFIED | NODE_ENTRY));
 }
 
-static int emit_object(struct delta *delta, const struct node *dir,
-		       const struct entry *e)
+static int emit_object(struct delta *delta, const char *name,
+		       const struct node *dir, const struct entry *e)
 {
+	uint32_t mode = e->node ? node_git_mode(e->node) : e->mode;
 	struct delta_entry *entry;
-	int r = add(delta, DELTA_OBJECT, dir, e, &entry);
+	int r = add(delta, DELTA_OBJECT, mode, name, dir, e, &entry);
 
 	if (r < 0)
 		return r;
@@ -61,16 +63,55 @@ static int emit_object(struct delta *delta, const struct node *dir,
 	return 0;
 }
 
-static int emit_contents(struct delta *delta, const struct node *dir,
-			 const struct entry *e)
+/* Files that plain Git itself reads stay blobs. */
+static int wants_rope(struct node *n, bool *ret)
+{
+	const char *name = node_entry(n)->name;
+	char type[IRMIN_TYPE_SIZE] = "";
+	int r = 0;
+
+	if (!contents_kind())
+		return 0;
+	if (strncmp(name, ".git", 4) != 0)
+		r = node_irmin_type(n->parent, name, type);
+	/* What cannot be found out changes nothing. */
+	*ret = r < 0 ? n->structured : strcmp(type, "rope") == 0;
+	return r == -ENOMEM ? r : 0;
+}
+
+/* How a changed file is to be stored.  What may be a rope becomes one now, since
+ * who journals and publishes it must know it as such. */
+static int choose_mode(struct node *n, uint32_t *ret_mode)
+{
+	bool is_rope = false;
+	int r = n->kind == KIND_FILE ? wants_rope(n, &is_rope) : 0;
+
+	if (r == 0 && is_rope)
+		r = node_convert_locked(n);
+	if (r < 0)
+		return r;
+	if (n->kind == KIND_SYMLINK)
+		*ret_mode = MODE_SYMLINK;
+	else if (is_rope)
+		*ret_mode = n->executable ? MODE_ROPE_EXECUTABLE : MODE_ROPE;
+	else
+		*ret_mode = n->executable ? MODE_EXECUTABLE : MODE_FILE;
+	return 0;
+}
+
+static int emit_contents(struct delta *delta, const char *name,
+			 const struct node *dir, const struct entry *e)
 {
 	struct delta_entry *entry;
 	struct contents *snapshot;
-	int r = contents_snapshot(e->node->contents, &snapshot);
+	uint32_t mode;
+	int r = choose_mode(e->node, &mode);
 
+	if (r == 0)
+		r = contents_snapshot(e->node->contents, &snapshot);
 	if (r < 0)
 		return r;
-	r = add(delta, DELTA_CONTENTS, dir, e, &entry);
+	r = add(delta, DELTA_CONTENTS, mode, name, dir, e, &entry);
 	if (r < 0) {
 		contents_unref(snapshot);
 		return r;
@@ -92,12 +133,13 @@ static bool is_empty(const struct delta *delta)
 
 /* What changed in a directory that stays, and its own facts only if those did,
  * or all of it. */
-static int put_directory(struct delta *delta, const struct node *dir,
-			 const struct entry *e, struct delta *below)
+static int put_directory(struct delta *delta, const char *name,
+			 const struct node *dir, const struct entry *e,
+			 struct delta *below)
 {
 	struct node *n = e->node;
 	struct delta_entry *entry;
-	int r = add(delta, DELTA_DIRECTORY, dir, e, &entry);
+	int r = add(delta, DELTA_DIRECTORY, MODE_TREE, name, dir, e, &entry);
 
 	if (r < 0)
 		return r;
@@ -112,8 +154,8 @@ static int put_directory(struct delta *delta, const struct node *dir,
 	return 0;
 }
 
-static int emit_directory(struct delta *delta, const struct node *dir,
-			  const struct entry *e)
+static int emit_directory(struct delta *delta, const char *name,
+			  const struct node *dir, const struct entry *e)
 {
 	struct node *n = e->node;
 	struct delta *below = delta_new(delta->complete || !e->stored);
@@ -123,22 +165,29 @@ static int emit_directory(struct delta *delta, const struct node *dir,
 		r = node_reserve_table(n);
 	if (r == 0 && (below->count || below->complete ||
 		       (n->flags & (NODE_ATTRIBUTES | NODE_ENTRY))))
-		r = put_directory(delta, dir, e, STEAL(below));
+		r = put_directory(delta, name, dir, e, STEAL(below));
 	delta_free(below);
 	return r;
 }
 
-static int emit(struct delta *delta, const struct node *dir, struct entry *e)
+/* As what its directory stores under a name. */
+static int emit_as(struct delta *delta, const char *name,
+		   const struct node *dir, struct entry *e)
 {
 	struct node *n = e->node;
 
 	if (!n)
-		return emit_object(delta, dir, e);
+		return emit_object(delta, name, dir, e);
 	n->flags &= ~NODE_EMITTED;
 	if (node_is_clean(n))
-		return emit_object(delta, dir, e);
-	return node_is_directory(n) ? emit_directory(delta, dir, e) :
-				      emit_contents(delta, dir, e);
+		return emit_object(delta, name, dir, e);
+	return node_is_directory(n) ? emit_directory(delta, name, dir, e) :
+				      emit_contents(delta, name, dir, e);
+}
+
+static int emit(struct delta *delta, const struct node *dir, struct entry *e)
+{
+	return emit_as(delta, e->name, dir, e);
 }
 
 /* Names that were there and that nothing has taken. */
@@ -160,11 +209,159 @@ static int emit_removed(struct node *dir, struct delta *delta)
 	return 0;
 }
 
+/* ---- building of directories of a type: entries go to their places ---- */
+
+struct placed {
+	const char *place;
+	struct entry *entry;		/* NULL: nothing is there any more */
+};
+
+/* Of a place that was given up and taken again, what is there comes first. */
+static int compare_places(const void *a, const void *b)
+{
+	const struct placed *x = a, *y = b;
+	int order = strcmp(x->place, y->place);
+
+	return order ? order : !x->entry - !y->entry;
+}
+
+static size_t collect_places(struct node *dir, bool complete,
+			     struct placed *placed)
+{
+	struct directory *d = dir->directory;
+	size_t n = 0;
+
+	for (uint32_t i = 0; complete && i < d->count; i++)
+		if (d->entries[i].live)
+			placed[n++].entry = &d->entries[i];
+	for (struct node *m = dir->changed; m && !complete; m = m->next)
+		placed[n++].entry = node_entry(m);
+	for (size_t i = 0; i < n; i++)
+		placed[i].place = places_of(d, placed[i].entry);
+	for (uint32_t i = 0; i < d->places->gone_count && !complete; i++)
+		placed[n++].place = d->places->gone[i];
+	return n;
+}
+
+static size_t count_places(struct node *dir, bool complete)
+{
+	struct directory *d = dir->directory;
+	size_t n = complete ? d->live : d->places->gone_count;
+
+	for (struct node *m = dir->changed; m && !complete; m = m->next)
+		n++;
+	return n;
+}
+
+static int emit_place(const struct placed *placed, const char *name,
+		      const struct node *dir, struct delta *delta)
+{
+	if (placed->entry)
+		return emit_as(delta, name, dir, placed->entry);
+	return delta_add(delta, DELTA_REMOVED, 0, name) ? 0 : -ENOMEM;
+}
+
+/* Whether what begins with the name and then c is among those behind it, which
+ * is sorted. */
+static bool has_with(const struct placed *placed, size_t count, size_t depth,
+		     const char *name, size_t length, char c)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *other = placed[i].place + depth;
+
+		if (strncmp(other, name, length) != 0)
+			break;
+		if (other[length] == c)
+			return true;
+	}
+	return false;
+}
+
+static int emit_folder(const struct placed *placed, size_t count, size_t depth,
+		       bool complete, const struct node *dir,
+		       struct delta *delta);
+
+/* What is sorted and the same in the first depth bytes. */
+static int emit_places(const struct placed *placed, size_t count, size_t depth,
+		       const struct node *dir, struct delta *delta)
+{
+	const char *replaced = NULL;	/* a file that a folder follows */
+	size_t end;
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i = end) {
+		const char *name = placed[i].place + depth;
+		size_t length = strcspn(name, "/") + 1;
+		bool complete;
+
+		end = i + 1;
+		if (name[length - 1] == '\0') {
+			if (has_with(&placed[end], count - end, depth, name,
+				     length - 1, '/'))
+				replaced = name;
+			else
+				r = emit_place(&placed[i], name, dir, delta);
+			while (end < count &&
+			       strcmp(placed[end].place + depth, name) == 0)
+				end++;
+			continue;
+		}
+		while (end < count &&
+		       strncmp(placed[end].place + depth, name, length) == 0)
+			end++;
+		complete = replaced && strlen(replaced) == length - 1 &&
+			   strncmp(replaced, name, length - 1) == 0;
+		r = emit_folder(&placed[i], end - i, depth + length,
+				delta->complete || complete, dir, delta);
+	}
+	return r;
+}
+
+static int emit_folder(const struct placed *placed, size_t count, size_t depth,
+		       bool complete, const struct node *dir,
+		       struct delta *delta)
+{
+	struct delta *below = delta_new(complete);
+	struct delta_entry *entry;
+	const char *end = placed->place + depth - 1, *name = end;
+	scoped_free char *copy = NULL;
+	int r;
+
+	while (name > placed->place && name[-1] != '/')
+		name--;
+	copy = strndup(name, end - name);
+	r = below && copy ? emit_places(placed, count, depth, dir, below) : -ENOMEM;
+	entry = r == 0 ? delta_add(delta, DELTA_DIRECTORY, MODE_TREE, copy) :
+			 NULL;
+	if (entry) {
+		entry->directory = below;
+		return 0;
+	}
+	delta_free(below);
+	return r < 0 ? r : -ENOMEM;
+}
+
+static int build_places(struct node *dir, struct delta *delta)
+{
+	size_t count = count_places(dir, delta->complete);
+	scoped_free struct placed *placed = calloc(count + 1, sizeof(*placed));
+
+	if (!placed)
+		return -ENOMEM;
+	collect_places(dir, delta->complete, placed);
+	qsort(placed, count, sizeof(*placed), compare_places);
+	return emit_places(placed, count, 0, dir, delta);
+}
+
+/* ---- building of all ---- */
+
 static int build(struct node *dir, struct delta *delta)
 {
 	struct directory *d = dir->directory;
 	int r = 0;
 
+	if (d->places)
+		return build_places(dir, delta);
 	if (!delta->complete) {
 		for (struct node *n = dir->changed; n && r == 0; n = n->next)
 			r = emit(delta, dir, node_entry(n));
@@ -295,15 +492,28 @@ int worktree_capture(struct worktree *w, worktree_take *take, void *context)
 }
 
 /* below: of a directory. */
-static void adopt_node(struct node *n, uint32_t number, const struct oid *oid,
+static bool adopt_node(struct node *n, uint32_t number, const struct oid *oid,
 		       const struct delta *below)
 {
 	if (!(n->flags & NODE_PENDING) || n->stamp != number)
-		return;
+		return false;
 	n->flags &= ~NODE_PENDING;
 	n->oid = *oid;
 	if (below)
 		node_set_table(n, below);
+	return true;
+}
+
+static void adopt_file(struct node *n, const struct delta_entry *entry)
+{
+	contents_stored_as(n->contents, entry->contents, entry->mode,
+			   &entry->oid);
+	if (!adopt_node(n, entry->number, &entry->oid, NULL))
+		return;
+	n->structured = mode_is_rope(entry->mode);
+	/* It was given or lost the x bit since, which is CHANGED already. */
+	if (n->structured && n->executable != mode_is_executable(entry->mode))
+		n->flags |= NODE_MODIFIED;
 }
 
 static void adopt_entries(const struct delta *delta)
@@ -317,9 +527,10 @@ static void adopt_entries(const struct delta *delta)
 		if (!n)
 			continue;
 		if (entry->kind == DELTA_CONTENTS)
-			contents_stored(n->contents, entry->contents,
-					&entry->oid);
-		adopt_node(n, entry->number, &entry->oid, entry->directory);
+			adopt_file(n, entry);
+		else
+			adopt_node(n, entry->number, &entry->oid,
+				   entry->directory);
 		node_settle_locked(n);
 	}
 }
