@@ -10,6 +10,7 @@
  * number (export), which would bring us numbers that we have forgotten. */
 static void op_init(void *userdata, struct fuse_conn_info *c)
 {
+	struct fs *fs = userdata;
 	const unsigned int wanted =
 		FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS |
 		FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS |
@@ -17,6 +18,7 @@ static void op_init(void *userdata, struct fuse_conn_info *c)
 		FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO;
 
 	c->want = c->capable & wanted;
+	fs->opens_directories = !(c->capable & FUSE_CAP_NO_OPENDIR_SUPPORT);
 	c->max_write = TRANSFER_MAX;
 	c->max_readahead = TRANSFER_MAX;
 	c->max_background = 64;
@@ -24,7 +26,7 @@ static void op_init(void *userdata, struct fuse_conn_info *c)
 	c->time_gran = 1;
 }
 
-/* Operations that are not here are answered with ENOSYS, once: flush, extended
+/* Operations that are not here are answered with ENOSYS, once: reading extended
  * attributes, access (the kernel checks permissions), locks (they stay in the
  * kernel). */
 const struct fuse_lowlevel_ops fs_operations = {
@@ -47,12 +49,14 @@ const struct fuse_lowlevel_ops fs_operations = {
 	.write = op_write,
 	.ioctl = op_ioctl,
 	.release = op_release,
+	.flush = op_flush,
 	.fsync = op_fsync,
 	.opendir = op_opendir,
 	.readdir = op_readdir,
 	.releasedir = op_releasedir,
 	.fsyncdir = op_fsync,
 	.statfs = op_statfs,
+	.setxattr = op_setxattr,
 	.create = op_create,
 	.fallocate = op_fallocate,
 	.readdirplus = op_readdirplus,

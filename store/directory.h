@@ -20,6 +20,7 @@
  */
 
 struct node;
+struct directory_places;
 
 struct entry {
 	char *name;
@@ -39,6 +40,7 @@ struct directory {
 	struct entry *entries;
 	uint32_t count, capacity;
 	uint32_t live, stored;		/* how many entries are */
+	uint32_t directories;		/* of the live ones */
 	uint32_t holes;			/* neither live nor replaced */
 	uint32_t *index;		/* positions + 2; 0 free, 1 was used */
 	uint32_t index_size, index_used;	/* a power of two, or 0 */
@@ -48,6 +50,7 @@ struct directory {
 	uint64_t number;		/* of the directory's node */
 	uint64_t *salts;		/* the work tree's; see new_number */
 	char *names;			/* memory of the base's names */
+	struct directory_places *places;	/* of a type; NULL: plain */
 };
 
 #define DIRECTORY_ENTRIES_MAX ((uint32_t)1 << 30)
@@ -85,12 +88,18 @@ int directory_reserve(struct directory *d, size_t more);
 struct entry *directory_put(struct directory *d, char **name);
 
 /* The live entry becomes another one, with a new number and no node, in its old
- * place.  remember: it counts as replaced if it was stored. */
+ * place.  remember: it counts as replaced if it was stored (but of a directory
+ * of a type: what is stored at its place will be overwritten). */
 void directory_supersede(struct directory *d, struct entry *e, bool remember);
+
+/* The live entry stays what it is, but counts as another one than is stored. */
+void directory_renew(struct directory *d, struct entry *e);
 
 /* The live entry is gone. */
 void directory_remove(struct directory *d, struct entry *e, bool remember);
 
+/* Of a live entry. */
+void directory_set_mode(struct directory *d, struct entry *e, uint32_t mode);
 void directory_set_stored(struct directory *d, struct entry *e, bool stored);
 
 /* A capture has seen what was replaced. */

@@ -22,6 +22,7 @@ static int engine_new(const struct engine_options *options,
 	e->pool = options->pool;
 	e->clock = options->clock ? options->clock : clock_real;
 	e->storage = options->storage;
+	e->followers_end = &e->followers;
 	e->own_storage = !options->storage;
 	if (options->journal)
 		r = journal_new(options->journal, options->journal_size,
@@ -102,7 +103,8 @@ static int read_table(struct engine *e, struct table **ret_table,
 		return report_set(report, r, "the branch table irminfs/table "
 			"is damaged; all branches are refs in the repository "
 			"too: to go on with those, move the file away (dropped "
-			"branches and open conflicts are forgotten then)");
+			"branches, open conflicts and what the journal has not "
+			"yet put into Git are forgotten then)");
 	if (r == -ENOTSUP)
 		return report_set(report, r, "the branch table irminfs/table "
 			"was written by a newer version of irminfs: use that");
@@ -261,7 +263,7 @@ int engine_close(struct engine *engine)
 	if (engine_can_lead_locked(e))
 		engine_lead_locked(e);
 	e->running = false;
-	pthread_cond_broadcast(&e->done);
+	engine_wake_locked(e);
 	pthread_mutex_unlock(&e->lock);
 	if (e->first || e->held)
 		log_warning("changes that could not be put into Git stay in "

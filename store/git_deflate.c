@@ -10,6 +10,11 @@
 #include <zlib.h>
 
 #define OUTPUT_SIZE ((size_t)64 << 10)
+/* Bytes that do not shrink, as of pictures and archives, cost zlib a hundred
+ * times what storing them does: after a piece that did not, so many more are
+ * stored as they are before the next one is tried. */
+#define PIECE ((size_t)64 << 10)
+#define PIECES_STORED 15u
 
 struct git_deflate {
 	char *folder;			/* of objects */
@@ -19,6 +24,9 @@ struct git_deflate {
 	off_t written;
 	z_stream zlib;
 	bool zlib_open;
+	int level, level_now;
+	size_t piece_in, piece_out;	/* of the piece that is being tried */
+	size_t stored_left;		/* bytes to be stored as they are */
 	unsigned char output[OUTPUT_SIZE];
 };
 
@@ -68,17 +76,65 @@ static int run_zlib(struct git_deflate *d, int flush)
 	return 0;
 }
 
+static int set_level(struct git_deflate *d, int level)
+{
+	int z, r;
+
+	if (level == d->level_now)
+		return 0;
+	do {
+		r = write_output(d);
+		if (r < 0)
+			return r;
+		z = deflateParams(&d->zlib, level, Z_DEFAULT_STRATEGY);
+	} while (z == Z_BUF_ERROR);
+	if (z != Z_OK)
+		return -EIO;
+	d->level_now = level;
+	d->piece_in = d->piece_out = 0;
+	return 0;
+}
+
+static uint64_t total_out(const struct git_deflate *d)
+{
+	return d->written + OUTPUT_SIZE - d->zlib.avail_out;
+}
+
+/* More of a piece is in, and gave so many bytes: whether the next are worth it. */
+static int judge(struct git_deflate *d, size_t size, uint64_t out)
+{
+	if (d->stored_left) {
+		d->stored_left -= size;
+		return d->stored_left ? 0 : set_level(d, d->level);
+	}
+	d->piece_in += size;
+	d->piece_out += out;
+	if (d->piece_in < PIECE)
+		return 0;
+	if (d->level > 0 && d->piece_out > d->piece_in - d->piece_in / 32) {
+		d->stored_left = PIECES_STORED * PIECE;
+		return set_level(d, 0);
+	}
+	d->piece_in = d->piece_out = 0;
+	return 0;
+}
+
 static int add(struct git_deflate *d, const void *data, size_t size)
 {
 	const unsigned char *p = data;
 
 	while (size > 0) {
-		size_t piece = size < UINT32_MAX ? size : UINT32_MAX;
+		size_t most = d->stored_left ? d->stored_left :
+					       PIECE - d->piece_in;
+		size_t piece = size < most ? size : most;
+		uint64_t before = total_out(d);
 		int r;
 
 		d->zlib.next_in = (unsigned char *)(uintptr_t)p;
 		d->zlib.avail_in = piece;
 		r = run_zlib(d, Z_NO_FLUSH);
+		if (r == 0)
+			r = judge(d, piece, total_out(d) - before);
 		if (r < 0)
 			return r;
 		p += piece;
@@ -131,6 +187,8 @@ int git_deflate_new(const char *objects_dir, enum object_type type,
 	d->fd = -1;
 	d->left = size;
 	d->written = 0;
+	d->level = d->level_now = level;
+	d->piece_in = d->piece_out = d->stored_left = 0;
 	d->zlib = (z_stream){ .next_out = d->output,
 			      .avail_out = OUTPUT_SIZE };
 	d->zlib_open = deflateInit(&d->zlib, level) == Z_OK;
