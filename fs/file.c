@@ -9,11 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-static bool is_writable(const struct fuse_file_info *info)
-{
-	return (info->flags & O_ACCMODE) != O_RDONLY;
-}
-
 /* ---- open and release ---- */
 
 static bool is_changing(const struct fuse_file_info *info)
@@ -29,7 +24,7 @@ static int open_node(fuse_req_t req, struct inode *inode,
 
 	info->keep_cache = 1;
 	info->noflush = 1;
-	info->fh = 0;
+	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
 	if (!is_changing(info))
 		return 0;
 	if (!b || branch_readonly(b))
@@ -81,7 +76,7 @@ void op_flush(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
 {
 	struct fs *fs = fs_of(req);
 
-	if (inode_of(fs, id)->kind == INODE_NODE && info->fh)
+	if (inode_of(fs, id)->kind == INODE_NODE && pending_of(info))
 		pending_flushed(fs, pending_of(info));
 	reply_error(req, 0);
 }
@@ -177,14 +172,20 @@ void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
 	      const void *data, size_t size, size_t out_size)
 {
 	struct inode *inode = inode_of(fs_of(req), id);
+	bool is_file = !(flags & FUSE_IOCTL_DIR);
 
-	if (inode->kind == INODE_CONTROL && !(flags & FUSE_IOCTL_DIR) &&
+	if (inode->kind == INODE_CONTROL && is_file &&
 	    command == FS_REQUEST(size))
 		irmin_ioctl(req, inode, data, size, info);
 	else if (inode->kind == INODE_NODE && command == FS_CLAIM)
 		reply_claim(req, inode);
-	else
+	else if (inode->kind != INODE_NODE || !is_file ||
+		 !is_splice(command, size))
 		reply_error(req, -ENOTTY);
+	else if (!(info->fh & HANDLE_WRITABLE))
+		reply_error(req, -EBADF);
+	else
+		splice_ioctl(req, inode, data, size);
 }
 
 /* Also of directories. */

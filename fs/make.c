@@ -160,7 +160,7 @@ static int note_pending(fuse_req_t req, struct inode *dir, const char *name,
 {
 	struct pending *p;
 
-	info->fh = 0;
+	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
 	info->noflush = !node_is_pending(node);
 	if (info->noflush)
 		return 0;
@@ -169,13 +169,8 @@ static int note_pending(fuse_req_t req, struct inode *dir, const char *name,
 		node_cancel_pending(node);
 		return -ENOMEM;
 	}
-	info->fh = (uintptr_t)p;
+	info->fh |= (uintptr_t)p;
 	return 0;
-}
-
-static bool is_writable(const struct fuse_file_info *info)
-{
-	return (info->flags & O_ACCMODE) != O_RDONLY;
 }
 
 static void undo_create(fuse_req_t req, struct node *node,
@@ -183,7 +178,7 @@ static void undo_create(fuse_req_t req, struct node *node,
 {
 	if (is_writable(info))
 		node_writer_end(node);
-	if (info->fh)
+	if (pending_of(info))
 		pending_drop(fs_of(req), pending_of(info));
 }
 

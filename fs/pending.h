@@ -41,9 +41,10 @@ int pending_cancel(struct fs *fs, struct inode *dir, const char *name,
 /* Waits for what was closed in dir. */
 void pending_settle(struct fs *fs, struct inode *dir);
 
+/* What an open of a node remembers, besides HANDLE_WRITABLE; or NULL. */
 static inline struct pending *pending_of(const struct fuse_file_info *info)
 {
-	return (struct pending *)(uintptr_t)info->fh;
+	return (struct pending *)(uintptr_t)(info->fh & ~(uint64_t)1);
 }
 
 #endif

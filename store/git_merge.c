@@ -138,6 +138,8 @@ static int merge(git_merge_file_result *ret, const struct merge_input *input,
 	options.their_label = input->theirs.label;
 	options.favor = favor_of(favor);
 	options.flags = GIT_MERGE_FILE_SIMPLIFY_ALNUM;
+	if (favor == 'b')
+		options.flags |= GIT_MERGE_FILE_STYLE_DIFF3;
 	options.marker_size = input->marker_size;
 	git_library_begin();
 	r = git_error_to_errno(git_merge_file(ret, &base, &ours, &theirs,

@@ -37,14 +37,30 @@ static void note_node(struct delta_entry *entry, struct node *n)
 	entry->number = n->worktree->number + 1;
 }
 
+/* Files that plain Git itself reads stay blobs. */
+static int wants_rope(struct node *n, bool *ret)
+{
+	const char *name = node_entry(n)->name;
+	char type[IRMIN_TYPE_SIZE] = "";
+	int r = 0;
+
+	if (!contents_kind())
+		return 0;
+	if (strncmp(name, ".git", 4) != 0)
+		r = node_irmin_type(n->parent, name, type);
+	/* What cannot be found out changes nothing. */
+	*ret = r < 0 ? n->structured : strcmp(type, "rope") == 0;
+	return r == -ENOMEM ? r : 0;
+}
+
 /* How a changed file is to be stored.  What may be a rope becomes one now, since
  * who journals and publishes it must know it as such. */
 static int choose_mode(struct node *n, uint32_t *ret_mode)
 {
 	bool is_rope = false;
-	int r = 0;
+	int r = n->kind == KIND_FILE ? wants_rope(n, &is_rope) : 0;
 
-	if (is_rope)
+	if (r == 0 && is_rope)
 		r = node_convert_locked(n);
 	if (r < 0)
 		return r;

@@ -161,27 +161,54 @@ static bool has_name(const struct queue_node *node, const char *name)
 	       queue_node_find(node, name, MODE_TREE);
 }
 
-/* NAME~ID, shortened where it would be too long; with one more '~' for each that
- * another file has. */
+/* NAME~ID with so many tildes, NAME shortened where it would be too long. */
+static void write_aside(const struct tree_entry *entry, size_t tildes,
+			char ret[NAME_LENGTH_MAX + 1])
+{
+	size_t most = NAME_LENGTH_MAX - tildes - (OID_HEX_SIZE - 1);
+	size_t length = strnlen(entry->name, most);
+
+	memcpy(ret, entry->name, length);
+	memset(ret + length, '~', tildes);
+	oid_hex(&entry->oid, ret + length + tildes);
+}
+
+static bool is_element_name(const char *name)
+{
+	struct queue_key key;
+
+	return queue_parse(name, &key, &name) == 0;
+}
+
+/* What is no element must not become one: "KEY-" or "KEY-.git" gets a tilde in
+ * front. */
+static bool needs_front(const struct tree_entry *entry)
+{
+	char name[NAME_LENGTH_MAX + 1];
+
+	write_aside(entry, 1, name);
+	return is_element_name(name) && !is_element_name(entry->name);
+}
+
+/* One more tilde for each that another file has. */
 static int find_aside(const struct queue_node *node,
-		      const struct tree_entry *entry,
+		      const struct tree_entry *from,
 		      char ret[NAME_LENGTH_MAX + 1])
 {
-	size_t tail = OID_HEX_SIZE, length = strlen(entry->name), kept;
-	char hex[OID_HEX_SIZE];
+	char marked[NAME_LENGTH_MAX + 2];
+	struct tree_entry entry = *from;
 
-	oid_hex(&entry->oid, hex);
-	for (;; tail++) {
-		if (tail > NAME_LENGTH_MAX)
-			return -EEXIST;
-		kept = length + tail > NAME_LENGTH_MAX ?
-		       NAME_LENGTH_MAX - tail : length;
-		memcpy(ret, entry->name, kept);
-		memset(ret + kept, '~', tail - OID_HEX_SIZE + 1);
-		memcpy(ret + kept + tail - OID_HEX_SIZE + 1, hex, OID_HEX_SIZE);
+	if (needs_front(from)) {
+		marked[0] = '~';
+		memcpy(marked + 1, from->name, strlen(from->name) + 1);
+		entry.name = marked;
+	}
+	for (size_t tildes = 1; tildes < NAME_LENGTH_MAX / 2; tildes++) {
+		write_aside(&entry, tildes, ret);
 		if (!has_name(node, ret))
 			return 0;
 	}
+	return -EEXIST;
 }
 
 int queue_node_set_aside(struct queue_node *node, size_t at)

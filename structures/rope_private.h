@@ -150,6 +150,9 @@ int rope_node_compare(struct rope_node *older, struct rope_node *newer,
 int rope_source_count(struct rope_source *source, uint64_t offset,
 		      uint64_t size, uint64_t *ret_newlines);
 
+/* Whether it is one of rope_insert_zeros. */
+bool rope_source_is_zeros(const struct rope_source *source);
+
 uint64_t rope_count_newlines(const void *data, size_t size);
 
 /* ---- ropes ---- */
