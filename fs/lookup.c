@@ -10,6 +10,8 @@ static int lookup_in_tree(struct fs *fs, struct inode *dir, const char *name,
 	struct node *node;
 	int r = node_lookup(dir->node, name, &node);
 
+	if (r == -ENOENT)
+		return irmin_lookup_git(fs, dir, name, ret);
 	return r < 0 ? r : inode_for_node(fs, dir, node, ret);
 }
 
