@@ -2,29 +2,19 @@
 #include "store/inside_private.h"
 #include "store/git_index.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define FOLDER "git"
 #define FILE_HEAD "irminfs-head"
 #define TEXT_LEAST 256		/* so that a refusal has room */
 #define TEXT_SMALL 4096
-#define LOG_TAIL 65536
-#define DEPTH_MOST 16
 
 /* From the opening of `.git` until git has its lock. */
 #define STARTING_MS 100
 #define STARTING_MOST_MS 2000	/* that often in a row */
 #define SETTLE_MS 10
 #define SETTLE_MOST_MS 1000
-/* A lock that is older was left by one that died. */
-#define LOCK_MOST_SECONDS 3600
-
-/* ---- the folder ---- */
 
 static int64_t milliseconds(void)
 {
@@ -32,217 +22,6 @@ static int64_t milliseconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int folder_of(struct store *store, uint64_t branch, int *ret_fd)
-{
-	char path[64];
-	int fd;
-
-	if (store->private_fd < 0)
-		return -ENOENT;
-	snprintf(path, sizeof(path), FOLDER "/%llu",
-		 (unsigned long long)branch);
-	fd = openat(store->private_fd, path, O_RDONLY | O_DIRECTORY |
-		    O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	*ret_fd = fd;
-	return 0;
-}
-
-static int make_folder(int dir_fd, const char *name)
-{
-	return mkdirat(dir_fd, name, 0777) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-/* Without what replace_file does for files that must outlive a power cut. */
-static int write_file(int dir_fd, const char *name, const char *text)
-{
-	scoped_fd int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC |
-				  O_NOFOLLOW | O_CLOEXEC, 0666);
-
-	return fd < 0 ? -errno : write_fully(fd, text, strlen(text), 0);
-}
-
-static int make_log(int fd)
-{
-	scoped_fd int log = -1;
-	int r = make_folder(fd, "logs");
-
-	if (r < 0)
-		return r;
-	/* Git appends to a log that is there, whatever its configuration */
-	log = openat(fd, "logs/HEAD", O_WRONLY | O_CREAT | O_APPEND |
-		     O_NOFOLLOW | O_CLOEXEC, 0666);
-	return log < 0 ? -errno : 0;
-}
-
-static int make(struct store *store, uint64_t branch, int *ret_fd)
-{
-	char name[32];
-	int r = make_folder(store->private_fd, FOLDER);
-	scoped_fd int git_fd = -1, fd = -1;
-
-	if (r < 0)
-		return r;
-	git_fd = openat(store->private_fd, FOLDER, O_RDONLY | O_DIRECTORY |
-			O_NOFOLLOW | O_CLOEXEC);
-	if (git_fd < 0)
-		return -errno;
-	snprintf(name, sizeof(name), "%llu", (unsigned long long)branch);
-	r = make_folder(git_fd, name);
-	if (r == 0)
-		r = folder_of(store, branch, &fd);
-	if (r == 0)
-		r = write_file(fd, "commondir", "../../..\n");
-	if (r == 0)
-		r = make_log(fd);
-	if (r < 0)
-		return r;
-	*ret_fd = fd;
-	fd = -1;
-	return 0;
-}
-
-static bool has(int fd, const char *name)
-{
-	return faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-/* git is between two commands of one operation. */
-static bool is_unfinished(int fd)
-{
-	static const char *const files[] = {
-		"rebase-merge", "rebase-apply", "MERGE_HEAD",
-		"CHERRY_PICK_HEAD", "REVERT_HEAD",
-	};
-
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		if (has(fd, files[i]))
-			return true;
-	return false;
-}
-
-static bool is_locked(int fd)
-{
-	struct timespec now;
-	struct stat st;
-
-	if (fstatat(fd, "index.lock", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	clock_real(&now);
-	return now.tv_sec - st.st_mtim.tv_sec < LOCK_MOST_SECONDS;
-}
-
-/* HEAD names the branch, whatever it is called now and whoever wrote to it, but
- * while a rebase has it. */
-static int set_head(int fd, const char *name)
-{
-	scoped_buffer struct buffer wanted = { 0 }, present = { 0 };
-	int r = buffer_printf(&wanted, "ref: refs/heads/%s\n", name);
-
-	if (r < 0)
-		return r;
-	if (read_file(fd, "HEAD", TEXT_SMALL, &present) == 0 &&
-	    present.data && strcmp(present.data, wanted.data) == 0)
-		return 0;
-	if (has(fd, "rebase-merge") || has(fd, "rebase-apply"))
-		return 0;
-	return replace_file(fd, "HEAD", wanted.data, wanted.length, 0444);
-}
-
-/* ---- what git noted ---- */
-
-struct step {
-	struct oid from, to;
-};
-
-/* The last lines of logs/HEAD, "OLD NEW ...". */
-static int read_log(int fd, struct buffer *ret)
-{
-	scoped_fd int log = openat(fd, "logs/HEAD",
-				   O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-	off_t start;
-	ssize_t size;
-	int r;
-
-	if (log < 0 || fstat(log, &st) < 0)
-		return -errno;
-	start = st.st_size > LOG_TAIL ? st.st_size - LOG_TAIL : 0;
-	r = buffer_reserve(ret, LOG_TAIL + 1);
-	if (r < 0)
-		return r;
-	size = read_fully(log, ret->data, LOG_TAIL, start);
-	if (size < 0)
-		return size;
-	ret->length = size;
-	ret->data[size] = '\0';
-	return 0;
-}
-
-static bool parse_step(const char *line, struct step *ret)
-{
-	char hex[OID_HEX_SIZE] = "";
-
-	if (strlen(line) < 2 * (OID_HEX_SIZE - 1) + 1)
-		return false;
-	memcpy(hex, line, OID_HEX_SIZE - 1);
-	if (oid_parse(hex, &ret->from) < 0)
-		return false;
-	memcpy(hex, line + OID_HEX_SIZE, OID_HEX_SIZE - 1);
-	return oid_parse(hex, &ret->to) == 0;
-}
-
-/* Takes the last line off the text. */
-static bool last_step(struct buffer *text, struct step *ret)
-{
-	char *line;
-
-	while (text->length && text->data[text->length - 1] == '\n')
-		text->data[--text->length] = '\0';
-	if (!text->length)
-		return false;
-	line = strrchr(text->data, '\n');
-	line = line ? line + 1 : text->data;
-	text->length = line - text->data;
-	if (!parse_step(line, ret))
-		return false;
-	*line = '\0';
-	return true;
-}
-
-/* What git did last led from `from`, directly or in steps, to *to; a zero *to
- * stands for wherever that is, and is set. */
-static bool led(int fd, const struct oid *from, struct oid *to)
-{
-	scoped_buffer struct buffer text = { 0 };
-	struct step step;
-
-	if (read_log(fd, &text) < 0 || !last_step(&text, &step))
-		return false;
-	if (oid_is_zero(to))
-		*to = step.to;
-	if (!oid_equal(&step.to, to))
-		return false;
-	while (!oid_equal(&step.from, from)) {
-		struct oid at = step.from;
-
-		if (!last_step(&text, &step) || !oid_equal(&step.to, &at))
-			return false;
-	}
-	return true;
-}
-
-bool inside_moved(void *context, uint64_t branch, const struct oid *before,
-		  const struct oid *seen)
-{
-	struct oid to = *seen;
-	scoped_fd int fd = -1;
-
-	return !oid_is_zero(seen) && folder_of(context, branch, &fd) == 0 &&
-	       led(fd, before, &to);
 }
 
 /* ---- the ref stays ---- */
@@ -278,9 +57,9 @@ bool inside_is_held(void *context, uint64_t branch)
 {
 	scoped_fd int fd = -1;
 
-	if (folder_of(context, branch, &fd) < 0)
+	if (inside_folder(context, branch, &fd) < 0)
 		return false;
-	return is_locked(fd) || is_unfinished(fd) ||
+	return inside_is_locked(fd) || inside_is_unfinished(fd) ||
 	       is_starting_or_waits(context, branch);
 }
 
@@ -359,7 +138,7 @@ static int bring(struct branch *b, const struct oid *from,
 		return r;
 	if (!oid_is_zero(from) && tree_of(store, from, &before) < 0)
 		from = &(struct oid){ { 0 } };
-	if (asprintf(&path, "%s/" PRIVATE_FOLDER "/" FOLDER "/%llu/index",
+	if (asprintf(&path, "%s/" PRIVATE_FOLDER "/git/%llu/index",
 		     git_repo_path(store->repo),
 		     (unsigned long long)b->incarnation) < 0) {
 		path = NULL;
@@ -387,13 +166,12 @@ static void read_brought(int fd, struct oid *ret)
 
 static int note_brought(int fd, struct branch *b, const struct oid *to)
 {
-	char text[OID_HEX_SIZE + 1];
+	char hex[OID_HEX_SIZE], text[OID_HEX_SIZE + 1];
 
-	oid_hex(to, text);
-	strcat(text, "\n");
+	snprintf(text, sizeof(text), "%s\n", oid_hex(to, hex));
 	b->git_index = *to;
 	b->git_known = true;
-	return write_file(fd, FILE_HEAD, text);
+	return inside_write(fd, FILE_HEAD, text);
 }
 
 /* Where git itself moved the branch the index is as it wants it. */
@@ -403,9 +181,9 @@ static void skip_own_steps(int fd, struct oid *from, const struct oid *to)
 
 	if (oid_equal(from, to))
 		return;
-	if (!led(fd, from, &there)) {
+	if (!inside_led(fd, from, &there)) {
 		there = (struct oid){ { 0 } };
-		if (!led(fd, from, &there))
+		if (!inside_led(fd, from, &there))
 			return;
 	}
 	*from = there;
@@ -413,12 +191,12 @@ static void skip_own_steps(int fd, struct oid *from, const struct oid *to)
 
 static int bring_index(int fd, struct branch *b, const struct oid *to)
 {
-	bool is_there = has(fd, "index"), first = !b->git_known;
+	bool is_there = inside_has(fd, "index"), first = !b->git_known;
 	struct oid from = b->git_index;
 	int r;
 
 	/* another git is at work, and brings it along itself */
-	if (has(fd, "index.lock") || is_unfinished(fd))
+	if (inside_has(fd, "index.lock") || inside_is_unfinished(fd))
 		return 0;
 	if (first)
 		read_brought(fd, &from);
@@ -482,10 +260,10 @@ void inside_settle(struct branch *b)
 	const struct timespec pause = { .tv_nsec = SETTLE_MS * 1000000 };
 	scoped_fd int fd = -1;
 
-	if (folder_of(b->store, b->incarnation, &fd) < 0)
+	if (inside_folder(b->store, b->incarnation, &fd) < 0)
 		return;
 	for (int i = 0; i < SETTLE_MOST_MS / SETTLE_MS; i++) {
-		if (is_locked(fd) || is_unfinished(fd) || !is_settling(b))
+		if (inside_is_locked(fd) || inside_is_unfinished(fd) || !is_settling(b))
 			return;
 		if (!b->git_waits)
 			engine_settle_refs(b->store->engine);
@@ -507,11 +285,11 @@ static int prepare(struct branch *b)
 	if (r < 0)
 		return r;
 	SCOPED_LOCK(&store->inside_lock);
-	r = b->git_known ? folder_of(store, b->incarnation, &fd) : -ENOENT;
+	r = b->git_known ? inside_folder(store, b->incarnation, &fd) : -ENOENT;
 	if (r == -ENOENT)
-		r = make(store, b->incarnation, &fd);
+		r = inside_make_folder(store, b->incarnation, &fd);
 	if (r == 0)
-		r = set_head(fd, name);
+		r = inside_set_head(fd, name);
 	b->git_opened = milliseconds();
 	if (r == 0)
 		r = read_ref(b, name, &head, &ref);
@@ -536,14 +314,14 @@ static int fill_up(struct buffer *text, size_t size)
 static int print_place(struct store *store, uint64_t branch,
 		       struct buffer *text)
 {
-	return buffer_printf(text, "gitdir: %s/" PRIVATE_FOLDER "/" FOLDER
+	return buffer_printf(text, "gitdir: %s/" PRIVATE_FOLDER "/git"
 			     "/%llu\n", git_repo_path(store->repo),
 			     (unsigned long long)branch);
 }
 
 size_t inside_text_size(struct store *store)
 {
-	size_t size = strlen("gitdir: /" PRIVATE_FOLDER "/" FOLDER
+	size_t size = strlen("gitdir: /" PRIVATE_FOLDER "/git"
 			     "/18446744073709551615\n");
 
 	if (store->private_fd < 0)
@@ -570,61 +348,4 @@ int inside_open(struct branch *b, const struct caller *caller,
 			r = print_place(store, b->incarnation, ret);
 	}
 	return r < 0 ? r : fill_up(ret, inside_text_size(store));
-}
-
-/* ---- the end ---- */
-
-static void remove_all(int dir_fd, const char *name, unsigned int depth)
-{
-	scoped_fd int fd = -1;
-	struct dirent *entry;
-	DIR *dir;
-
-	if (unlinkat(dir_fd, name, 0) == 0 || depth == 0)
-		return;
-	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-		    O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return;
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			remove_all(fd, entry->d_name, depth - 1);
-	closedir(dir);
-	fd = -1;
-	unlinkat(dir_fd, name, AT_REMOVEDIR);
-}
-
-static bool is_live(struct store *store, const char *name)
-{
-	char *end;
-	uint64_t branch = strtoull(name, &end, 10);
-	const struct branch *b;
-	SCOPED_LOCK(&store->lock);
-
-	b = *end ? NULL : store_find_incarnation_locked(store, branch);
-	return b && !b->dropped && !b->gone;
-}
-
-void inside_clean(struct store *store)
-{
-	struct dirent *entry;
-	DIR *dir;
-	int fd;
-
-	if (store->private_fd < 0)
-		return;
-	fd = openat(store->private_fd, FOLDER, O_RDONLY | O_DIRECTORY |
-		    O_NOFOLLOW | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && !is_live(store, entry->d_name))
-			remove_all(fd, entry->d_name, DEPTH_MOST);
-	closedir(dir);
 }
