@@ -132,6 +132,27 @@ int node_stat(struct node *n, struct stat *ret)
 	return 0;
 }
 
+bool node_is_stored(struct node *n, const struct oid *oid, struct stat *ret)
+{
+	struct attributes a;
+	struct stat st;
+
+	if (node_type(n) == S_IFDIR || node_stat(n, &st) < 0)
+		return false;
+	SCOPED_READ(&n->worktree->lock);
+	SCOPED_LOCK(&n->worktree->state);
+	a = node_attributes(n);
+	if (!node_is_clean(n) || (n->flags & NODE_CHANGED) || n->structured ||
+	    !oid_equal(&n->oid, oid))
+		return false;
+	/* the size is that of another moment: of the same contents? */
+	if (a.mtime.tv_sec != st.st_mtim.tv_sec ||
+	    a.mtime.tv_nsec != st.st_mtim.tv_nsec)
+		return false;
+	*ret = st;
+	return true;
+}
+
 /* The owner's x bit is all of a mode that Git stores; of a rope it is in the
  * object, which must be another one then. */
 static void change_permissions(struct node *n, mode_t permissions)
