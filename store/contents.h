@@ -169,6 +169,7 @@ struct pool;
 
 struct contents_kind {
 	const char *name;
+	const char *first_entry;	/* of the tree of a stored one */
 	/* Contents that are the same as `from`, a kind that cannot splice, to
 	 * journal and stored() too; nobody may change `from` any more. */
 	int (*convert)(struct pool *pool, struct contents *from,
@@ -216,6 +217,10 @@ const struct contents_kind *contents_kind(void);
  * NULL.  -ENOMEM. */
 int contents_recognise(struct odb *odb, const struct oid *oid, uint32_t *mode,
 		       uint64_t *ret_size);
+
+/* false: contents_recognise need not be asked about a tree that has been read. */
+struct tree;
+bool contents_may_be_rope(const struct tree *tree);
 
 /* Bytes of a file that is stored with MODE_*.  -EUCLEAN: it is none; errors of
  * odb_read_header. */

@@ -268,6 +268,7 @@ static int set_executable(struct odb *odb, const struct oid *oid,
 
 const struct contents_kind rope_contents_kind = {
 	.name = "rope",
+	.first_entry = ".irmin-rope",
 	.convert = convert,
 	.open = open_stored,
 	.rearrange = rearrange,

@@ -451,6 +451,25 @@ for i in range(400):
 		"$(git rev-parse HEAD~:jobs)" ]
 }
 
+@test "files that are stored as ropes become elements and files again" {
+	start
+	queue
+	echo '*.txt irmin=rope' >>"$M/main/.gitattributes"
+	seq 20000 >"$M/main/a.txt"
+	seq 9 >"$Q/b.txt"
+	sync "$M/main"
+	[ "$(store_git cat-file -t main:a.txt)" = tree ]
+	restart
+	mv "$M/main/a.txt" "$Q/a.txt"
+	mv "$Q/b.txt" "$M/main/b.txt"
+	sync "$M/main"
+	restart
+	[ "$(names)" = "a.txt " ]
+	seq 20000 | cmp - "$Q/a.txt"
+	seq 9 | cmp - "$M/main/b.txt"
+	store_git fsck --strict
+}
+
 @test "a revision shows a queue as it was" {
 	start
 	queue

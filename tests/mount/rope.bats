@@ -257,3 +257,29 @@ END
 	sync "$M/main/a.rope"
 	[ "$(type_of main:a.rope)" = tree ]
 }
+
+@test "a rope is one file in a queue, too" {
+	ropes
+	mkdir "$M/main/q" "$M/main/d"
+	seq 20000 >"$M/main/a.rope"
+	seq 30000 >"$M/main/d/b.rope"
+	seq 7 >"$M/main/q/c"
+	sync "$M/main"
+	printf '/q irmin=queue\n/d irmin=queue\n' >>"$M/main/.gitattributes"
+	sync "$M/main"
+	restart
+	[ "$(ls "$M/main/d")" = b.rope ]
+	seq 30000 | cmp - "$M/main/d/b.rope"
+	mv "$M/main/a.rope" "$M/main/q/"
+	sync "$M/main"
+	restart
+	[ "$(ls "$M/main/q")" = "$(printf 'a.rope\nc')" ]
+	seq 20000 | cmp - "$M/main/q/a.rope"
+	seq 30000 | cmp - "$M/main/d/b.rope"
+	[ "$(store_git ls-tree -r --name-only main:q | grep -c a.rope/)" -eq 0 ]
+	mv "$M/main/q/a.rope" "$M/main/"
+	echo more >>"$M/main/a.rope"
+	sync "$M/main"
+	[ "$(type_of main:a.rope)" = tree ]
+	store_git fsck --strict
+}
