@@ -43,6 +43,7 @@ int worktree_new(const struct worktree_options *options,
 	r = worktree_load_root(w);
 	if (r < 0) {
 		node_discard(w->root);
+		irmin_cache_free(w->irmin);
 		free(w->times);
 		free(w);
 		return r;
