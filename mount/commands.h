@@ -15,5 +15,7 @@ extern const struct command command_conflicts, command_resolve;
 extern const struct command command_log, command_status, command_commit;
 extern const struct command command_publish, command_stats, command_fsck;
 extern const struct command command_splice;
+extern const struct command command_mkqueue, command_push, command_pop;
+extern const struct command command_peek;
 
 #endif

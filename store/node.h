@@ -279,6 +279,9 @@ struct entry *newcomer_put_locked(struct newcomer *newcomer, struct node *dir);
 /* Whether the entry keeps its key when it is renamed in its directory. */
 bool node_entry_has_key(const struct node *dir, const struct entry *e);
 
+/* The first element of a loaded queue, or NULL. */
+struct entry *node_first_entry_locked(struct node *dir);
+
 /* Path of n as it is stored; the caller frees it.  NULL: no memory. */
 char *node_make_stored_path(const struct node *n);
 

@@ -171,6 +171,10 @@ bool node_is_pending(struct node *n);
 /* The first element and its name (the caller frees it).  -ENOENT: none,
  * -ENOTSUP: no queue. */
 int node_first(struct node *dir, struct node **ret, char **ret_name);
+/* Renames whichever element is the first.  -ENOENT: there is none; errors of
+ * node_rename. */
+int node_rename_first(struct node *queue, struct node *to_dir, const char *to,
+		      unsigned int flags, char **ret_name);
 /* Takes exactly this element out of its queue, as unlink does.  Of any number of
  * callers one gets 0, and where it was; the others -ENOENT.  -ENOTSUP: it is no
  * element. */

@@ -80,7 +80,7 @@ static void put(struct step *step, unsigned int epoch,
 		node_put_locked(fresh);
 	}
 	e->epoch = epoch;
-	directory_set_stored(d, e, true);
+	directory_set_stored(d, e, !step->unstored);
 }
 
 static void take_away(struct step *step)
@@ -103,10 +103,12 @@ static void finish(struct touched *touched, const struct timespec *now)
 	/* without memory for that they are in order when they are loaded again */
 	if (node_is_typed(dir) && touched->changes)
 		places_sort(dir->directory);
+	attributes_touch(dir, &touched->spare, now);
+	if (touched->aside)
+		return;
 	dir->oid = touched->oid;
 	dir->flags &= ~NODE_PENDING;
 	dir->stamp = dir->worktree->number;
-	attributes_touch(dir, &touched->spare, now);
 	if (dir->parent)
 		directory_set_stored(dir->parent->directory, node_entry(dir),
 				     !node_git_has_nothing(&dir->oid));

@@ -513,7 +513,10 @@ static int follow(struct plan *plan, struct node *dir, const struct delta *delta
 int plan_make_locked(struct plan *plan, struct worktree *w,
 		     const struct delta *delta)
 {
+	int r;
+
 	plan->worktree = w;
 	plan->tree = delta->oid;
-	return follow(plan, w->root, delta, &delta->oid);
+	r = follow(plan, w->root, delta, &delta->oid);
+	return r < 0 ? r : plan_add_empty(plan);
 }

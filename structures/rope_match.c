@@ -37,6 +37,13 @@ static int by_place(const void *a, const void *b)
 	return order(x->offset, y->offset);
 }
 
+void rope_match_sort(struct buffer *matches)
+{
+	if (matches->length)
+		qsort(matches->data, rope_match_count(matches),
+		      sizeof(struct rope_match), by_place);
+}
+
 /* The best chain among those of lower rank: a tree of prefixes (Fenwick). */
 static size_t best_below(const size_t *tree, const struct rope_match *matches,
 			 size_t rank)

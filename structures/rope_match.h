@@ -29,6 +29,9 @@ static inline size_t rope_match_count(const struct buffer *matches)
 	return matches->length / sizeof(struct rope_match);
 }
 
+/* By offset. */
+void rope_match_sort(struct buffer *matches);
+
 /* Leaves of all matches those that come in the same order on both sides and have
  * the most bytes, in order, without overlaps, adjoining ones joined.
  * O(n log n).  -ENOMEM. */

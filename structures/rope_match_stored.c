@@ -173,47 +173,89 @@ static int match_back(struct side *older, struct side *newer, uint64_t *back,
 	return r;
 }
 
-/* The first of the same id that is not matched; b is sorted by id. */
-static struct item *find(struct buffer *b, const struct item *item)
+/* The first place at or behind offset of this id, or what is behind it; b is
+ * sorted by id. */
+static size_t lower_bound(struct buffer *b, const struct oid *oid,
+			  uint64_t offset)
 {
-	size_t low = 0, high = ITEM_COUNT(b), first;
+	struct item wanted = { .entry.oid = *oid, .offset = offset };
+	size_t low = 0, high = ITEM_COUNT(b);
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (memcmp(ITEMS(b)[middle].entry.oid.id, item->entry.oid.id,
-			   OID_SIZE) < 0)
+		if (by_id(&ITEMS(b)[middle], &wanted) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	first = low;
+	return low;
+}
+
+/* The first of the same id that is not matched. */
+static struct item *find_first(struct buffer *b, const struct item *item)
+{
+	size_t first = lower_bound(b, &item->entry.oid, 0), i = first;
+
 	if (first == ITEM_COUNT(b))
 		return NULL;
-	for (low += ITEMS(b)[first].taken; low < ITEM_COUNT(b); low++) {
-		if (!oid_equal(&ITEMS(b)[low].entry.oid, &item->entry.oid))
+	for (i += ITEMS(b)[first].taken; i < ITEM_COUNT(b); i++) {
+		if (!oid_equal(&ITEMS(b)[i].entry.oid, &item->entry.oid))
 			break;
 		ITEMS(b)[first].taken++;
-		if (is_equal(&ITEMS(b)[low], item))
-			return &ITEMS(b)[low];
+		if (is_equal(&ITEMS(b)[i], item))
+			return &ITEMS(b)[i];
 	}
 	return NULL;
 }
 
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* One of the same id that is not matched: the nearest to where it should be, for
+ * what is there several times. */
+static struct item *find(struct buffer *b, const struct item *item,
+			 uint64_t expected)
+{
+	size_t at = lower_bound(b, &item->entry.oid, expected);
+	struct item *behind = at < ITEM_COUNT(b) ? &ITEMS(b)[at] : NULL;
+	struct item *before = at ? &ITEMS(b)[at - 1] : NULL;
+
+	if (behind && !is_equal(behind, item))
+		behind = NULL;
+	if (before && !is_equal(before, item))
+		before = NULL;
+	if (before && behind)
+		return distance(before->offset, expected) <
+			distance(behind->offset, expected) ? before : behind;
+	return before ? before : behind ? behind : find_first(b, item);
+}
+
+/* It should be as far from where it is as the match before it. */
 static int match_anywhere(struct side *older, struct side *newer,
 			  unsigned int level, struct buffer *matches)
 {
+	size_t known = rope_match_count(matches), next = 0;
+	uint64_t shift = 0;		/* modulo 2^64 */
 	int r = 0;
 
 	sort(&older->items, by_id);
+	rope_match_sort(matches);
 	for (size_t i = 0; r == 0 && i < ITEM_COUNT(&newer->items); i++) {
 		struct item *item = &ITEMS(&newer->items)[i], *same;
+		const struct rope_match *m = rope_matches(matches);
 
 		if (item->level != level || item->matched)
 			continue;
-		same = find(&older->items, item);
-		if (same)
-			r = match(same, item, matches);
+		for (; next < known && m[next].offset < item->offset; next++)
+			shift = m[next].from - m[next].offset;
+		same = find(&older->items, item, item->offset + shift);
+		if (!same)
+			continue;
+		shift = same->offset - item->offset;
+		r = match(same, item, matches);
 	}
 	return r;
 }

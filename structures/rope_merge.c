@@ -181,13 +181,42 @@ static int merge_lines(struct merge *m, const struct window *w)
 	return rope_append(m->result, output.data, output.size);
 }
 
+/* Whether a side has the window as the base has it; matches tell most. */
+static int is_unchanged(struct merge *m, int side, const struct window *w)
+{
+	const struct rope_match *match = rope_matches(&m->matches[side]);
+	size_t low = 0, high = rope_match_count(&m->matches[side]);
+	uint64_t within;
+
+	if (w->size[BASE] != w->size[side])
+		return 0;
+	/* the last one that begins at or before the window */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (match[middle].from <= w->at[BASE])
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low) {
+		match += low - 1;
+		within = w->at[BASE] - match->from;
+		if (within <= match->size &&
+		    w->size[BASE] <= match->size - within &&
+		    match->offset + within == w->at[side])
+			return 1;
+	}
+	return is_equal(m, BASE, side, w);
+}
+
 static int merge_window(struct merge *m, const struct window *w)
 {
-	int r = is_equal(m, BASE, OURS, w);
+	int r = is_unchanged(m, OURS, w);
 
 	if (r)
 		return r < 0 ? r : take(m, THEIRS, w);
-	r = is_equal(m, BASE, THEIRS, w);
+	r = is_unchanged(m, THEIRS, w);
 	if (r == 0)
 		r = is_equal(m, OURS, THEIRS, w);
 	if (r)
@@ -331,8 +360,8 @@ static int open_version(struct merge *m, int version, const struct oid *oid)
 
 	if (oid_is_zero(oid))
 		return rope_new(&m->rope[version]);
-	r = rope_load(m->odb, oid, &m->rope[version]);
-	return r < 0 ? r : stored_new(m->odb, oid, &m->stored[version]);
+	r = stored_new(m->odb, oid, &m->stored[version]);
+	return r < 0 ? r : rope_open(m->stored[version], &m->rope[version]);
 }
 
 static int match(struct merge *m, int version)

@@ -29,8 +29,10 @@ int rope_store(struct rope *rope, struct odb *odb, bool executable,
 
 /* rope_store lets a rope remember what it was and where that is stored; the next
  * one then writes only what changed since.  The odb must keep those objects
- * meanwhile (odb_settle).  rope_remember: from was stored after it was cloned from rope (or
- * rope from it); rope remembers what from does.  rope_forget: nothing. */
+ * meanwhile (odb_settle).  rope_memory does not count what it was where that
+ * differs.
+ * rope_remember: from is a clone of rope that was stored; rope remembers what it
+ * does.  rope_forget: nothing. */
 void rope_remember(struct rope *rope, const struct rope *from);
 void rope_forget(struct rope *rope);
 

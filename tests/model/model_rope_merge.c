@@ -245,7 +245,7 @@ static void a_merge_reads_what_differs(void **state)
 		      (unsigned long long)w.counting.reads,
 		      (unsigned long long)w.counting.written_bytes,
 		      (unsigned long long)w.counting.writes);
-	assert_true(w.counting.read_bytes < 2 << 20);
+	assert_true(w.counting.read_bytes < 1 << 20);
 	buffer_release(&base);
 	buffer_release(&ours);
 	buffer_release(&theirs);
