@@ -3,14 +3,11 @@
 
 #include "fs/connection.h"
 #include "fs/handle.h"
+#include "fs/pending.h"
+#include "fs/queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
-
-static bool is_writable(const struct fuse_file_info *info)
-{
-	return (info->flags & O_ACCMODE) != O_RDONLY;
-}
 
 /* ---- open and release ---- */
 
@@ -42,6 +39,8 @@ static int open_node(fuse_req_t req, struct inode *inode,
 	int r = 0;
 
 	info->keep_cache = 1;
+	info->noflush = 1;
+	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
 	if (!is_changing(info))
 		return 0;
 	if (!b || branch_readonly(b))
@@ -82,8 +81,20 @@ void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
 
 	if (inode->kind == INODE_NODE && is_writable(info))
 		node_writer_end(inode->node);
+	if (inode->kind == INODE_NODE)
+		pending_end(fs, pending_of(info));
 	else if (inode->kind == INODE_CONTROL)
 		handle_free(fs, handle_of(info));
+	reply_error(req, 0);
+}
+
+/* Not asked for where info->noflush was set, by a kernel that knows it. */
+void op_flush(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
+{
+	struct fs *fs = fs_of(req);
+
+	if (inode_of(fs, id)->kind == INODE_NODE && pending_of(info))
+		pending_flushed(fs, pending_of(info));
 	reply_error(req, 0);
 }
 
@@ -114,7 +125,9 @@ static int sync_branch(fuse_req_t req, struct inode *inode)
 	struct branch *b = inode->kind == INODE_NODE ? inode_branch(inode) :
 						       NULL;
 
-	return b ? branch_sync(b, &caller) : 0;
+	int r = b ? pending_push(fs_of(req), inode->node) : 0;
+
+	return r == 0 && b ? branch_sync(b, &caller) : r;
 }
 
 void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
@@ -143,17 +156,37 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 		fuse_reply_write(req, done);
 }
 
+static void reply_claim(fuse_req_t req, struct inode *inode)
+{
+	struct branch *b = inode_branch(inode);
+	int r = !b || branch_readonly(b) ? -EROFS :
+					   queue_claim(fs_of(req), inode);
+
+	if (r < 0)
+		reply_error(req, r == -ENOTSUP ? -ENOTTY : r);
+	else
+		fuse_reply_ioctl(req, 0, NULL, 0);
+}
+
 void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
 	      void *argument, struct fuse_file_info *info, unsigned int flags,
 	      const void *data, size_t size, size_t out_size)
 {
 	struct inode *inode = inode_of(fs_of(req), id);
+	bool is_file = !(flags & FUSE_IOCTL_DIR);
 
-	if (inode->kind == INODE_CONTROL && !(flags & FUSE_IOCTL_DIR) &&
+	if (inode->kind == INODE_CONTROL && is_file &&
 	    command == FS_REQUEST(size))
 		irmin_ioctl(req, inode, data, size, info);
-	else
+	else if (inode->kind == INODE_NODE && command == FS_CLAIM)
+		reply_claim(req, inode);
+	else if (inode->kind != INODE_NODE || !is_file ||
+		 !is_splice(command, size))
 		reply_error(req, -ENOTTY);
+	else if (!(info->fh & HANDLE_WRITABLE))
+		reply_error(req, -EBADF);
+	else
+		splice_ioctl(req, inode, data, size);
 }
 
 /* Also of directories. */

@@ -2,6 +2,8 @@
 #include "fs/irmin.h"
 
 #include "fs/inode.h"
+#include "fs/queue.h"
+#include "store/inside.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,6 +35,7 @@ const struct control_kind control_kinds[CONTROL_COUNT] = {
 	[CONTROL_VERSION] = { "version", READABLE, PLACE_ROOT },
 	[CONTROL_STATS] = { "stats", READABLE, PLACE_ROOT },
 	[CONTROL_REQUEST] = { "control", S_IFREG | 0600, PLACE_ROOT },
+	[CONTROL_GIT] = { GIT_NAME, READABLE },
 	[CONTROL_CONFLICT] = { NULL, DIRECTORY },
 	[CONTROL_PATH] = { "path", READABLE },
 	[CONTROL_BASE] = { "base", READABLE },
@@ -83,6 +86,15 @@ static int lookup_directory(struct fs *fs, struct inode *dir, const char *name,
 	return inode_for_control(fs, dir, CONTROL_DIRECTORY, 0, ret);
 }
 
+int irmin_lookup_git(struct fs *fs, struct inode *dir, const char *name,
+		     struct inode **ret)
+{
+	if (strcmp(name, GIT_NAME) != 0 || !inode_is_tree_root(dir) ||
+	    !dir->branch || !inside_text_size(fs->store))
+		return -ENOENT;
+	return inode_for_control(fs, dir, CONTROL_GIT, 0, ret);
+}
+
 /* Each open of `control` gets an inode of its own: the kernel lets only one
  * write at a time into a file, and one long merge would keep others waiting. */
 static uint64_t request_number(void)
@@ -98,6 +110,10 @@ static int lookup_fixed(struct fs *fs, struct inode *dir, const char *name,
 	unsigned int place = place_of(dir->parent);
 	const struct control_kind *kind;
 
+	if (strcmp(name, FIRST_NAME) == 0) {
+		*ret_keep = false;
+		return queue_first(fs, dir->parent, ret);
+	}
 	for (int id = 0; id < CONTROL_COUNT; id++) {
 		kind = &control_kinds[id];
 		if (!(kind->places & place) || strcmp(kind->name, name) != 0)
@@ -187,6 +203,8 @@ static int list_fixed(struct inode *dir, irmin_visit *visit, void *context)
 		if (kind->places & place)
 			r = visit(context, kind->name, kind->mode & S_IFMT);
 	}
+	if (r == 0 && queue_has_first(dir->parent))
+		r = visit(context, FIRST_NAME, S_IFREG);
 	return r;
 }
 
@@ -255,6 +273,8 @@ int irmin_stat(struct fs *fs, struct inode *inode, struct stat *ret)
 		r = conflict_file_size(fs, inode, &size);
 	if (r < 0)
 		return r;
+	if (id == CONTROL_GIT)
+		size = inside_text_size(fs->store);
 	if (id == CONTROL_REQUEST)
 		st.st_mode = most;
 	else

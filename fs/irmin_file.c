@@ -4,6 +4,8 @@
 #include "fs/handle.h"
 #include "fs/inode.h"
 #include "store/control.h"
+#include "store/irmin_attribute.h"
+#include "store/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +48,16 @@ static int read_conflict(struct fs *fs, struct inode *inode, struct handle *h)
 			     &h->contents);
 }
 
+static int print_type(struct inode *subject, struct buffer *text)
+{
+	char type[IRMIN_TYPE_SIZE] = "";
+	int r = subject->kind == INODE_NODE ?
+		node_type_name(subject->node, type) : 0;
+
+	return r < 0 ? r : buffer_printf(text, "%s\n", *type ? type :
+					 "directory");
+}
+
 /* What reading the file gives, as of its opening. */
 static int load(struct fs *fs, struct inode *inode, const struct caller *caller,
 		struct handle *h)
@@ -56,8 +68,11 @@ static int load(struct fs *fs, struct inode *inode, const struct caller *caller,
 	case CONTROL_STATUS:
 	case CONTROL_MESSAGE:
 		return read_store(fs, inode, caller, &h->text);
+	case CONTROL_GIT:
+		return inside_open(irmin_subject(inode)->branch, caller,
+				   &h->text);
 	case CONTROL_TYPE:
-		return buffer_puts(&h->text, "directory\n");
+		return print_type(irmin_subject(inode), &h->text);
 	case CONTROL_VERSION:
 		return buffer_puts(&h->text, IRMINFS_VERSION "\n");
 	case CONTROL_STATS:

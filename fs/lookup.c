@@ -1,22 +1,41 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/operations.h"
+#include "fs/pending.h"
+#include "fs/queue.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <string.h>
 
-static int lookup_in_tree(struct fs *fs, struct inode *dir, const char *name,
-			  struct inode **ret)
+static int lookup_in_queue(fuse_req_t req, struct inode *dir, const char *name,
+			   struct node **ret)
 {
-	struct node *node;
-	int r = node_lookup(dir->node, name, &node);
+	struct fs *fs = fs_of(req);
 
-	return r < 0 ? r : inode_for_node(fs, dir, node, ret);
+	pending_settle(fs, dir);
+	*ret = pending_find(fs, dir, name, fuse_req_ctx(req)->pid);
+	return *ret ? 0 : node_lookup(dir->node, name, ret);
 }
 
-static int lookup(struct fs *fs, struct inode *dir, const char *name,
+static int lookup_in_tree(fuse_req_t req, struct inode *dir, const char *name,
+			  struct inode **ret, bool *ret_keep)
+{
+	struct node *node;
+	int r = queue_is(dir) ? lookup_in_queue(req, dir, name, &node) :
+				node_lookup(dir->node, name, &node);
+
+	/* not before: it may have been loaded only now */
+	*ret_keep = !queue_is(dir);
+	if (r == -ENOENT)
+		return irmin_lookup_git(fs_of(req), dir, name, ret);
+	return r < 0 ? r : inode_for_node(fs_of(req), dir, node, ret);
+}
+
+static int lookup(fuse_req_t req, struct inode *dir, const char *name,
 		  struct inode **ret, bool *ret_keep)
 {
+	struct fs *fs = fs_of(req);
+
 	*ret_keep = true;
 	if (strlen(name) > NAME_LENGTH_MAX)
 		return -ENAMETOOLONG;
@@ -26,7 +45,7 @@ static int lookup(struct fs *fs, struct inode *dir, const char *name,
 		return irmin_lookup(fs, dir, name, ret, ret_keep);
 	if (dir->kind == INODE_SPACE)
 		return name_lookup(fs, dir, name, ret, ret_keep);
-	return lookup_in_tree(fs, dir, name, ret);
+	return lookup_in_tree(req, dir, name, ret, ret_keep);
 }
 
 /* See told.c. */
@@ -46,15 +65,15 @@ void op_lookup(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 	struct inode *dir = inode_of(fs, dir_id);
 	uint64_t answer = answer_begin(fs);
 	struct inode *inode;
-	bool keep;
+	bool keep = true;
 	int r;
 
 	if (rename_branch_lookup(fs->renames, req, dir, name))
 		return;
-	r = lookup(fs, dir, name, &inode, &keep);
+	r = lookup(req, dir, name, &inode, &keep);
 	if (r == 0)
 		note_answer(req, dir, name, inode);
-	if (r == -ENOENT && dir->kind == INODE_NODE)
+	if (r == -ENOENT && dir->kind == INODE_NODE && keep)
 		reply_missing(req, answer);
 	else if (r < 0)
 		reply_error(req, r);

@@ -6,6 +6,8 @@
 #include "fs/private.h"
 #include "fs/rename_branch.h"
 
+#include <fcntl.h>
+
 /* The FUSE operations; see struct fuse_lowlevel_ops. */
 
 extern const struct fuse_lowlevel_ops fs_operations;
@@ -16,6 +18,15 @@ static inline void enter(fuse_req_t req)
 {
 	rename_branch_other(fs_of(req)->renames, req);
 }
+
+static inline bool is_writable(const struct fuse_file_info *info)
+{
+	return (info->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* File handle of files in work trees that are open for writing; others have 0.
+ * (IOCTL comes without flags.) */
+#define HANDLE_WRITABLE 1u
 
 /* attributes.c */
 void op_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);
@@ -58,6 +69,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
 	      void *argument, struct fuse_file_info *info, unsigned int flags,
 	      const void *data, size_t size, size_t out_size);
 void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);
+void op_flush(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);
 void op_fsync(fuse_req_t req, fuse_ino_t id, int data_only,
 	      struct fuse_file_info *info);
 void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
@@ -68,6 +80,15 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_offset,
 			struct fuse_file_info *from_info, fuse_ino_t to,
 			off_t to_offset, struct fuse_file_info *to_info,
 			size_t length, int flags);
+
+/* splice.c */
+bool is_splice(unsigned int command, size_t size);
+void splice_ioctl(fuse_req_t req, struct inode *inode, const void *data,
+		  size_t size);
+
+/* queue.c */
+void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
+		 const char *value, size_t size, int flags);
 
 /* dir.c */
 void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);

@@ -32,11 +32,13 @@
  *
  * Locks, all leaves except `replying`, which is held while a reply is written:
  * inodes->lock, notifier->lock, jobs->lock, handles_lock, handle->lock,
- * tolds->lock, helper->lock (held while waiting for the helper process).
+ * tolds->lock, pendings->lock (work trees are locked below it), helper->lock (held
+ * while waiting for the helper process).
  */
 
 #define TIMEOUT_FOREVER (86400.0 * 365)
 #define CONTROL_NAME ".irmin"
+#define GIT_NAME ".git"
 
 /* How long whoever changed branches waits until the kernel knows. */
 #define SPACES_MILLISECONDS 1000
@@ -47,6 +49,7 @@ struct guard;
 struct helper;
 struct rename_branch;
 struct tolds;
+struct pendings;
 struct inodes;
 struct inode;
 struct handle;
@@ -74,6 +77,7 @@ struct fs {
 	struct guard *guard;
 	struct rename_branch *renames;
 	struct tolds *tolds;
+	struct pendings *pendings;
 
 	int stop_fd;			/* wakes the thread stopper */
 	pthread_t stopper;
@@ -328,6 +332,11 @@ void told_branch(struct fs *fs, fuse_req_t req, const struct inode *space,
 		 const char *name);
 /* The answer to a LOOKUP will be a space; may block for a little. */
 void told_space(struct fs *fs, fuse_req_t req);
+
+/* ---- elements of queues that are being made (pending.c) ---- */
+
+int pendings_new(struct pendings **ret);	/* -ENOMEM */
+void pendings_free(struct fs *fs, struct pendings *all);
 
 /* ---- the store's wishes (front.c) ---- */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/operations.h"
+#include "fs/pending.h"
+#include "fs/queue.h"
 
 #include <errno.h>
 #include <string.h>
@@ -79,6 +81,14 @@ static int rmdir_in_space(fuse_req_t req, struct inode *space, const char *name)
 	return r;
 }
 
+static void rmdir_node(fuse_req_t req, struct inode *dir, const char *name)
+{
+	int r = node_rmdir(dir->node, name);
+
+	queue_tell_attributes(fs_of(req), dir);
+	reply_error(req, r);
+}
+
 void op_rmdir(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 {
 	struct inode *dir = inode_of(fs_of(req), dir_id);
@@ -89,7 +99,15 @@ void op_rmdir(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 	else if (dir->kind == INODE_CONTROL || strcmp(name, CONTROL_NAME) == 0)
 		irmin_rmdir(req, dir, name);
 	else
-		reply_error(req, node_rmdir(dir->node, name));
+		rmdir_node(req, dir, name);
+}
+
+static int unlink_node(fuse_req_t req, struct inode *dir, const char *name)
+{
+	int r = queue_is(dir) ? pending_cancel(fs_of(req), dir, name,
+					       fuse_req_ctx(req)->pid) : -ENOENT;
+
+	return r == -ENOENT ? node_unlink(dir->node, name) : r;
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t dir_id, const char *name)
@@ -100,7 +118,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 	if (dir->kind == INODE_CONTROL)
 		irmin_unlink(req, dir, name);
 	else if (dir->kind == INODE_NODE)
-		reply_error(req, node_unlink(dir->node, name));
+		reply_error(req, unlink_node(req, dir, name));
 	else
 		reply_error(req, -EPERM);
 }

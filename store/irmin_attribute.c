@@ -259,9 +259,12 @@ int node_irmin_type(struct node *dir, const char *name,
 	SCOPED_LOCK(&cache->lock);
 	int r;
 
+	*ret_type = '\0';
+	/* elements of queues are stored as they are */
+	if (node_is_typed(dir))
+		return 0;
 	if (HASH_COUNT(cache->files) > CACHED_MOST)
 		forget_locked(cache);
-	*ret_type = '\0';
 	r = collect_locked(dir, &levels);
 	if (r < 0 || levels.count == 0)
 		return r;

@@ -23,7 +23,7 @@ struct irmin_cache *irmin_cache_new(void);
 void irmin_cache_free(struct irmin_cache *cache);	/* accepts NULL */
 
 /* TYPE of the entry called name (there or not) in the loaded directory dir; ""
- * when it has none.  The tree's lock is held, shared or not, without "state".
+ * when it has none, as in queues.  The tree's lock is held, shared or not, without "state".
  * One look-up for each folder above where there is no .gitattributes.
  * Errors of contents_read and odb_read; -ENOMEM. */
 int node_irmin_type(struct node *dir, const char *name,

@@ -348,17 +348,28 @@ static int load_directory(struct node *dir)
 {
 	struct worktree *w = dir->worktree;
 	struct directory *d = node_new_directory(w, dir->number);
-	int r;
+	const struct directory_type *type = NULL;
+	int r = 0;
 
 	if (!d)
 		return -ENOMEM;
-	r = directory_load(d, w->options.odb, &dir->oid, dir->epoch);
+	if (dir->parent)
+		r = node_directory_type(dir->parent, node_entry(dir)->name,
+					&type);
+	if (r == 0)
+		r = type ? places_load(d, type, w->options.odb, &dir->oid,
+				       dir->epoch) :
+			   directory_load(d, w->options.odb, &dir->oid,
+					  dir->epoch);
+	dir->directory = d;
+	if (r == 0)
+		r = node_add_empty_locked(dir);
 	if (r < 0) {
+		dir->directory = NULL;
 		directory_free(d);
 		return r;
 	}
 	avoid_displaced(w, d);
-	dir->directory = d;
 	if (directory_find(d, CONTROL_NAME))
 		tell_hidden(dir);
 	return 0;

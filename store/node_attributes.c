@@ -98,7 +98,7 @@ bool node_is_privileged(struct node *n)
 static nlink_t count_links(const struct node *n)
 {
 	if (n->removed)
-		return 0;
+		return n->pending;
 	return node_is_directory(n) && n->directory ?
 	       2 + n->directory->directories : 1;
 }
@@ -130,6 +130,27 @@ int node_stat(struct node *n, struct stat *ret)
 		.st_atim = a.atime, .st_mtim = a.mtime, .st_ctim = a.ctime,
 	};
 	return 0;
+}
+
+bool node_is_stored(struct node *n, const struct oid *oid, struct stat *ret)
+{
+	struct attributes a;
+	struct stat st;
+
+	if (node_type(n) == S_IFDIR || node_stat(n, &st) < 0)
+		return false;
+	SCOPED_READ(&n->worktree->lock);
+	SCOPED_LOCK(&n->worktree->state);
+	a = node_attributes(n);
+	if (!node_is_clean(n) || (n->flags & NODE_CHANGED) || n->structured ||
+	    !oid_equal(&n->oid, oid))
+		return false;
+	/* the size is that of another moment: of the same contents? */
+	if (a.mtime.tv_sec != st.st_mtim.tv_sec ||
+	    a.mtime.tv_nsec != st.st_mtim.tv_nsec)
+		return false;
+	*ret = st;
+	return true;
 }
 
 /* The owner's x bit is all of a mode that Git stores; of a rope it is in the

@@ -41,7 +41,9 @@ int plan_reserve_locked(struct plan *plan)
 
 		if (touched->gone)
 			continue;
-		r = directory_reserve(touched->dir->directory, touched->changes);
+		if (touched->dir->directory)
+			r = directory_reserve(touched->dir->directory,
+					      touched->changes);
 		if (r == 0)
 			r = attributes_reserve(touched->dir, &touched->spare);
 	}
@@ -64,6 +66,8 @@ static void put(struct step *step, unsigned int epoch,
 	} else {
 		e = directory_put(d, &step->name);
 	}
+	if (step->place)
+		places_set(d, e, STEAL(step->place));
 	directory_set_mode(d, e, step->mode);
 	e->oid = step->oid;
 	if (fresh) {
@@ -76,7 +80,7 @@ static void put(struct step *step, unsigned int epoch,
 		node_put_locked(fresh);
 	}
 	e->epoch = epoch;
-	directory_set_stored(d, e, true);
+	directory_set_stored(d, e, !step->unstored);
 }
 
 static void take_away(struct step *step)
@@ -96,10 +100,15 @@ static void finish(struct touched *touched, const struct timespec *now)
 {
 	struct node *dir = touched->dir;
 
+	/* without memory for that they are in order when they are loaded again */
+	if (node_is_typed(dir) && touched->changes)
+		places_sort(dir->directory);
+	attributes_touch(dir, &touched->spare, now);
+	if (touched->aside)
+		return;
 	dir->oid = touched->oid;
 	dir->flags &= ~NODE_PENDING;
 	dir->stamp = dir->worktree->number;
-	attributes_touch(dir, &touched->spare, now);
 	if (dir->parent)
 		directory_set_stored(dir->parent->directory, node_entry(dir),
 				     !node_git_has_nothing(&dir->oid));
@@ -218,10 +227,12 @@ static int busy_path_locked(struct worktree *w, const struct delta *delta,
 		return r;
 	for (size_t i = 0; i < count; i++) {
 		scoped_free char *path = node_make_path(nodes[i]);
+		scoped_free char *stored = node_make_stored_path(nodes[i]);
 
-		if (!path)
+		if (!path || !stored)
 			r = -ENOMEM;
-		else if (!nodes[i]->removed && concerns(delta, path, nodes[i]) &&
+		else if (!nodes[i]->removed &&
+			 concerns(delta, stored, nodes[i]) &&
 			 (!first || strcmp(path, first) < 0)) {
 			free(first);
 			first = STEAL(path);

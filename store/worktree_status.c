@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef int status_visit(void *context, char status, const char *path);
 
@@ -109,6 +110,13 @@ static int compare(const void *a, const void *b)
 			    (*y)->name, (*y)->live ? (*y)->mode : MODE_FILE);
 }
 
+static int compare_places(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
 /* The entries to tell of: CHANGED and removed ones, or all. */
 static size_t collect(const struct node *dir, bool complete,
 		      const struct entry **ret)
@@ -127,6 +135,32 @@ static size_t collect(const struct node *dir, bool complete,
 	return count;
 }
 
+/* Elements of a queue that were given up: by name, in order. */
+static int walk_gone(struct walk *walk, const struct directory *d)
+{
+	size_t length = walk->path.length;
+	int r = 0;
+
+	if (d->places->gone_count)
+		qsort(d->places->gone, d->places->gone_count,
+		      sizeof(*d->places->gone), compare_places);
+	for (uint32_t i = 0; i < d->places->gone_count && r == 0; i++) {
+		const char *name = d->places->gone[i];
+		char key[DIRECTORY_KEY_SIZE];
+
+		/* it may be stored again by an entry that took it */
+		if (places_find(d, name))
+			continue;
+		d->places->type->parse(name, key, &name);
+		r = enter(walk, name);
+		if (r == 0)
+			r = tell(walk, 'D');
+		if (r == 0)
+			leave(walk, length);
+	}
+	return r;
+}
+
 static int walk_directory(struct walk *walk, const struct node *dir,
 			  bool complete)
 {
@@ -141,6 +175,8 @@ static int walk_directory(struct walk *walk, const struct node *dir,
 	qsort(entries, count, sizeof(*entries), compare);
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = walk_entry(walk, entries[i], complete);
+	if (r == 0 && dir->directory->places && !complete)
+		r = walk_gone(walk, dir->directory);
 	return r;
 }
 

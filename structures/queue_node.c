@@ -10,7 +10,7 @@ struct queue_node *queue_node_new(void)
 	return calloc(1, sizeof(struct queue_node));
 }
 
-static int reserve(struct queue_node *node, size_t capacity)
+int queue_node_reserve(struct queue_node *node, size_t capacity)
 {
 	struct queue_slot *more;
 
@@ -33,7 +33,7 @@ int queue_node_load(struct odb *odb, const struct oid *oid,
 	int r = node ? tree_read(odb, oid, &node->tree) : -ENOMEM;
 
 	if (r == 0)
-		r = reserve(node, node->tree->count + 1);
+		r = queue_node_reserve(node, node->tree->count + 1);
 	if (r < 0)
 		return r;
 	node->count = node->tree->count;
@@ -113,7 +113,7 @@ int queue_node_insert(struct queue_node *node, size_t at,
 {
 	char *name = NULL;
 	struct queue_slot *slot;
-	int r = reserve(node, node->count + 1);
+	int r = queue_node_reserve(node, node->count + 1);
 
 	if (r == 0 && copy_name) {
 		name = strdup(entry->name);
@@ -161,27 +161,54 @@ static bool has_name(const struct queue_node *node, const char *name)
 	       queue_node_find(node, name, MODE_TREE);
 }
 
-/* NAME~ID, shortened where it would be too long; with one more '~' for each that
- * another file has. */
+/* NAME~ID with so many tildes, NAME shortened where it would be too long. */
+static void write_aside(const struct tree_entry *entry, size_t tildes,
+			char ret[NAME_LENGTH_MAX + 1])
+{
+	size_t most = NAME_LENGTH_MAX - tildes - (OID_HEX_SIZE - 1);
+	size_t length = strnlen(entry->name, most);
+
+	memcpy(ret, entry->name, length);
+	memset(ret + length, '~', tildes);
+	oid_hex(&entry->oid, ret + length + tildes);
+}
+
+static bool is_element_name(const char *name)
+{
+	struct queue_key key;
+
+	return queue_parse(name, &key, &name) == 0;
+}
+
+/* What is no element must not become one: "KEY-" or "KEY-.git" gets a tilde in
+ * front. */
+static bool needs_front(const struct tree_entry *entry)
+{
+	char name[NAME_LENGTH_MAX + 1];
+
+	write_aside(entry, 1, name);
+	return is_element_name(name) && !is_element_name(entry->name);
+}
+
+/* One more tilde for each that another file has. */
 static int find_aside(const struct queue_node *node,
-		      const struct tree_entry *entry,
+		      const struct tree_entry *from,
 		      char ret[NAME_LENGTH_MAX + 1])
 {
-	size_t tail = OID_HEX_SIZE, length = strlen(entry->name), kept;
-	char hex[OID_HEX_SIZE];
+	char marked[NAME_LENGTH_MAX + 2];
+	struct tree_entry entry = *from;
 
-	oid_hex(&entry->oid, hex);
-	for (;; tail++) {
-		if (tail > NAME_LENGTH_MAX)
-			return -EEXIST;
-		kept = length + tail > NAME_LENGTH_MAX ?
-		       NAME_LENGTH_MAX - tail : length;
-		memcpy(ret, entry->name, kept);
-		memset(ret + kept, '~', tail - OID_HEX_SIZE + 1);
-		memcpy(ret + kept + tail - OID_HEX_SIZE + 1, hex, OID_HEX_SIZE);
+	if (needs_front(from)) {
+		marked[0] = '~';
+		memcpy(marked + 1, from->name, strlen(from->name) + 1);
+		entry.name = marked;
+	}
+	for (size_t tildes = 1; tildes < NAME_LENGTH_MAX / 2; tildes++) {
+		write_aside(&entry, tildes, ret);
 		if (!has_name(node, ret))
 			return 0;
 	}
+	return -EEXIST;
 }
 
 int queue_node_set_aside(struct queue_node *node, size_t at)
@@ -211,6 +238,14 @@ static int compare_slots(const void *a, const void *b)
 	return tree_compare(x->name, x->mode, y->name, y->mode);
 }
 
+static bool are_sorted(const struct queue_node *node)
+{
+	for (size_t i = 1; i < node->count; i++)
+		if (compare_slots(&node->slots[i - 1], &node->slots[i]) > 0)
+			return false;
+	return true;
+}
+
 /* A position of a file whose name a directory has too; the count: none. */
 static size_t find_clash(const struct queue_node *node, size_t directories)
 {
@@ -229,7 +264,7 @@ int queue_node_settle(struct queue_node *node)
 	size_t directories = 0, at;
 	int r = 0;
 
-	if (node->count)
+	if (!are_sorted(node))
 		qsort(node->slots, node->count, sizeof(*node->slots),
 		      compare_slots);
 	for (size_t i = 0; i < node->count; i++)

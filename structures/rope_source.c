@@ -64,6 +64,11 @@ static const struct rope_source_ops zeros_ops = {
 	.free = zeros_free,
 };
 
+bool rope_source_is_zeros(const struct rope_source *source)
+{
+	return source->ops == &zeros_ops;
+}
+
 /* Each time a source of their own, so that rope_compare takes none for others.
  * Few are bytes like any. */
 int rope_insert_zeros(struct rope *rope, uint64_t offset, uint64_t size)

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/test.h"
 #include "tests/rope_test.h"
+#include "tests/sanitized.h"
 
 /* Ropes against plain arrays: random operations on a few ropes that share nodes
  * with each other; each must have what its array has, and the shape that
- * rope_private.h promises.  IRMINFS_MODEL_ROUNDS multiplies the operations. */
+ * rope_private.h promises. */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define OPERATIONS 40000
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define OPERATIONS 40000
-#endif
-#endif
-#ifndef OPERATIONS
 #define OPERATIONS 1000000
-#endif
-
 #define ROPES 4
 #define SIZE_MOST (192 << 10)
 
@@ -314,8 +305,7 @@ static void step(struct world *w)
 
 static void ropes_behave_like_arrays(void **state)
 {
-	const char *times = getenv("IRMINFS_MODEL_ROUNDS");
-	unsigned int count = OPERATIONS * (times ? atoi(times) : 1);
+	unsigned int count = operations(OPERATIONS);
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);

@@ -155,6 +155,13 @@ static void a_file_makes_room_for_a_directory(void **state)
 		     "n~~56a6051ca2b02b04ef92d5150c9ef600403cb1de=1\n");
 }
 
+static void what_makes_room_becomes_no_element(void **state)
+{
+	assert_merge("", K1 "=1\n", K1 "/x=2\n",
+		     K1 "/x=2\n" LEAF "~0000000000010000000-"
+		     "~56a6051ca2b02b04ef92d5150c9ef600403cb1de=1\n");
+}
+
 static void a_long_name_makes_room_too(void **state)
 {
 	char name[NAME_LENGTH_MAX + 1], *text;
@@ -278,6 +285,7 @@ int main(void)
 		queue_test(an_element_of_several_names_is_not_lost),
 		queue_test(foreign_entries_merge_by_path),
 		queue_test(a_file_makes_room_for_a_directory),
+		queue_test(what_makes_room_becomes_no_element),
 		queue_test(a_long_name_makes_room_too),
 		queue_test(a_directory_replaced_by_a_file_is_replaced),
 		queue_test(both_names_of_nothing_are_one),
