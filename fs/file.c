@@ -11,6 +11,22 @@
 
 /* ---- open and release ---- */
 
+/* The reply to a change of contents tells the kernel nothing about the mode. */
+static int drop_privileges(fuse_req_t req, struct inode *inode)
+{
+	const struct stat unused = { 0 };
+	struct fs *fs = fs_of(req);
+	int r;
+
+	if (!node_is_privileged(inode->node))
+		return 0;
+	r = node_set_attributes(inode->node, &unused, NODE_DROP_PRIVILEGES);
+	if (r == 0)
+		fuse_lowlevel_notify_inval_inode(fs->session,
+						 inode_id(fs, inode), -1, 0);
+	return r;
+}
+
 static bool is_changing(const struct fuse_file_info *info)
 {
 	return is_writable(info) || (info->flags & O_TRUNC);
@@ -31,9 +47,10 @@ static int open_node(fuse_req_t req, struct inode *inode,
 		return -EROFS;
 	if (is_writable(info))
 		node_writer_begin(inode->node);
-	if (info->flags & O_TRUNC)
-		r = node_truncate(inode->node, 0,
-				  connection_kills_privileges());
+	if ((info->flags & O_TRUNC) && connection_kills_privileges())
+		r = drop_privileges(req, inode);
+	if (r == 0 && (info->flags & O_TRUNC))
+		r = node_truncate(inode->node, 0, false);
 	if (r < 0 && is_writable(info))
 		node_writer_end(inode->node);
 	return r;
@@ -100,22 +117,6 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		reply_error(req, done);
 	else
 		fuse_reply_buf(req, data, done);
-}
-
-/* The reply to a change of contents tells the kernel nothing about the mode. */
-static int drop_privileges(fuse_req_t req, struct inode *inode)
-{
-	const struct stat unused = { 0 };
-	struct fs *fs = fs_of(req);
-	int r;
-
-	if (!node_is_privileged(inode->node))
-		return 0;
-	r = node_set_attributes(inode->node, &unused, NODE_DROP_PRIVILEGES);
-	if (r == 0)
-		fuse_lowlevel_notify_inval_inode(fs->session,
-						 inode_id(fs, inode), -1, 0);
-	return r;
 }
 
 static int sync_branch(fuse_req_t req, struct inode *inode)

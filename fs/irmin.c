@@ -3,6 +3,7 @@
 
 #include "fs/inode.h"
 #include "fs/queue.h"
+#include "store/inside.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,6 +35,7 @@ const struct control_kind control_kinds[CONTROL_COUNT] = {
 	[CONTROL_VERSION] = { "version", READABLE, PLACE_ROOT },
 	[CONTROL_STATS] = { "stats", READABLE, PLACE_ROOT },
 	[CONTROL_REQUEST] = { "control", S_IFREG | 0600, PLACE_ROOT },
+	[CONTROL_GIT] = { GIT_NAME, READABLE },
 	[CONTROL_CONFLICT] = { NULL, DIRECTORY },
 	[CONTROL_PATH] = { "path", READABLE },
 	[CONTROL_BASE] = { "base", READABLE },
@@ -82,6 +84,15 @@ static int lookup_directory(struct fs *fs, struct inode *dir, const char *name,
 	if (dir->kind == INODE_NODE && !S_ISDIR(node_type(dir->node)))
 		return -ENOTDIR;
 	return inode_for_control(fs, dir, CONTROL_DIRECTORY, 0, ret);
+}
+
+int irmin_lookup_git(struct fs *fs, struct inode *dir, const char *name,
+		     struct inode **ret)
+{
+	if (strcmp(name, GIT_NAME) != 0 || !inode_is_tree_root(dir) ||
+	    !dir->branch || !inside_text_size(fs->store))
+		return -ENOENT;
+	return inode_for_control(fs, dir, CONTROL_GIT, 0, ret);
 }
 
 /* Each open of `control` gets an inode of its own: the kernel lets only one
@@ -262,6 +273,8 @@ int irmin_stat(struct fs *fs, struct inode *inode, struct stat *ret)
 		r = conflict_file_size(fs, inode, &size);
 	if (r < 0)
 		return r;
+	if (id == CONTROL_GIT)
+		size = inside_text_size(fs->store);
 	if (id == CONTROL_REQUEST)
 		st.st_mode = most;
 	else

@@ -21,6 +21,7 @@ enum control {
 	CONTROL_VERSION,
 	CONTROL_STATS,
 	CONTROL_REQUEST,	/* "control": requests in JSON */
+	CONTROL_GIT,		/* ".git" of a branch (store/inside.h) */
 	CONTROL_CONFLICT,	/* a numbered folder in conflicts/ */
 	CONTROL_PATH,		/* and what is in it; in this order */
 	CONTROL_BASE,
@@ -55,6 +56,10 @@ struct inode *irmin_subject(struct inode *inode);
 int irmin_lookup(struct fs *fs, struct inode *dir, const char *name,
 		   struct inode **ret, bool *ret_keep);
 int irmin_stat(struct fs *fs, struct inode *inode, struct stat *ret);
+/* The file ".git" of a branch whose own tree has none of that name; a new
+ * reference.  -ENOENT. */
+int irmin_lookup_git(struct fs *fs, struct inode *dir, const char *name,
+		     struct inode **ret);
 
 /* Calls visit for each entry of a control directory but "." and "..". */
 typedef int irmin_visit(void *context, const char *name, mode_t type);

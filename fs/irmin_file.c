@@ -4,6 +4,7 @@
 #include "fs/handle.h"
 #include "store/control.h"
 #include "store/irmin_attribute.h"
+#include "store/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,6 +65,9 @@ static int load(struct fs *fs, struct inode *inode, const struct caller *caller,
 	case CONTROL_STATUS:
 	case CONTROL_MESSAGE:
 		return read_store(fs, inode, caller, &h->text);
+	case CONTROL_GIT:
+		return inside_open(irmin_subject(inode)->branch, caller,
+				   &h->text);
 	case CONTROL_TYPE:
 		return print_type(irmin_subject(inode), &h->text);
 	case CONTROL_VERSION:

@@ -25,6 +25,8 @@ static int lookup_in_tree(fuse_req_t req, struct inode *dir, const char *name,
 
 	/* not before: it may have been loaded only now */
 	*ret_keep = !queue_is(dir);
+	if (r == -ENOENT)
+		return irmin_lookup_git(fs_of(req), dir, name, ret);
 	return r < 0 ? r : inode_for_node(fs_of(req), dir, node, ret);
 }
 

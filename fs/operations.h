@@ -81,14 +81,14 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_offset,
 			off_t to_offset, struct fuse_file_info *to_info,
 			size_t length, int flags);
 
-/* queue.c */
-void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
-		 const char *value, size_t size, int flags);
-
 /* splice.c */
 bool is_splice(unsigned int command, size_t size);
 void splice_ioctl(fuse_req_t req, struct inode *inode, const void *data,
 		  size_t size);
+
+/* queue.c */
+void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
+		 const char *value, size_t size, int flags);
 
 /* dir.c */
 void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);

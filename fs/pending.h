@@ -2,7 +2,7 @@
 #ifndef FS_PENDING_H
 #define FS_PENDING_H
 
-#include "fs/private.h"
+#include "fs/operations.h"
 
 /* Elements of queues that are open since they were made.  Only the process that
  * made one finds it by its name; the last close of that open, or fsync, pushes
@@ -41,10 +41,10 @@ int pending_cancel(struct fs *fs, struct inode *dir, const char *name,
 /* Waits for what was closed in dir. */
 void pending_settle(struct fs *fs, struct inode *dir);
 
-/* What an open of a node remembers, besides HANDLE_WRITABLE; or NULL. */
+/* That of an open, or NULL: what info->fh has beside HANDLE_WRITABLE. */
 static inline struct pending *pending_of(const struct fuse_file_info *info)
 {
-	return (struct pending *)(uintptr_t)(info->fh & ~(uint64_t)1);
+	return (struct pending *)(uintptr_t)(info->fh & ~(uint64_t)HANDLE_WRITABLE);
 }
 
 #endif

@@ -10,8 +10,9 @@ const struct command *const commands[] = {
 	&command_merge, &command_merge_file, &command_drivers,
 	&command_conflicts, &command_resolve,
 	&command_status, &command_commit, &command_publish, &command_log,
+	&command_splice,
 	&command_mkqueue, &command_push, &command_pop, &command_peek,
-	&command_splice, &command_stats, &command_fsck,
+	&command_stats, &command_fsck,
 	NULL,
 };
 

@@ -14,8 +14,8 @@ extern const struct command command_drivers;
 extern const struct command command_conflicts, command_resolve;
 extern const struct command command_log, command_status, command_commit;
 extern const struct command command_publish, command_stats, command_fsck;
+extern const struct command command_splice;
 extern const struct command command_mkqueue, command_push, command_pop;
 extern const struct command command_peek;
-extern const struct command command_splice;
 
 #endif

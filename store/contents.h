@@ -146,7 +146,8 @@ struct contents_changes {
 	uint64_t size;
 	enum contents_base base;
 	struct oid oid;
-	uint64_t base_size, since;
+	uint64_t base_size;		/* 0 if it is EMPTY */
+	uint64_t since;
 	uint64_t low;
 	/* Owned by the snapshot: moves that begin at or behind low and end at
 	 * or before the size, by rising offset, without overlaps ... */
@@ -168,6 +169,7 @@ struct pool;
 
 struct contents_kind {
 	const char *name;
+	const char *first_entry;	/* of the tree of a stored one */
 	/* Contents that are the same as `from`, a kind that cannot splice, to
 	 * journal and stored() too; nobody may change `from` any more. */
 	int (*convert)(struct pool *pool, struct contents *from,
@@ -195,7 +197,7 @@ struct contents_kind {
 	/* Stores the same one with that bit. */
 	int (*set_executable)(struct odb *odb, const struct oid *oid,
 			      bool executable, struct oid *ret_oid);
-	/* May be NULL.  Merges stored ones by lines, reading only what differs; base: zero if
+	/* Merges stored ones by lines, reading only what differs; base: zero if
 	 * there is none.  1: conflict, with markers.  The executable bit of the
 	 * result is any. */
 	int (*merge)(struct odb *odb, const struct oid *base,
@@ -215,6 +217,10 @@ const struct contents_kind *contents_kind(void);
  * NULL.  -ENOMEM. */
 int contents_recognise(struct odb *odb, const struct oid *oid, uint32_t *mode,
 		       uint64_t *ret_size);
+
+/* false: contents_recognise need not be asked about a tree that has been read. */
+struct tree;
+bool contents_may_be_rope(const struct tree *tree);
 
 /* Bytes of a file that is stored with MODE_*.  -EUCLEAN: it is none; errors of
  * odb_read_header. */

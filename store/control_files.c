@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/control_private.h"
+#include "store/inside.h"
 
 #include <errno.h>
 
@@ -54,6 +55,10 @@ static int read_branch(struct branch *b, const char *file,
 
 	if (!strcmp(file, "head")) {
 		r = branch_publish(b, caller, &head);
+		if (!r) {
+			inside_settle(b);
+			r = branch_head(b, &head);
+		}
 		return r ? r : print_id(&head, out);
 	}
 	if (!strcmp(file, "log"))

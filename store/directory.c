@@ -155,6 +155,7 @@ static int copy_entries(struct directory *d, const struct tree *tree,
 			.mode = from->mode, .epoch = epoch,
 			.live = 1, .stored = 1,
 		};
+		d->directories += node_type_of(from->mode) == S_IFDIR;
 		name = stpcpy(name, from->name) + 1;
 	}
 	d->capacity = tree->count + 1;
@@ -197,6 +198,7 @@ int directory_load(struct directory *d, struct odb *odb, const struct oid *oid,
 
 void directory_add_loaded(struct directory *d)
 {
+	d->directories += node_type_of(d->entries[d->count].mode) == S_IFDIR;
 	d->count++;
 	d->live++;
 	d->stored++;
@@ -354,6 +356,7 @@ static void leave(struct directory *d, struct entry *e, bool remember)
 		d->replaced[d->replaced_count++] = position_of(d, e);
 	}
 	directory_set_stored(d, e, false);
+	directory_set_mode(d, e, 0);
 	e->node = NULL;
 	e->epoch = 0;
 }
@@ -392,6 +395,13 @@ void directory_remove(struct directory *d, struct entry *e, bool remember)
 	d->live--;
 	if (!e->replaced)
 		make_hole(d, e);
+}
+
+void directory_set_mode(struct directory *d, struct entry *e, uint32_t mode)
+{
+	d->directories -= node_type_of(e->mode) == S_IFDIR;
+	d->directories += node_type_of(mode) == S_IFDIR;
+	e->mode = mode;
 }
 
 void directory_set_stored(struct directory *d, struct entry *e, bool stored)

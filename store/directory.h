@@ -40,6 +40,7 @@ struct directory {
 	struct entry *entries;
 	uint32_t count, capacity;
 	uint32_t live, stored;		/* how many entries are */
+	uint32_t directories;		/* of the live ones */
 	uint32_t holes;			/* neither live nor replaced */
 	uint32_t *index;		/* positions + 2; 0 free, 1 was used */
 	uint32_t index_size, index_used;	/* a power of two, or 0 */
@@ -97,6 +98,8 @@ void directory_renew(struct directory *d, struct entry *e);
 /* The live entry is gone. */
 void directory_remove(struct directory *d, struct entry *e, bool remember);
 
+/* Of a live entry. */
+void directory_set_mode(struct directory *d, struct entry *e, uint32_t mode);
 void directory_set_stored(struct directory *d, struct entry *e, bool stored);
 
 /* A capture has seen what was replaced. */

@@ -97,6 +97,17 @@ struct cut {
 struct cut *cut_new(size_t count);
 void cut_free(struct cut *cut);
 
+/* Others than other programs that move refs: git, at work in the folder of a
+ * branch (store/inside.h).  Called without locks. */
+struct engine_insider {
+	/* Whether the branch's ref shall not be written at present. */
+	bool (*is_held)(void *context, uint64_t branch);
+	/* Whether the ref was moved so in there. */
+	bool (*moved)(void *context, uint64_t branch, const struct oid *before,
+		      const struct oid *seen);
+	void *context;
+};
+
 struct engine_options {
 	struct git_repo *repo;	/* outlives the engine */
 	struct odb *odb;	/* outlives it */
@@ -108,6 +119,7 @@ struct engine_options {
 	/* Where the journal is, or NULL: there is none.  The engine owns it. */
 	struct journal_files *journal;
 	uint64_t journal_size;	/* bytes */
+	const struct engine_insider *insider;	/* copied; NULL: none */
 	struct pool *pool;	/* for contents that the journal brings back;
 				 * outlives the engine; needed with a journal */
 	/* For tests (store/engine_storage.h); outlives the engine.  NULL: repo
@@ -189,6 +201,9 @@ int engine_look_outside(struct engine *engine, const char *name,
 
 /* Makes the thread try to write refs that it could not write, now. */
 void engine_retry_refs(struct engine *engine);
+
+/* The same; returns when it was tried, or after a second. */
+void engine_settle_refs(struct engine *engine);
 
 /* Outcome so far, in words in report: 0; -EROFS: the engine is read-only; the
  * error that the last attempt to store cuts failed with, until one succeeds.

@@ -22,6 +22,8 @@ static int engine_new(const struct engine_options *options,
 	e->pool = options->pool;
 	e->clock = options->clock ? options->clock : clock_real;
 	e->storage = options->storage;
+	if (options->insider)
+		e->insider = *options->insider;
 	e->followers_end = &e->followers;
 	e->own_storage = !options->storage;
 	if (options->journal)

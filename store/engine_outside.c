@@ -193,3 +193,30 @@ void engine_retry_refs(struct engine *engine)
 	clock_gettime(CLOCK_MONOTONIC, &engine->tend_at);
 	pthread_cond_signal(&engine->work);
 }
+
+static bool is_busy_locked(const struct engine *e)
+{
+	return e->busy && e->running && !e->dead;
+}
+
+void engine_settle_refs(struct engine *engine)
+{
+	struct timespec until;
+	uint64_t turns;
+	int r = 0;
+	SCOPED_LOCK(&engine->lock);
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	/* what it does now may have passed the ref already */
+	while (r == 0 && is_busy_locked(engine))
+		r = pthread_cond_timedwait(&engine->done, &engine->lock,
+					   &until);
+	turns = engine->turns;
+	clock_gettime(CLOCK_MONOTONIC, &engine->tend_at);
+	pthread_cond_signal(&engine->work);
+	while (r == 0 && engine->running && !engine->dead &&
+	       (engine->turns == turns || engine->busy))
+		r = pthread_cond_timedwait(&engine->done, &engine->lock,
+					   &until);
+}

@@ -56,6 +56,7 @@ struct engine {
 	struct pool *pool;
 	bool own_storage, readonly, keep_all;
 	clock_function *clock;
+	struct engine_insider insider;	/* is_held NULL: none */
 	pthread_t thread;
 
 	/* The thread's. */

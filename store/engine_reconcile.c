@@ -208,6 +208,19 @@ static int check_commit(struct engine *e, const struct oid *oid)
 	return r == 0 && type != OBJECT_COMMIT ? -EUCLEAN : r;
 }
 
+static bool has_same_tree(struct engine *e, const struct oid *a,
+			  const struct oid *b)
+{
+	struct commit *x = NULL, *y = NULL;
+	bool same = commit_read(e->odb, a, &x) == 0 &&
+		    commit_read(e->odb, b, &y) == 0 &&
+		    oid_equal(&x->tree, &y->tree);
+
+	commit_free(x);
+	commit_free(y);
+	return same;
+}
+
 /* Our head is lost, but not what its ref has: somebody collected garbage after
  * we were killed between table and refs, or the disk is damaged.  Going back is
  * all that is left. */
@@ -222,6 +235,32 @@ static bool must_go_back(struct work *work, const struct table_branch *b,
 	log_error("the newest commit %s of branch %s is lost: the branch is what "
 		  "refs/heads/%s has, %s", oid_hex(&b->head, hex), b->name,
 		  b->name, oid_hex(seen, seen_hex));
+	return true;
+}
+
+/* What git made of the branch in its folder, when we died before we followed: it
+ * never takes files away by itself, so going back to an older commit does not
+ * count, and a commit of the files that we committed too is the one to keep.
+ * True: that settles it. */
+static bool settle_inside(struct work *work, struct table_branch *b,
+			  const struct oid *seen)
+{
+	const struct engine_insider *insider = &work->engine->insider;
+	struct engine_storage *s = work->engine->storage;
+
+	if (!insider->moved || !insider->moved(insider->context,
+					       b->incarnation, &b->outside,
+					       seen))
+		return false;
+	if (has_same_tree(work->engine, seen, &b->head)) {
+		adopt(work, b, seen);
+		return true;
+	}
+	if (s->ops->is_ancestor(s, seen, &b->head) != 1)
+		return false;
+	log_warning("git set branch %s back in its folder, and was not followed "
+		    "before the store was closed: the branch stays", b->name);
+	set_outside(work, b, seen);
 	return true;
 }
 
@@ -246,7 +285,8 @@ static int reconcile_branch(struct work *work, uint64_t incarnation)
 		adopt(work, b, &ref->oid);
 		return 0;
 	}
-	if (oid_equal(&ref->oid, &b->outside))
+	if (oid_equal(&ref->oid, &b->outside) ||
+	    settle_inside(work, b, &ref->oid))
 		return 0;
 	if (oid_equal(&b->head, &b->outside) ||
 	    s->ops->is_ancestor(s, &b->head, &ref->oid) == 1) {

@@ -57,6 +57,11 @@ static int read_ref(struct run *run, const char *name, struct oid *ret)
 
 static int explain(const struct table_branch *b, int error, struct report *why)
 {
+	if (error == -EAGAIN)
+		return report_set(why, error, "git is at work in the folder of "
+			"branch %s: what was committed meanwhile is safe in the "
+			"store, and comes to refs/heads/%s when git is done",
+			b->name, b->name);
 	if (error == -EBUSY)
 		return report_set(why, error, "refs/heads/%s is locked by "
 			"another program (if none runs, remove %s.lock); its "
@@ -76,6 +81,16 @@ static int explain(const struct table_branch *b, int error, struct report *why)
 		strerror(-error));
 }
 
+static bool moved_inside(struct run *run, const struct table_branch *b,
+			 const struct oid *seen)
+{
+	const struct engine_insider *insider = &run->engine->insider;
+
+	return insider->moved && insider->moved(insider->context,
+						b->incarnation, &b->outside,
+						seen);
+}
+
 /* Another program moved the ref of b.  1: to our head, all is well; 0: what it
  * did is part of ours, or it was deleted: to be overwritten; b->outside is what
  * is there.  Negative: not ours to overwrite. */
@@ -83,6 +98,7 @@ static int take_over(struct run *run, struct table_branch *b, struct report *why
 {
 	struct engine_storage *s = run->engine->storage;
 	struct oid seen;
+	bool inside;
 	int r = read_ref(run, b->name, &seen);
 
 	if (r < 0)
@@ -91,11 +107,17 @@ static int take_over(struct run *run, struct table_branch *b, struct report *why
 		b->outside = seen;
 		return 1;
 	}
+	/* set back on purpose, which is followed soon */
+	inside = moved_inside(run, b, &seen);
+	if (inside && s->ops->is_ancestor(s, &seen, &b->outside) == 1)
+		return explain(b, -EAGAIN, why);
 	if (oid_is_zero(&seen)) {
 		log_warning("branch %s was deleted outside while it was changed "
 			    "here: it is made again", b->name);
 	} else {
 		r = s->ops->is_ancestor(s, &seen, &b->head);
+		if (r <= 0 && inside)
+			return explain(b, -EAGAIN, why);
 		if (r <= 0)
 			return report_set(why, -ESTALE, "refs/heads/%s was moved "
 				"by another program; the commits made here are "
@@ -114,6 +136,9 @@ static int write_ref(struct run *run, struct table_branch *b, struct report *why
 		!find_stuck(e->stuck, e->stuck_count, b->incarnation);
 	int r = -ESTALE;
 
+	if (e->insider.is_held &&
+	    e->insider.is_held(e->insider.context, b->incarnation))
+		return explain(b, -EAGAIN, why);
 	for (int turn = 0; r == -ESTALE && turn < TURNS; turn++) {
 		r = update(run, b->name, &b->outside, &b->head, patient);
 		if (r == 0)
@@ -172,7 +197,7 @@ static void note_stuck(struct run *run, const struct table_branch *b, int error,
 	struct stuck *more;
 
 	run->waits = true;
-	if (!before || before->error != error)
+	if (error != -EAGAIN && (!before || before->error != error))
 		log_warning("%s", why->text);
 	more = realloc(run->stuck, (run->stuck_count + 1) * sizeof(*more));
 	if (!more)

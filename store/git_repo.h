@@ -121,7 +121,7 @@ int git_commits_since(struct git_repo *repo, const struct oid *tip,
 		      const struct oid *hidden, size_t hidden_count,
 		      size_t most, struct oid **ret, size_t *ret_count);
 
-/* ---- line merge (git_merge.c) ---- */
+/* ---- line merge (git_lines.c) ---- */
 
 /* Git's line merge of files, no repository needed; favor 0: markers, 'b' markers
  * with the base between them (and conflicts not split where lines agree), 'o'

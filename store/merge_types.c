@@ -20,6 +20,11 @@ void merge_output_release(struct merge_output *output)
 
 /* ---- common to the types ---- */
 
+bool contents_is_text(const void *data, size_t size)
+{
+	return !size || !memchr(data, '\0', size < 8000 ? size : 8000);
+}
+
 static int take(const struct merge_side *side, int outcome,
 		struct merge_output *ret)
 {

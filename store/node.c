@@ -104,7 +104,7 @@ void node_place_locked(struct node *n, struct node *dir, struct entry *e)
 	struct node *old = n->parent;
 
 	attach(n, dir, e);
-	e->mode = node_git_mode(n);
+	directory_set_mode(dir->directory, e, node_git_mode(n));
 	e->epoch = n->epoch;
 	if (old)
 		node_put_locked(old);

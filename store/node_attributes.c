@@ -93,11 +93,21 @@ bool node_is_privileged(struct node *n)
 	       privileges(n->attributes->permissions);
 }
 
+/* A directory's are its name, "." and the ".." of those in it.  One that is not
+ * loaded says 1, as file systems do that do not count. */
+static nlink_t count_links(const struct node *n)
+{
+	if (n->removed)
+		return n->pending;
+	return node_is_directory(n) && n->directory ?
+	       2 + n->directory->directories : 1;
+}
+
 int node_stat(struct node *n, struct stat *ret)
 {
 	struct attributes a;
 	uint64_t size = 4096;
-	bool removed;
+	nlink_t links;
 	int r;
 
 	if (node_type(n) != S_IFDIR) {
@@ -109,19 +119,38 @@ int node_stat(struct node *n, struct stat *ret)
 		SCOPED_READ(&n->worktree->lock);
 		SCOPED_LOCK(&n->worktree->state);
 		a = node_attributes(n);
-		removed = n->removed && !n->pending;
+		links = count_links(n);
 	}
 	*ret = (struct stat){
 		.st_ino = n->number, .st_mode = node_type(n) | a.permissions,
-		/* As on Btrfs, a directory's links tell nothing about the
-		 * number of those below it. */
-		.st_nlink = !removed,
+		.st_nlink = links,
 		.st_uid = a.uid, .st_gid = a.gid,
 		.st_size = size, .st_blksize = 65536,
 		.st_blocks = (size + 511) / 512,
 		.st_atim = a.atime, .st_mtim = a.mtime, .st_ctim = a.ctime,
 	};
 	return 0;
+}
+
+bool node_is_stored(struct node *n, const struct oid *oid, struct stat *ret)
+{
+	struct attributes a;
+	struct stat st;
+
+	if (node_type(n) == S_IFDIR || node_stat(n, &st) < 0)
+		return false;
+	SCOPED_READ(&n->worktree->lock);
+	SCOPED_LOCK(&n->worktree->state);
+	a = node_attributes(n);
+	if (!node_is_clean(n) || (n->flags & NODE_CHANGED) || n->structured ||
+	    !oid_equal(&n->oid, oid))
+		return false;
+	/* the size is that of another moment: of the same contents? */
+	if (a.mtime.tv_sec != st.st_mtim.tv_sec ||
+	    a.mtime.tv_nsec != st.st_mtim.tv_nsec)
+		return false;
+	*ret = st;
+	return true;
 }
 
 /* The owner's x bit is all of a mode that Git stores; of a rope it is in the

@@ -88,7 +88,7 @@ static int add_directory(void *context, const char *path, const char *type)
 	if (r < 0 || !is)
 		return r;
 	e = directory_put(a->d, &name);
-	e->mode = MODE_TREE;
+	directory_set_mode(a->d, e, MODE_TREE);
 	e->oid = oid_empty_tree;
 	e->number = directory_number_of(a->d, e->name);
 	e->epoch = a->dir->epoch;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/branch_switch.h"
+#include "store/inside_private.h"
 #include "store/ref_watch.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 
 #define SETTLE_MS 10		/* so that one push is one look */
 #define AGAIN_MS 1000
+#define INSIDE_MS 100		/* while git inside may go on at once */
 #define NAME_TRIES 1000
 
 struct outside {
@@ -27,7 +29,8 @@ struct outside {
 	struct ref_watch *watch;	/* NULL: look every second */
 	int end_fd;
 	pthread_t thread;
-	bool again;			/* something is not settled */
+	bool again;			/* something is not settled, */
+	bool soon;			/* which does not take long */
 	struct oid told;		/* the last one that was told to wait */
 };
 
@@ -161,12 +164,25 @@ static int follow_once(struct following *f)
 	return r < 0 ? r : merge_with(f);
 }
 
+/* 1: wait. */
+static int follow_inside(struct following *f)
+{
+	int r = inside_follow(f->b, f->change, f->caller, &f->identity,
+			      &f->sequence, f->report);
+
+	return r == -ENOTSUP ? follow_once(f) : r;
+}
+
 static int follow_locked(struct following *f)
 {
+	bool inside = inside_moved(f->b->store, f->b->incarnation,
+				   &f->change->before, &f->change->seen);
 	int r = -EAGAIN;
 
 	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
-		r = follow_once(f);
+		r = inside ? follow_inside(f) : follow_once(f);
+	if (!inside)
+		f->b->git_waits = false;
 	return r == -EAGAIN ? branch_switch_gave_up(f->change->name, f->report)
 			    : r;
 }
@@ -244,6 +260,10 @@ static int follow(struct outside *o, struct branch *b,
 	if (r == 0 && f.conflict)
 		r = name_it(&f);
 	identity_release(&f.identity);
+	if (r == 1) {
+		o->again = o->soon = true;
+		return 0;
+	}
 	return r < 0 ? r : store_wait(o->store, f.sequence, report);
 }
 
@@ -356,7 +376,7 @@ static void look_at_events(struct outside *o)
 	if (ref_watch_read(o->watch, &names, &count, &all) < 0)
 		all = true;
 	all |= o->again;
-	o->again = false;
+	o->again = o->soon = false;
 	if (all)
 		look(o, NULL);
 	for (size_t i = 0; i < count; i++) {
@@ -378,14 +398,15 @@ static void *outside_main(void *context)
 			{ .fd = o->watch ? ref_watch_fd(o->watch) : -1,
 			  .events = POLLIN },
 		};
-		int n = poll(fds, 2, o->again || !o->watch ? AGAIN_MS : -1);
+		int n = poll(fds, 2, o->soon ? INSIDE_MS :
+			     o->again || !o->watch ? AGAIN_MS : -1);
 
 		if (fds[0].revents)
 			return NULL;
 		if (n > 0) {
 			look_at_events(o);
 		} else if (n == 0) {
-			o->again = false;
+			o->again = o->soon = false;
 			look(o, NULL);
 		}
 	}

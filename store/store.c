@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/store_private.h"
+#include "store/inside_private.h"
 #include "store/lock.h"
 
 #include <dirent.h>
@@ -219,6 +220,7 @@ static struct store *store_new(const struct store_options *options)
 		return NULL;
 	store->private_fd = store->temporary_fd = -1;
 	pthread_mutex_init(&store->merging, NULL);
+	pthread_mutex_init(&store->inside_lock, NULL);
 	pthread_mutex_init(&store->lock, NULL);
 	pthread_mutex_init(&store->timer_lock, NULL);
 	people_init(&store->people);
@@ -272,6 +274,7 @@ static void store_free(struct store *store)
 	lock_release(store->lock_file);
 	git_repo_free(store->repo);
 	pthread_mutex_destroy(&store->merging);
+	pthread_mutex_destroy(&store->inside_lock);
 	pthread_mutex_destroy(&store->lock);
 	pthread_mutex_destroy(&store->timer_lock);
 	people_release(&store->people);
@@ -349,6 +352,7 @@ static int open_parts(struct store *store, const char *path,
 		r = store_open_engine(store, report);
 	if (!r && !store->readonly) {
 		store_expire(store);
+		inside_clean(store);
 		r = made ? make_first_branch(store, report) : 0;
 	}
 	if (r || store->readonly)

@@ -2,6 +2,7 @@
 #include "store/journal_files.h"
 #include "store/journal_format.h"
 #include "store/store_private.h"
+#include "store/inside_private.h"
 
 #include <errno.h>
 
@@ -21,6 +22,11 @@ static int open_journal(struct store *store, struct journal_files **ret)
 
 static int open_engine(struct store *store, struct report *report)
 {
+	const struct engine_insider insider = {
+		.is_held = inside_is_held,
+		.moved = inside_moved,
+		.context = store,
+	};
 	struct engine_options options = {
 		.repo = store->repo,
 		.odb = store->odb,
@@ -29,6 +35,7 @@ static int open_engine(struct store *store, struct report *report)
 		.keep_all = store->options.keep_all,
 		.journal_size = store->options.journal,
 		.pool = store->pool,
+		.insider = &insider,
 	};
 	struct report said = { 0 };
 	int r = open_journal(store, &options.journal);

@@ -94,6 +94,8 @@ struct store {
 	char *readonly;			/* why, in words; NULL: writable */
 
 	pthread_mutex_t merging;
+	pthread_mutex_t inside_lock;	/* held while a git directory of a branch
+					 * is prepared; outside of store->lock */
 
 	pthread_mutex_t lock;		/* guards from here ... */
 	struct name *names;		/* of live branches */
@@ -124,6 +126,16 @@ struct branch {
 	_Atomic(struct worktree *) worktree;	/* NULL: not loaded; set once */
 	_Atomic uint64_t sequence;	/* of the last cut about this branch */
 	_Atomic int64_t time;		/* of its last commit, seconds */
+
+	/* `git` inside of it (store/inside_private.h). */
+	_Atomic int64_t git_opened;	/* `.git` was, by CLOCK_MONOTONIC in ms */
+	_Atomic int64_t git_starting;	/* since when that was so all the time */
+	_Atomic bool git_waits;		/* the ref was moved; not followed yet: */
+	struct oid git_seen;		/* to where; these three under merging */
+	uint64_t git_sequence;		/* the last cut at that moment, */
+	int64_t git_since;		/* which was then, in seconds */
+	bool git_known;			/* inside_lock: the folder is there, */
+	struct oid git_index;		/* and what its index was brought to */
 
 	pthread_mutex_t message_lock;	/* leaf */
 	char *message;			/* for the next commit, or NULL */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/store_private.h"
+#include "store/inside_private.h"
 
 #include <errno.h>
 
@@ -181,6 +182,7 @@ static int64_t look(struct store *store, int *failing)
 		return period;
 	}
 	store_expire(store);
+	inside_clean(store);
 	return next_look > MILLISECONDS_LEAST ? next_look : MILLISECONDS_LEAST;
 }
 

@@ -92,6 +92,9 @@ int node_lookup(struct node *dir, const char *name, struct node **ret);
 int worktree_lookup(struct worktree *w, const char *path, struct node **ret);
 
 int node_stat(struct node *n, struct stat *ret);
+/* Whether a file or symlink holds what the blob oid does and was not changed since
+ * that is known; its attributes if so.  Errors of node_stat count as no. */
+bool node_is_stored(struct node *n, const struct oid *oid, struct stat *ret);
 
 /* For each entry after cookie in a fixed order that changes of the directory
  * do not disturb; cookies are at least 1.  Name and type only: node is the

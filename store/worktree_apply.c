@@ -68,7 +68,7 @@ static void put(struct step *step, unsigned int epoch,
 	}
 	if (step->place)
 		places_set(d, e, STEAL(step->place));
-	e->mode = step->mode;
+	directory_set_mode(d, e, step->mode);
 	e->oid = step->oid;
 	if (fresh) {
 		struct attributes *a = fresh->attributes;

@@ -37,14 +37,15 @@ static void note_node(struct delta_entry *entry, struct node *n)
 	entry->number = n->worktree->number + 1;
 }
 
-/* Files that plain Git itself reads stay blobs. */
+/* Files that plain Git itself reads stay blobs, and so do those in directories of
+ * a type, in which trees are the type's own. */
 static int wants_rope(struct node *n, bool *ret)
 {
 	const char *name = node_entry(n)->name;
 	char type[IRMIN_TYPE_SIZE] = "";
 	int r = 0;
 
-	if (!contents_kind())
+	if (!contents_kind() || n->parent->directory->places)
 		return 0;
 	if (strncmp(name, ".git", 4) != 0)
 		r = node_irmin_type(n->parent, name, type);
@@ -293,11 +294,49 @@ static int emit_folder(const struct placed *placed, size_t count, size_t depth,
 	return r < 0 ? r : -ENOMEM;
 }
 
+/* A rope that came into a directory of a type is stored again. */
+static int reopen_rope(struct node *dir, struct entry *e)
+{
+	struct node *n;
+	int r;
+
+	if (!mode_is_rope(e->node ? node_git_mode(e->node) : e->mode) ||
+	    (e->node && !node_is_clean(e->node)))
+		return 0;
+	r = node_load_locked(dir, e, &n);
+	if (r < 0)
+		return r;
+	if (!n->contents)
+		r = contents_kind()->open(dir->worktree->options.pool, &n->oid,
+					  &n->contents);
+	if (r == 0)
+		node_mark(n, true);
+	node_put_locked(n);
+	return r;
+}
+
+static int reopen_ropes(struct node *dir, bool complete)
+{
+	struct directory *d = dir->directory;
+	int r = 0;
+
+	for (uint32_t i = 0; complete && i < d->count && r == 0; i++)
+		if (d->entries[i].live)
+			r = reopen_rope(dir, &d->entries[i]);
+	for (struct node *n = dir->changed; n && !complete && r == 0;
+	     n = n->next)
+		r = reopen_rope(dir, node_entry(n));
+	return r;
+}
+
 static int build_places(struct node *dir, struct delta *delta)
 {
+	int r = reopen_ropes(dir, delta->complete);
 	size_t count = count_places(dir, delta->complete);
 	scoped_free struct placed *placed = calloc(count + 1, sizeof(*placed));
 
+	if (r < 0)
+		return r;
 	if (!placed)
 		return -ENOMEM;
 	collect_places(dir, delta->complete, placed);

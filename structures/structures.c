@@ -3,22 +3,6 @@
 #include "structures/rope_contents.h"
 #include "structures/structures_private.h"
 
-#include "store/contents.h"
-#include "structures/counter.h"
-#include "structures/entries.h"
-#include "structures/lww.h"
-#include "structures/token_merge.h"
-
-/* One line a type. */
-static const struct merge_type *const merge_types[] = {
-	&token_merge_type,
-	&counter_merge_type,
-	&set_merge_type,
-	&log_merge_type,
-	&lww_merge_type,
-	NULL,
-};
-
 static const struct directory_type *const directory_types[] = {
 	&queue_directory_type,
 };
@@ -27,13 +11,10 @@ static const struct directory_type *const directory_types[] = {
 
 int structures_register(void)
 {
-	int r = contents_kind_register(&rope_contents_kind);
+	int r = structures_register_file_types();
 
 	if (r == 0)
-		r = merge_suggestion_register(&token_suggest_type);
-
-	for (size_t i = 0; r == 0 && merge_types[i]; i++)
-		r = merge_type_register(merge_types[i]);
+		r = contents_kind_register(&rope_contents_kind);
 	for (size_t i = 0; r == 0 && i < COUNT(directory_types); i++)
 		r = directory_type_register(directory_types[i]);
 	return r;

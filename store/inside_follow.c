@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/inside_private.h"
+#include "store/branch_switch.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A work tree that git changes is ours to commit: whatever git does to the ref,
+ * what the files hold now is what the branch holds. */
+
+#define AUTOMATIC_MOST 10000	/* commits looked at */
+
+static void cleanup_deltap(struct delta **delta)
+{
+	delta_free(*delta);
+}
+
+static void free_commit(struct commit **commit)
+{
+	commit_free(*commit);
+}
+
+#define scoped_delta scoped(cleanup_deltap)
+#define scoped_commit scoped(free_commit)
+
+/* ---- whether our commits may give way ---- */
+
+/* One that fsync or the timer made, with a message of ours. */
+static bool is_automatic(const struct commit *commit)
+{
+	return commit->parent_count == 1 &&
+	       (strncmp(commit->message, "Update ", 7) == 0 ||
+		strncmp(commit->message, "Remove ", 7) == 0) &&
+	       strstr(commit->message, "\n\nIrmin-Operation: ");
+}
+
+/* Between `before` and head.  1 or 0. */
+static int are_automatic(struct branch *b, const struct oid *head,
+			 const struct oid *before)
+{
+	struct oid at = *head;
+
+	for (int i = 0; i < AUTOMATIC_MOST; i++) {
+		scoped_commit struct commit *commit = NULL;
+		int r;
+
+		if (oid_equal(&at, before))
+			return 1;
+		r = commit_read(b->store->odb, &at, &commit);
+		if (r < 0)
+			return r;
+		if (!is_automatic(commit))
+			return 0;
+		at = commit->parents[0];
+	}
+	return 0;
+}
+
+/* ---- whether to wait ---- */
+
+/* As branch_look, but commits nothing. */
+static int peek(struct branch *b, struct branch_state *ret)
+{
+	scoped_commit struct commit *commit = NULL;
+	struct branch_state state;
+	struct worktree *tree;
+	int r = branch_worktree(b, &tree);
+
+	if (r < 0)
+		return r;
+	state.sequence = b->sequence;
+	r = branch_head(b, &state.commit);
+	if (r == 0)
+		r = commit_read(b->store->odb, &state.commit, &commit);
+	if (r < 0)
+		return r;
+	state.tree = commit->tree;
+	*ret = state;
+	return 0;
+}
+
+struct paths {
+	char **paths;
+	size_t count, next;
+};
+
+static void paths_release(struct paths *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		free(p->paths[i]);
+	free(p->paths);
+}
+
+static int add_path(void *context, const char *path,
+		    const struct delta_entry *entry)
+{
+	struct paths *p = context;
+	char **more = reallocarray(p->paths, p->count + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	p->paths = more;
+	more[p->count] = strdup(path);
+	if (!more[p->count])
+		return -ENOMEM;
+	p->count++;
+	return 0;
+}
+
+/* 1: another one than the delta has at this place. */
+static int compare_path(void *context, char status, const char *path)
+{
+	struct paths *p = context;
+
+	return p->next == p->count || strcmp(p->paths[p->next++], path) != 0;
+}
+
+/* Whether the commit has just those paths that are changed and not committed, as
+ * `git commit -a` makes it. */
+static bool has_all_changed(struct branch *b, const struct delta *delta)
+{
+	scoped(paths_release) struct paths paths = { 0 };
+
+	return delta_walk(delta, add_path, &paths) == 0 &&
+	       worktree_each_changed(b->worktree, compare_path, &paths) == 0 &&
+	       paths.next == paths.count;
+}
+
+/* Something was not committed by git: a commit may follow that does, until the
+ * timer or an fsync does it. */
+static bool waits(struct branch *b, const struct branch_state *state,
+		  const struct oid *seen)
+{
+	int64_t now = store_now(b->store);
+
+	if (!oid_equal(&b->git_seen, seen)) {
+		b->git_seen = *seen;
+		b->git_sequence = state->sequence;
+		b->git_since = now;
+		return true;
+	}
+	return b->git_sequence == state->sequence && now >= b->git_since &&
+	       now - b->git_since <
+			(int64_t)b->store->options.commit_seconds;
+}
+
+/* ---- following ---- */
+
+struct following {
+	struct branch *b;
+	const struct identity *identity;
+	const struct oid *before, *seen;
+	struct oid tree;		/* of seen */
+	struct branch_state ours;
+	uint64_t sequence;
+	struct report *report;
+};
+
+/* The files stay; a commit on top of seen has what it has not. */
+static int move(struct following *f)
+{
+	struct branch *const about[] = { f->b };
+	scoped_delta struct delta *nothing = NULL;
+	scoped_delta struct delta *rest = NULL;
+	struct record records[3] = {
+		{ .kind = RECORD_OUTSIDE, .branch = f->b->incarnation,
+		  .oid = *f->seen },
+		{ .kind = RECORD_MOVE, .branch = f->b->incarnation,
+		  .oid = *f->seen },
+	};
+	struct odb *odb = f->b->store->odb;
+	bool differs = !oid_equal(&f->tree, &f->ours.tree);
+	int r = delta_between(odb, &f->ours.tree, &f->ours.tree, &nothing);
+
+	if (r == 0 && differs)
+		r = delta_between(odb, &f->tree, &f->ours.tree, &rest);
+	if (r == 0 && differs)
+		r = branch_commit_record(f->b, f->identity, NULL, rest, NULL,
+					 &records[2]);
+	if (r == 0)
+		r = branch_switch(f->b, &f->ours, nothing, records,
+				  differs ? 3 : 2, about, 1, &f->sequence,
+				  f->report);
+	records_release(records, 3);
+	return r;
+}
+
+static int check_automatic(struct following *f)
+{
+	int r = are_automatic(f->b, &f->ours.commit, f->before);
+
+	return r < 0 ? r : r ? 0 : -ENOTSUP;
+}
+
+/* Whether to wait: 1; or to go on: 0. */
+static int consider(struct following *f)
+{
+	scoped_delta struct delta *delta = NULL;
+	int r;
+
+	if (oid_equal(&f->tree, &f->ours.tree))
+		return 0;
+	r = delta_between(f->b->store->odb, &f->ours.tree, &f->tree, &delta);
+	if (r < 0)
+		return r;
+	if (has_all_changed(f->b, delta))
+		return 0;
+	return waits(f->b, &f->ours, f->seen);
+}
+
+static int follow(struct following *f, const struct caller *caller)
+{
+	scoped_commit struct commit *commit = NULL;
+	int r = commit_read(f->b->store->odb, f->seen, &commit);
+
+	if (r == 0)
+		r = peek(f->b, &f->ours);
+	if (r < 0)
+		return r;
+	f->tree = commit->tree;
+	r = consider(f);
+	if (r)
+		return r;
+	if (!oid_equal(&f->tree, &f->ours.tree))
+		r = branch_look(f->b, caller, &f->ours, f->report);
+	if (r == 0)
+		r = check_automatic(f);
+	return r < 0 ? r : move(f);
+}
+
+int inside_follow(struct branch *b, const struct outside_change *change,
+		  const struct caller *caller,
+		  const struct identity *identity, uint64_t *ret_sequence,
+		  struct report *report)
+{
+	struct following f = {
+		.b = b, .identity = identity, .before = &change->before,
+		.seen = &change->seen, .report = report,
+	};
+	int r;
+
+	/* what is committed here must not be written over it */
+	b->git_waits = true;
+	r = follow(&f, caller);
+	if (r == 0 || r == -ENOTSUP) {
+		b->git_waits = false;
+		b->git_seen = (struct oid){ { 0 } };
+	}
+	if (r == 0)
+		*ret_sequence = f.sequence;
+	return r;
+}

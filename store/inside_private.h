@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_INSIDE_PRIVATE_H
+#define STORE_INSIDE_PRIVATE_H
+
+#include "store/inside.h"
+#include "store/store_private.h"
+
+/* Inside of inside.h: what the store itself asks.  Context is the store. */
+
+/* ---- inside_folder.c ---- */
+
+/* Opens the branch's folder; the caller closes ret_fd.  -ENOENT: it was never
+ * made, or the store cannot be written. */
+int inside_folder(struct store *store, uint64_t branch, int *ret_fd);
+/* The same; makes it, but HEAD, or what it lacks. */
+int inside_make_folder(struct store *store, uint64_t branch, int *ret_fd);
+bool inside_has(int fd, const char *name);
+/* Replaces a file, which need not outlive a power cut. */
+int inside_write(int fd, const char *name, const char *text);
+/* HEAD names the branch, whatever it is called now and whoever wrote to it, but
+ * while a rebase has it. */
+int inside_set_head(int fd, const char *name);
+/* A git has the index; git is between two commands of one operation. */
+bool inside_is_locked(int fd);
+bool inside_is_unfinished(int fd);
+/* Removes the folders of branches that are not live. */
+void inside_clean(struct store *store);
+
+/* ---- inside_log.c ---- */
+
+/* Whether what git did last led from `from`, directly or in steps, to *to; a zero
+ * *to stands for wherever that is, and is set. */
+bool inside_led(int fd, const struct oid *from, struct oid *to);
+
+/* ---- inside.c, inside_follow.c, inside_program.c ---- */
+
+/* Whether git is at work in the branch, so that its ref must stay; for the engine
+ * (struct engine_holder). */
+bool inside_is_held(void *context, uint64_t branch);
+
+/* Whether git moved the branch's ref so from inside, in one step or several. */
+bool inside_moved(void *context, uint64_t branch, const struct oid *before,
+		  const struct oid *seen);
+
+/* The ref of b was moved from inside: its head becomes that commit, its files stay
+ * what they are; where they differ, that is a commit on top of it.  For a time of
+ * options.commit_seconds it waits for a commit that has them.
+ * 1: it waits; 0: done; -ENOTSUP: b has commits since that must not be lost (a
+ * merge, a message): merge; -EAGAIN: it was changed meanwhile; errors of
+ * branch_look and branch_switch.  store->merging is held. */
+struct outside_change;
+int inside_follow(struct branch *b, const struct outside_change *change,
+		  const struct caller *caller,
+		  const struct identity *identity, uint64_t *ret_sequence,
+		  struct report *report);
+
+/* Whether the process is a git that is about to make the work tree that of
+ * another branch or commit: `git switch`, `git checkout` of what is no path,
+ * `git bisect`.  A guess by its command line. */
+bool inside_program_switches(struct store *store, pid_t pid);
+/* The same of a command line with a NUL after each argument; is_revision tells
+ * of a word that may also be a path. */
+bool inside_line_switches(const char *line, size_t size,
+			  bool (*is_revision)(void *context, const char *text),
+			  void *context);
+
+#endif
