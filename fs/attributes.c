@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/operations.h"
 
+#include "fs/connection.h"
 #include "fs/inode.h"
 
 #include <errno.h>
@@ -119,9 +120,11 @@ static int set_node(struct node *node, const struct stat *given, int set)
 	unsigned int which = translate(set, given, &values);
 	int r = 0;
 
-	/* the kernel takes setuid and setgid away itself, by a mode */
+	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+		which |= NODE_DROP_PRIVILEGES;
 	if (set & FUSE_SET_ATTR_SIZE)
-		r = node_truncate(node, given->st_size, false);
+		r = node_truncate(node, given->st_size,
+				  connection_kills_privileges());
 	if (r == 0 && which)
 		r = node_set_attributes(node, &values, which);
 	return r;

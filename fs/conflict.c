@@ -108,8 +108,8 @@ bool conflict_has(const struct conflict_found *found, enum control file)
 	return is_text(file) || side_of(found->conflict, file).mode != 0;
 }
 
-/* A side that is no blob (a directory, a submodule) is shown by its id. */
-static bool is_blob(const struct side *side)
+/* A side that is no file (a directory, a submodule) is shown by its id. */
+static bool is_file(const struct side *side)
 {
 	return side->mode != MODE_TREE && side->mode != MODE_SUBMODULE;
 }
@@ -130,13 +130,10 @@ static int write_text(const struct conflict_found *found, enum control file,
 			     "tree" : "commit", oid_hex(&side.oid, hex));
 }
 
-static int blob_size(struct fs *fs, const struct oid *oid, uint64_t *ret)
+static int file_size(struct fs *fs, const struct side *side, uint64_t *ret)
 {
-	struct odb *odb = git_repo_odb(store_repo(fs->store));
-	enum object_type type;
-	int r = odb_read_header(odb, oid, &type, ret);
-
-	return r == 0 && type != OBJECT_BLOB ? -EUCLEAN : r;
+	return contents_stored_size(git_repo_odb(store_repo(fs->store)),
+				    &side->oid, side->mode, ret);
 }
 
 int conflict_size(struct fs *fs, const struct conflict_found *found,
@@ -146,23 +143,23 @@ int conflict_size(struct fs *fs, const struct conflict_found *found,
 	struct side side = side_of(found->conflict, file);
 	int r;
 
-	if (!is_text(file) && is_blob(&side))
-		return blob_size(fs, &side.oid, ret);
+	if (!is_text(file) && is_file(&side))
+		return file_size(fs, &side, ret);
 	r = write_text(found, file, &text);
 	if (r == 0)
 		*ret = text.length;
 	return r;
 }
 
-static int blob_contents(struct fs *fs, const struct oid *oid,
+static int file_contents(struct fs *fs, const struct side *side,
 			 struct contents **ret)
 {
 	uint64_t size;
-	int r = blob_size(fs, oid, &size);
+	int r = file_size(fs, side, &size);
 
 	if (r < 0)
 		return r;
-	return overlay_new_stored(store_pool(fs->store), oid, size, ret);
+	return contents_open(store_pool(fs->store), &side->oid, size, ret);
 }
 
 int conflict_read(struct fs *fs, const struct conflict_found *found,
@@ -171,7 +168,7 @@ int conflict_read(struct fs *fs, const struct conflict_found *found,
 {
 	struct side side = side_of(found->conflict, file);
 
-	if (!is_text(file) && is_blob(&side))
-		return blob_contents(fs, &side.oid, ret_contents);
+	if (!is_text(file) && is_file(&side))
+		return file_contents(fs, &side, ret_contents);
 	return write_text(found, file, text);
 }

@@ -21,4 +21,8 @@ void connection_unmount(struct fs *fs);
  * (negotiate.c). */
 int connection_negotiate(struct fs *fs);
 
+/* Whether the request that this thread has read last takes setuid and setgid
+ * away from the file that it writes to or truncates. */
+bool connection_kills_privileges(void);
+
 #endif

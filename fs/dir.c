@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/operations.h"
 
-#include "fs/handle.h"
+#include "fs/listing.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* Offsets of a listing: after "." is 1, after ".." is 2, after an entry of a
- * node's directory its cookie + DOTS, of other directories its index + 1 + DOTS. */
+ * node's directory its cookie + DOTS, of other directories its cookie + 1 + DOTS. */
 #define DOTS 2
 
 /* What a listing with attributes asks the store for at once. */
@@ -194,83 +194,54 @@ static int list_plus(struct page *page, struct inode *dir, off_t offset)
 
 /* ---- spaces and control directories ---- */
 
-static int add_branch(void *context, const char *name, bool is_branch)
+static int list_other(struct page *page, struct inode *inode, off_t offset)
 {
-	return handle_list(context, name, S_IFDIR);
-}
+	scoped(listing_release) struct listing listing = { 0 };
+	int r = listing_read(fs_of(page->req), inode, &listing);
 
-static int add_control(void *context, const char *name, mode_t type)
-{
-	return handle_list(context, name, type);
-}
-
-/* As it is when reading begins, so that offsets keep their meaning. */
-static int snapshot(struct fs *fs, struct inode *inode, struct handle *h)
-{
-	handle_clear_list(h);
-	if (inode->kind == INODE_SPACE)
-		return store_list(fs->store, inode->name, add_branch, h);
-	return irmin_list(fs, inode, add_control, h);
-}
-
-static int list_handle(struct page *page, struct inode *inode, off_t offset,
-		       struct handle *h)
-{
-	int r = 0;
-
-	SCOPED_LOCK(&h->lock);
-	if (offset == 0)
-		r = snapshot(fs_of(page->req), inode, h);
 	if (r < 0)
 		return r;
-	for (size_t i = offset > DOTS ? offset - DOTS : 0; i < h->count; i++)
-		if (!add_plain(page, h->entries[i].name, NUMBER_UNKNOWN,
-			       h->entries[i].type, i + 1 + DOTS))
+	for (size_t i = 0; i < listing.count; i++) {
+		const struct listing_entry *e = &listing.entries[i];
+		off_t next = e->cookie + 1 + DOTS;
+
+		if (next > offset &&
+		    !add_plain(page, e->name, NUMBER_UNKNOWN, e->type, next))
 			break;
+	}
 	return 0;
 }
 
 /* ---- operations ---- */
 
+/* Told so once, the kernel opens directories without asking: it keeps listings
+ * of all until it is told that one changed, or finds another time of change. */
 void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
 {
 	struct fs *fs = fs_of(req);
-	struct inode *inode = inode_of(fs, id);
-	struct handle *h = NULL;
 
 	enter(req);
-	if (inode->kind == INODE_NODE) {
-		info->cache_readdir = 1;
-		info->keep_cache = 1;
+	if (fs->opens_directories) {
+		info->cache_readdir = info->keep_cache =
+			inode_of(fs, id)->kind == INODE_NODE;
+		fuse_reply_open(req, info);
 	} else {
-		h = handle_new(fs);
-		if (!h) {
-			reply_error(req, -ENOMEM);
-			return;
-		}
-		info->fh = (uintptr_t)h;
+		reply_error(req, -ENOSYS);
 	}
-	if (fuse_reply_open(req, info) < 0)
-		handle_free(fs, h);
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
 {
-	struct fs *fs = fs_of(req);
-
-	if (inode_of(fs, id)->kind != INODE_NODE)
-		handle_free(fs, handle_of(info));
 	reply_error(req, 0);
 }
 
 /* Returns 1 when it has replied. */
-static int fill(struct page *page, struct inode *inode, off_t offset,
-		struct fuse_file_info *info)
+static int fill(struct page *page, struct inode *inode, off_t offset)
 {
 	if (offset < DOTS && !add_dots(page, fs_of(page->req), inode, offset))
 		return 0;
 	if (inode->kind != INODE_NODE)
-		return list_handle(page, inode, offset, handle_of(info));
+		return list_other(page, inode, offset);
 	if (!page->plus)
 		return node_list(inode->node, offset > DOTS ? offset - DOTS : 0,
 				 add_listed, page);
@@ -278,7 +249,7 @@ static int fill(struct page *page, struct inode *inode, off_t offset,
 }
 
 static void read_dir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
-		     struct fuse_file_info *info, bool plus)
+		     bool plus)
 {
 	scoped_free char *data = malloc(size);
 	struct page page = {
@@ -290,7 +261,7 @@ static void read_dir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 	int r = -ENOMEM;
 
 	if (data)
-		r = fill(&page, inode_of(fs_of(req), id), offset, info);
+		r = fill(&page, inode_of(fs_of(req), id), offset);
 	if (r < 0)
 		reply_error(req, r);
 	else if (r == 0)
@@ -300,11 +271,11 @@ static void read_dir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 void op_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		struct fuse_file_info *info)
 {
-	read_dir(req, id, size, offset, info, false);
+	read_dir(req, id, size, offset, false);
 }
 
 void op_readdirplus(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		    struct fuse_file_info *info)
 {
-	read_dir(req, id, size, offset, info, true);
+	read_dir(req, id, size, offset, true);
 }

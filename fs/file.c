@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/operations.h"
 
+#include "fs/connection.h"
 #include "fs/handle.h"
 
 #include <errno.h>
 #include <fcntl.h>
-
-static bool is_writable(const struct fuse_file_info *info)
-{
-	return (info->flags & O_ACCMODE) != O_RDONLY;
-}
 
 /* ---- open and release ---- */
 
@@ -25,6 +21,7 @@ static int open_node(fuse_req_t req, struct inode *inode,
 	int r = 0;
 
 	info->keep_cache = 1;
+	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
 	if (!is_changing(info))
 		return 0;
 	if (!b || branch_readonly(b))
@@ -32,7 +29,8 @@ static int open_node(fuse_req_t req, struct inode *inode,
 	if (is_writable(info))
 		node_writer_begin(inode->node);
 	if (info->flags & O_TRUNC)
-		r = node_truncate(inode->node, 0, fuse_req_ctx(req)->uid != 0);
+		r = node_truncate(inode->node, 0,
+				  connection_kills_privileges());
 	if (r < 0 && is_writable(info))
 		node_writer_end(inode->node);
 	return r;
@@ -89,6 +87,22 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		fuse_reply_buf(req, data, done);
 }
 
+/* The reply to a change of contents tells the kernel nothing about the mode. */
+static int drop_privileges(fuse_req_t req, struct inode *inode)
+{
+	const struct stat unused = { 0 };
+	struct fs *fs = fs_of(req);
+	int r;
+
+	if (!node_is_privileged(inode->node))
+		return 0;
+	r = node_set_attributes(inode->node, &unused, NODE_DROP_PRIVILEGES);
+	if (r == 0)
+		fuse_lowlevel_notify_inval_inode(fs->session,
+						 inode_id(fs, inode), -1, 0);
+	return r;
+}
+
 static int sync_branch(fuse_req_t req, struct inode *inode)
 {
 	const struct caller caller = caller_of(req, "fsync");
@@ -112,8 +126,10 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 		irmin_write(req, inode, data, size, offset, info);
 		return;
 	}
-	/* the kernel takes setuid and setgid away itself */
-	done = node_write(inode->node, data, size, offset, append, false);
+	if (connection_kills_privileges())
+		r = drop_privileges(req, inode);
+	done = r < 0 ? r : node_write(inode->node, data, size, offset, append,
+				      false);
 	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
 		r = sync_branch(req, inode);
 	if (done < 0 || r < 0)
@@ -127,12 +143,18 @@ void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
 	      const void *data, size_t size, size_t out_size)
 {
 	struct inode *inode = inode_of(fs_of(req), id);
+	bool is_file = !(flags & FUSE_IOCTL_DIR);
 
-	if (inode->kind == INODE_CONTROL && !(flags & FUSE_IOCTL_DIR) &&
+	if (inode->kind == INODE_CONTROL && is_file &&
 	    command == FS_REQUEST(size))
 		irmin_ioctl(req, inode, data, size, info);
-	else
+	else if (inode->kind != INODE_NODE || !is_file ||
+		 !is_splice(command, size))
 		reply_error(req, -ENOTTY);
+	else if (info->fh != HANDLE_WRITABLE)
+		reply_error(req, -EBADF);
+	else
+		splice_ioctl(req, inode, data, size);
 }
 
 /* Also of directories. */
@@ -146,12 +168,15 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 		  off_t length, struct fuse_file_info *info)
 {
 	struct inode *inode = inode_of(fs_of(req), id);
+	int r = -EOPNOTSUPP;
 
-	if (inode->kind == INODE_NODE)
-		reply_error(req, node_allocate(inode->node, mode, offset,
-					       length));
-	else
-		reply_error(req, -EOPNOTSUPP);
+	if (inode->kind == INODE_NODE) {
+		/* this request has no flag that says so */
+		r = fuse_req_ctx(req)->uid ? drop_privileges(req, inode) : 0;
+		if (r == 0)
+			r = node_allocate(inode->node, mode, offset, length);
+	}
+	reply_error(req, r);
 }
 
 void op_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence,
@@ -180,6 +205,8 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
 	ssize_t done = -EOPNOTSUPP;
 
 	if (from->kind == INODE_NODE && to->kind == INODE_NODE)
+		done = drop_privileges(req, to);
+	if (done == 0)
 		done = node_copy_range(from->node, from_offset, to->node,
 				       to_offset, length < most ? length : most);
 	if (done < 0)

@@ -4,8 +4,7 @@
 
 #include "fs/private.h"
 
-/* What one open of a control file, or of a directory that is no node, keeps.
- * Opens of nodes keep nothing. */
+/* What one open of a control file keeps.  Other opens keep nothing. */
 struct handle {
 	struct handle *previous, *next;		/* fs->handles_lock */
 	pthread_mutex_t lock;			/* guards the rest */
@@ -17,14 +16,6 @@ struct handle {
 	bool is_reply, is_started;
 	uint64_t start;
 	struct buffer written;			/* "message": all of it */
-	/* Entries of a directory as of its first reading. */
-	struct listing_entry *entries;
-	size_t count, capacity;
-};
-
-struct listing_entry {
-	char *name;
-	mode_t type;
 };
 
 struct handle *handle_new(struct fs *fs);	/* NULL: no memory */
@@ -35,9 +26,5 @@ static inline struct handle *handle_of(const struct fuse_file_info *info)
 {
 	return (struct handle *)(uintptr_t)info->fh;
 }
-
-/* Appends an entry of a listing.  -ENOMEM. */
-int handle_list(struct handle *h, const char *name, mode_t type);
-void handle_clear_list(struct handle *h);
 
 #endif

@@ -263,6 +263,9 @@ int irmin_stat(struct fs *fs, struct inode *inode, struct stat *ret)
 	st.st_nlink = S_ISDIR(most) ? 2 : 1;
 	st.st_size = size;
 	st.st_blocks = (size + 511) / 512;
+	/* the kernel reads a listing again when it finds another time */
+	if (id == CONTROL_CONFLICTS || id == CONTROL_CONFLICT)
+		clock_real(&st.st_mtim);
 	*ret = st;
 	return 0;
 }

@@ -140,11 +140,6 @@ void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir_id, const char *name)
 
 /* ---- create ---- */
 
-static bool is_writable(const struct fuse_file_info *info)
-{
-	return (info->flags & O_ACCMODE) != O_RDONLY;
-}
-
 static void create_node(fuse_req_t req, struct inode *dir, struct node *node,
 			uint64_t answer, struct fuse_file_info *info)
 {
@@ -160,6 +155,7 @@ static void create_node(fuse_req_t req, struct inode *dir, struct node *node,
 		return;
 	}
 	info->keep_cache = 1;
+	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
 	if (is_writable(info))
 		node_writer_begin(node);
 	if (!reply_create(req, inode, answer, true, info) && is_writable(info))

@@ -3,15 +3,63 @@
 
 #include <errno.h>
 #include <linux/fuse.h>
+#include <string.h>
 #include <sys/uio.h>
 
-/* libfuse 3.14 never answers FUSE_INIT with FUSE_PARALLEL_DIROPS, although one
- * may want it: without it the kernel sends one LOOKUP or READDIR at a time for
- * each directory.  The flag is added to the answer on its way out. */
+/* What libfuse 3.14 does not know is added to its answer to FUSE_INIT on its way
+ * out, and read from requests on their way in:
+ *
+ * FUSE_PARALLEL_DIROPS: it never answers with that, although one may want it;
+ * without it the kernel sends one LOOKUP or READDIR at a time for each
+ * directory.
+ *
+ * FUSE_HANDLE_KILLPRIV_V2: we take setuid and setgid away when a file is written
+ * to, truncated or given to another owner.  The kernel does not ask for the
+ * attributes before a chown then, nor for security.capability before a write.
+ * Whether the caller may keep the bits is a flag of the request. */
 
+#define WANTED (FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2)
+
+static __thread bool kills_privileges;
+
+static bool read_flag(const struct fuse_in_header *header)
+{
+	const void *argument = header + 1;
+
+	switch (header->opcode) {
+	case FUSE_WRITE:
+		return ((const struct fuse_write_in *)argument)->write_flags &
+		       FUSE_WRITE_KILL_SUIDGID;
+	case FUSE_SETATTR:
+		return ((const struct fuse_setattr_in *)argument)->valid &
+		       FATTR_KILL_SUIDGID;
+	case FUSE_OPEN:
+		return ((const struct fuse_open_in *)argument)->open_flags &
+		       FUSE_OPEN_KILL_SUIDGID;
+	default:
+		return false;
+	}
+}
+
+bool connection_kills_privileges(void)
+{
+	return kills_privileges;
+}
+
+/* The buffer is large enough for a header and the fixed part of any request. */
 static ssize_t read_request(int fd, void *data, size_t size, void *userdata)
 {
-	return read(fd, data, size);
+	const struct fuse_in_header *header = data;
+	const struct fuse_init_in *init = (const void *)(header + 1);
+	struct fs *fs = userdata;
+	ssize_t n = read(fd, data, size);
+
+	if (n < (ssize_t)sizeof(*header))
+		return n;
+	kills_privileges = read_flag(header);
+	if (header->opcode == FUSE_INIT)
+		fs->offered = init->flags;
+	return n;
 }
 
 static bool is_init_answer(const struct iovec *parts, int count)
@@ -33,7 +81,7 @@ static ssize_t write_reply(int fd, struct iovec *parts, int count,
 	if (!fs->negotiated && is_init_answer(parts, count)) {
 		fs->negotiated = true;
 		init = parts[1].iov_base;
-		init->flags |= FUSE_PARALLEL_DIROPS;
+		init->flags |= fs->offered & WANTED;
 	}
 	return writev(fd, parts, count);
 }

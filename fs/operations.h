@@ -6,6 +6,8 @@
 #include "fs/private.h"
 #include "fs/rename_branch.h"
 
+#include <fcntl.h>
+
 /* The FUSE operations; see struct fuse_lowlevel_ops. */
 
 extern const struct fuse_lowlevel_ops fs_operations;
@@ -16,6 +18,15 @@ static inline void enter(fuse_req_t req)
 {
 	rename_branch_other(fs_of(req)->renames, req);
 }
+
+static inline bool is_writable(const struct fuse_file_info *info)
+{
+	return (info->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* File handle of files in work trees that are open for writing; others have 0.
+ * (IOCTL comes without flags.) */
+#define HANDLE_WRITABLE 1u
 
 /* attributes.c */
 void op_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);
@@ -68,6 +79,11 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_offset,
 			struct fuse_file_info *from_info, fuse_ino_t to,
 			off_t to_offset, struct fuse_file_info *to_info,
 			size_t length, int flags);
+
+/* splice.c */
+bool is_splice(unsigned int command, size_t size);
+void splice_ioctl(fuse_req_t req, struct inode *inode, const void *data,
+		  size_t size);
 
 /* dir.c */
 void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);

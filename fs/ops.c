@@ -10,6 +10,7 @@
  * number (export), which would bring us numbers that we have forgotten. */
 static void op_init(void *userdata, struct fuse_conn_info *c)
 {
+	struct fs *fs = userdata;
 	const unsigned int wanted =
 		FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS |
 		FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS |
@@ -17,6 +18,7 @@ static void op_init(void *userdata, struct fuse_conn_info *c)
 		FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO;
 
 	c->want = c->capable & wanted;
+	fs->opens_directories = !(c->capable & FUSE_CAP_NO_OPENDIR_SUPPORT);
 	c->max_write = TRANSFER_MAX;
 	c->max_readahead = TRANSFER_MAX;
 	c->max_background = 64;

@@ -59,7 +59,9 @@ struct fs {
 	gid_t gid;
 	bool mounted;
 	char *device;			/* "MAJOR:MINOR", or NULL */
-	bool negotiated;		/* by the thread that answers INIT */
+	uint32_t offered;		/* flags of the kernel's INIT, and */
+	bool opens_directories;		/* the kernel insists on it */
+	bool negotiated;		/* by the thread that answers it */
 	struct inodes *inodes;
 	struct inode *root;
 	struct inode *placeholder;	/* a file that is nothing */

@@ -10,7 +10,7 @@ const struct command *const commands[] = {
 	&command_merge, &command_merge_file, &command_drivers,
 	&command_conflicts, &command_resolve,
 	&command_status, &command_commit, &command_publish, &command_log,
-	&command_stats, &command_fsck,
+	&command_splice, &command_stats, &command_fsck,
 	NULL,
 };
 

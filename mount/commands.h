@@ -14,5 +14,6 @@ extern const struct command command_drivers;
 extern const struct command command_conflicts, command_resolve;
 extern const struct command command_log, command_status, command_commit;
 extern const struct command command_publish, command_stats, command_fsck;
+extern const struct command command_splice;
 
 #endif

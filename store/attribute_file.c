@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MOST 2048		/* longer lines are left out, as in Git */
+#define LINE_MOST ATTRIBUTE_LINE_MAX
 #define MACROS_MOST 256		/* in one file */
 #define BLANK " \t\r\n"
 #define MACRO_PREFIX "[attr]"
@@ -144,8 +144,7 @@ static char *unquote(char *line)
 	return (char *)from + 1;
 }
 
-/* Splits off the pattern; returns what follows, or NULL. */
-static char *take_pattern(char **line)
+char *attribute_take_pattern(char **line)
 {
 	char *rest;
 
@@ -201,7 +200,7 @@ static int parse_line(struct attribute_file *f, char *line, bool macros)
 	if (!*line || *line == '#')
 		return 0;
 	line = join_macro(line);
-	rest = take_pattern(&line);
+	rest = attribute_take_pattern(&line);
 	if (!rest || set_pattern(f, &rule, line, macros))
 		return 0;
 	r = parse_assignments(f, rest);

@@ -7,7 +7,13 @@
 
 /* Files of gitattributes(5), parsed and asked. */
 
+#define ATTRIBUTE_LINE_MAX 2048	/* longer lines are left out, as in Git */
+
 struct attribute_file;
+
+/* Splits the pattern off a line, unquoted, and terminates it; returns what
+ * follows, or NULL when the quotes are wrong. */
+char *attribute_take_pattern(char **line);
 
 /* Lines that are no attribute lines are left out, as Git does; macros: whether
  * "[attr]" lines count (in the root and in info/attributes alone).  -ENOMEM. */

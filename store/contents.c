@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/contents.h"
+#include "store/tree.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -48,6 +49,29 @@ int contents_truncate(struct contents *c, uint64_t size)
 int contents_zero(struct contents *c, uint64_t offset, uint64_t length)
 {
 	return c->ops->zero(c, offset, length);
+}
+
+bool contents_can_splice(const struct contents *c)
+{
+	return c->ops->splice;
+}
+
+int contents_splice(struct contents *c, uint64_t offset, uint64_t delete_size,
+		    const void *data, size_t insert_size)
+{
+	uint64_t size = contents_size(c);
+
+	if (!c->ops->splice)
+		return -EOPNOTSUPP;
+	if (offset > size)
+		return -EINVAL;
+	if (delete_size > size - offset)
+		delete_size = size - offset;
+	if (is_too_big(size - delete_size, insert_size))
+		return -EFBIG;
+	if (!delete_size && !insert_size)
+		return 0;
+	return c->ops->splice(c, offset, delete_size, data, insert_size);
 }
 
 /* ---- sharing ---- */
@@ -134,10 +158,28 @@ int contents_store(struct contents *snapshot, struct odb *odb,
 	return snapshot->ops->store(snapshot, odb, ret_oid);
 }
 
-void contents_stored(struct contents *c, const struct contents *snapshot,
+int contents_store_as(struct contents *snapshot, struct odb *odb, uint32_t mode,
+		      struct oid *ret_oid)
+{
+	const struct contents_kind *kind = contents_kind();
+
+	if (!mode_is_rope(mode))
+		return contents_store(snapshot, odb, ret_oid);
+	if (!kind)
+		return -EOPNOTSUPP;
+	return kind->store(snapshot, odb, mode_is_executable(mode), ret_oid);
+}
+
+void contents_stored(struct contents *c, struct contents *snapshot,
 		     const struct oid *oid)
 {
-	c->ops->stored(c, snapshot, oid);
+	c->ops->stored(c, snapshot, oid, false);
+}
+
+void contents_stored_as(struct contents *c, struct contents *snapshot,
+			uint32_t mode, const struct oid *oid)
+{
+	c->ops->stored(c, snapshot, oid, mode_is_rope(mode));
 }
 
 void contents_changes(struct contents *snapshot, struct contents_changes *ret)

@@ -8,13 +8,15 @@
 
 /* Contents of files, and the registry of their types.
  *
- * A `struct contents` is one file's bytes: what is stored (a blob of the odb)
- * plus what was changed since.  It is reference counted and locks itself; every
+ * A `struct contents` is one file's bytes: what is stored (a blob of the odb, or
+ * a structure made of several objects) plus what was changed since.  It is reference counted and locks itself; every
  * function may be called from any thread.  Reading or writing may block on the
  * object database or the disk.  Offsets and sizes are bytes.
  *
  * Kinds implement `struct contents_ops`; the built-in kind is the overlay
- * (store/overlay.h).  structures/ adds others.
+ * (store/overlay.h), which files begin as.  structures/ adds the one that can
+ * insert and delete in the middle (struct contents_kind below); contents become
+ * of that kind when they need it, and stay so.
  */
 
 #define CONTENTS_SIZE_MAX ((uint64_t)16 << 30)	/* beyond: -EFBIG */
@@ -30,14 +32,18 @@ struct contents_ops {
 			 uint64_t offset);
 	int (*truncate)(struct contents *c, uint64_t size);
 	int (*zero)(struct contents *c, uint64_t offset, uint64_t length);
+	/* NULL: has to be converted first */
+	int (*splice)(struct contents *c, uint64_t offset, uint64_t delete_size,
+		      const void *data, size_t insert_size);
 	ssize_t (*share)(struct contents *from, uint64_t from_offset,
 			 struct contents *to, uint64_t to_offset, size_t length);
 	uint64_t (*size)(struct contents *c);
 	off_t (*seek)(struct contents *c, uint64_t offset, int whence);
 	int (*snapshot)(struct contents *c, struct contents **ret);
 	int (*store)(struct contents *c, struct odb *odb, struct oid *ret_oid);
-	void (*stored)(struct contents *c, const struct contents *snapshot,
-		       const struct oid *oid);
+	/* is_rope: as a structure */
+	void (*stored)(struct contents *c, struct contents *snapshot,
+		       const struct oid *oid, bool is_rope);
 	void (*captured)(struct contents *c);
 	void (*changes)(struct contents *snapshot,
 			struct contents_changes *ret);
@@ -73,6 +79,14 @@ int contents_truncate(struct contents *c, uint64_t size);
  * part past the end is ignored.  Errors of contents_write. */
 int contents_zero(struct contents *c, uint64_t offset, uint64_t length);
 
+/* Replaces delete_size bytes at offset (what is behind the end is left out) by
+ * insert_size others; what follows moves.  All or nothing.  -EINVAL: offset is
+ * behind the end; -EOPNOTSUPP: c must be converted first (contents_can_splice);
+ * errors of contents_write. */
+int contents_splice(struct contents *c, uint64_t offset, uint64_t delete_size,
+		    const void *data, size_t insert_size);
+bool contents_can_splice(const struct contents *c);
+
 /* Copies bytes from one contents to another (or the same, ranges not
  * overlapping), sharing memory where offsets allow it: copying a whole file
  * costs O(1) a block group.  Returns bytes copied (short at the end of from, or
@@ -97,22 +111,35 @@ int contents_snapshot(struct contents *c, struct contents **ret_snapshot);
 int contents_store(struct contents *snapshot, struct odb *odb,
 		   struct oid *ret_oid);
 
-/* Tells c that snapshot, which was taken of it, is now stored as oid in the odb
- * of its pool: what did not change since may be dropped from memory and read
- * back from there. */
-void contents_stored(struct contents *c, const struct contents *snapshot,
-		     const struct oid *oid);
+/* Stores them as MODE_* says: as a blob, or as the tree of a structure, for
+ * which the kind of the snapshot does not matter.  -EOPNOTSUPP: structures are
+ * not there. */
+int contents_store_as(struct contents *snapshot, struct odb *odb, uint32_t mode,
+		      struct oid *ret_oid);
+
+/* Tells c that snapshot, which was taken of it or of what it was converted from,
+ * is now stored as oid, with MODE_*, in the odb of its pool: what did not change
+ * since may be dropped from memory and read back from there. */
+void contents_stored_as(struct contents *c, struct contents *snapshot,
+			uint32_t mode, const struct oid *oid);
+void contents_stored(struct contents *c, struct contents *snapshot,
+		     const struct oid *oid);	/* as a blob */
 
 /* ---- what changed between captures: for the journal ---- */
 
 enum contents_base {
 	CONTENTS_EMPTY,		/* no bytes */
-	CONTENTS_STORED,	/* blob `oid` of `base_size` bytes */
+	CONTENTS_STORED,	/* blob or structure `oid` of `base_size` bytes */
 	CONTENTS_CAPTURED,	/* the same contents (id) at version `since` */
 };
 
-/* A snapshot is: the base's bytes below `low`, zeros behind them up to the size,
- * and, put over that, its own bytes in `ranges`. */
+/* Bytes of the base that are elsewhere now. */
+struct contents_move {
+	uint64_t offset, size, from;	/* from: in the base */
+};
+
+/* A snapshot is: the base's bytes below `low`, zeros behind them up to the size;
+ * put over that the moved ones, and over all its own bytes in `ranges`. */
 struct contents_changes {
 	uint64_t id;		/* of the contents; its pool gives it once */
 	uint64_t version;	/* of the snapshot */
@@ -121,7 +148,11 @@ struct contents_changes {
 	struct oid oid;
 	uint64_t base_size, since;
 	uint64_t low;
-	/* Below the size; owned by the snapshot. */
+	/* Owned by the snapshot: moves that begin at or behind low and end at
+	 * or before the size, by rising offset, without overlaps ... */
+	const struct contents_move *moves;
+	size_t move_count;
+	/* ... and ranges below the size. */
 	const struct ranges *ranges;
 };
 
@@ -130,6 +161,77 @@ void contents_changes(struct contents *snapshot, struct contents_changes *ret);
 
 /* A snapshot of c's present state was captured: changes count from here. */
 void contents_captured(struct contents *c);
+
+/* ---- the kind that can splice ---- */
+
+struct pool;
+
+struct contents_kind {
+	const char *name;
+	/* Contents that are the same as `from`, a kind that cannot splice, to
+	 * journal and stored() too; nobody may change `from` any more. */
+	int (*convert)(struct pool *pool, struct contents *from,
+		       struct contents **ret);
+	/* Those of a stored structure. */
+	int (*open)(struct pool *pool, const struct oid *oid,
+		    struct contents **ret);
+	/* New ones of what struct contents_changes says, without the ranges. */
+	int (*rearrange)(struct pool *pool, struct contents *base,
+			 const struct contents_changes *changes,
+			 struct contents **ret);
+	/* Of a snapshot of any kind. */
+	int (*store)(struct contents *snapshot, struct odb *odb,
+		     bool executable, struct oid *ret_oid);
+	/* Whether a tree is a stored structure: -EUCLEAN if not; and errors of
+	 * odb_read. */
+	int (*recognise)(struct odb *odb, const struct oid *oid,
+			 uint64_t *ret_size, bool *ret_executable);
+	/* Up to size bytes at offset of a stored one; fewer at the end only. */
+	ssize_t (*read)(struct odb *odb, const struct oid *oid, void *data,
+			size_t size, uint64_t offset);
+	/* Stores bytes that are in memory. */
+	int (*write)(struct odb *odb, const void *data, size_t size,
+		     bool executable, struct oid *ret_oid);
+	/* Stores the same one with that bit. */
+	int (*set_executable)(struct odb *odb, const struct oid *oid,
+			      bool executable, struct oid *ret_oid);
+	/* May be NULL.  Merges stored ones by lines, reading only what differs; base: zero if
+	 * there is none.  1: conflict, with markers.  The executable bit of the
+	 * result is any. */
+	int (*merge)(struct odb *odb, const struct oid *base,
+		     const struct oid *ours, const struct oid *theirs,
+		     const char *ours_label, const char *theirs_label,
+		     struct oid *ret_oid);
+};
+
+/* Once a process, before a store is opened.  -EEXIST. */
+int contents_kind_register(const struct contents_kind *kind);
+/* NULL: none, all files are overlays. */
+const struct contents_kind *contents_kind(void);
+
+/* Makes MODE_TREE of a tree that is a stored structure MODE_ROPE or
+ * MODE_ROPE_EXECUTABLE; every other mode stays.  What cannot be read stays a
+ * folder too, and says so when it is opened.  ret_size: of its bytes; may be
+ * NULL.  -ENOMEM. */
+int contents_recognise(struct odb *odb, const struct oid *oid, uint32_t *mode,
+		       uint64_t *ret_size);
+
+/* Bytes of a file that is stored with MODE_*.  -EUCLEAN: it is none; errors of
+ * odb_read_header. */
+int contents_stored_size(struct odb *odb, const struct oid *oid, uint32_t mode,
+			 uint64_t *ret_size);
+
+/* Contents of a stored blob or structure, whichever oid is.  Errors of
+ * odb_read_header; -EUCLEAN: neither. */
+int contents_open(struct pool *pool, const struct oid *oid, uint64_t size,
+		  struct contents **ret);
+
+/* What the changes say without their ranges, of that base, which is used up; an
+ * overlay if there are no other kinds.  The caller has checked moves and sizes.
+ * Errors of contents_write. */
+int contents_rearrange(struct pool *pool, struct contents *base,
+		       const struct contents_changes *changes,
+		       struct contents **ret);
 
 /* ---- merging files ---- */
 

@@ -28,8 +28,10 @@ void delta_free(struct delta *delta)
 		contents_unref(entry->contents);
 		delta_free(entry->directory);
 		node_unref(entry->node);
+		local_free(entry->local);
 	}
 	free(delta->entries);
+	local_free(delta->local);
 	free(delta);
 }
 
@@ -66,14 +68,21 @@ struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
 	return entry;
 }
 
+static int copy_local(const struct local *local, struct local **ret)
+{
+	*ret = local ? local_copy(local) : NULL;
+	return local && !*ret ? -ENOMEM : 0;
+}
+
 static int copy_entry(const struct delta_entry *entry, struct delta *to)
 {
 	struct delta_entry *added =
 		delta_add(to, entry->kind, entry->mode, entry->name);
 
-	if (!added)
+	if (!added || copy_local(entry->local, &added->local) < 0)
 		return -ENOMEM;
 	added->oid = entry->oid;
+	added->same = entry->same;
 	if (entry->contents)
 		added->contents = contents_ref(entry->contents);
 	return entry->directory ?
@@ -85,6 +94,8 @@ int delta_copy(const struct delta *delta, struct delta **ret_copy)
 	struct delta *copy = delta_new(delta->complete);
 	int r = copy ? 0 : -ENOMEM;
 
+	if (r == 0)
+		r = copy_local(delta->local, &copy->local);
 	for (size_t i = 0; r == 0 && i < delta->count; i++)
 		r = copy_entry(&delta->entries[i], copy);
 	if (r < 0) {
@@ -142,7 +153,8 @@ static int store_entry(struct delta_entry *entry, struct odb *odb,
 	int r;
 
 	if (entry->kind == DELTA_CONTENTS)
-		return contents_store(entry->contents, odb, &entry->oid);
+		return contents_store_as(entry->contents, odb, entry->mode,
+					 &entry->oid);
 	if (entry->kind != DELTA_DIRECTORY)
 		return 0;
 	r = store_directory(entry->directory, odb,
@@ -232,15 +244,29 @@ static int compare_trees(struct odb *odb, const struct oid *from,
 			 const struct oid *to, unsigned int depth,
 			 struct delta **ret_delta);
 
-static int add_object(struct delta *delta, const struct tree_entry *entry)
+static int add_object(struct odb *odb, struct delta *delta,
+		      const struct tree_entry *entry)
 {
-	struct delta_entry *added =
-		delta_add(delta, DELTA_OBJECT, entry->mode, entry->name);
+	struct delta_entry *added;
+	uint32_t mode = entry->mode;
+	int r = contents_recognise(odb, &entry->oid, &mode, NULL);
 
+	if (r < 0)
+		return r;
+	added = delta_add(delta, DELTA_OBJECT, mode, entry->name);
 	if (!added)
 		return -ENOMEM;
 	added->oid = entry->oid;
 	return 0;
+}
+
+/* 1: it is a folder, and no file that is stored as one. */
+static int is_folder(struct odb *odb, const struct tree_entry *entry)
+{
+	uint32_t mode = entry->mode;
+	int r = contents_recognise(odb, &entry->oid, &mode, NULL);
+
+	return r < 0 ? r : mode == MODE_TREE;
 }
 
 /* A name that stands at the same place in both trees. */
@@ -254,8 +280,11 @@ static int compare_entry(struct odb *odb, const struct tree_entry *from,
 
 	if (from->mode == to->mode && oid_equal(&from->oid, &to->oid))
 		return 0;
-	if (from->mode != MODE_TREE || to->mode != MODE_TREE)
-		return add_object(delta, to);
+	r = is_folder(odb, from);
+	if (r == 1)
+		r = is_folder(odb, to);
+	if (r < 1)
+		return r < 0 ? r : add_object(odb, delta, to);
 	r = compare_trees(odb, &from->oid, &to->oid, depth + 1, &below);
 	if (r < 0)
 		return r;
@@ -288,7 +317,7 @@ static int compare_entries(struct odb *odb, const struct tree *from,
 		if (order == 0)
 			r = compare_entry(odb, a, b, depth, delta);
 		else if (order > 0)
-			r = add_object(delta, b);
+			r = add_object(odb, delta, b);
 		else if (!tree_find(to, a->name) &&
 			 !delta_add(delta, DELTA_REMOVED, a->mode, a->name))
 			r = -ENOMEM;
@@ -343,6 +372,13 @@ int delta_between(struct odb *odb, const struct oid *from, const struct oid *to,
 
 /* ---- walking ---- */
 
+/* What is below a directory that is not complete has its own say. */
+static bool is_same(const struct delta_entry *entry)
+{
+	return entry->same && (entry->kind != DELTA_DIRECTORY ||
+			       entry->directory->complete);
+}
+
 static int walk(const struct delta *delta, struct buffer *path,
 		delta_visit *visit, void *context)
 {
@@ -353,6 +389,8 @@ static int walk(const struct delta *delta, struct buffer *path,
 	for (size_t i = 0; i < delta->count && r == 0; i++) {
 		const struct delta_entry *entry = sorted[i];
 
+		if (is_same(entry))
+			continue;
 		r = buffer_puts(path, entry->name);
 		if (r < 0)
 			return r;

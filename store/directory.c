@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/directory.h"
+#include "store/contents.h"
+#include "store/directory_places.h"
+#include "store/directory_private.h"
 #include "store/node.h"
 #include "store/util.h"
 
@@ -29,7 +31,7 @@ uint64_t directory_mix(uint64_t a, uint64_t b)
 	return mixed ? mixed : 1;
 }
 
-static uint64_t hash(const char *name)
+uint64_t directory_hash(const char *name)
 {
 	uint64_t h = 0xcbf29ce484222325u;	/* FNV-1a */
 
@@ -42,7 +44,12 @@ static uint64_t hash(const char *name)
 static uint64_t number_of(const struct directory *d, const char *name,
 			  uint64_t salt)
 {
-	return directory_mix(d->number, hash(name) + spread(salt));
+	return directory_mix(d->number, directory_hash(name) + spread(salt));
+}
+
+uint64_t directory_number_of(const struct directory *d, const char *text)
+{
+	return number_of(d, text, 0);
 }
 
 uint64_t directory_new_number(struct directory *d, const char *name)
@@ -58,7 +65,7 @@ static uint32_t *index_slot(const struct directory *d, const char *name)
 
 	if (!d->index_size)
 		return NULL;
-	for (uint32_t i = hash(name) & mask;; i = (i + 1) & mask) {
+	for (uint32_t i = directory_hash(name) & mask;; i = (i + 1) & mask) {
 		uint32_t *slot = &d->index[i];
 
 		if (*slot == SLOT_FREE)
@@ -72,7 +79,7 @@ static uint32_t *index_slot(const struct directory *d, const char *name)
 static void index_add(struct directory *d, uint32_t position)
 {
 	uint32_t mask = d->index_size - 1;
-	uint32_t i = hash(d->entries[position].name) & mask;
+	uint32_t i = directory_hash(d->entries[position].name) & mask;
 
 	while (d->index[i] > SLOT_USED)
 		i = (i + 1) & mask;
@@ -156,6 +163,17 @@ static int copy_entries(struct directory *d, const struct tree *tree,
 	return d->count ? index_rebuild(d, d->count) : 0;
 }
 
+/* Files that are stored as trees. */
+static int recognise(struct tree *tree, struct odb *odb)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < tree->count; i++)
+		r = contents_recognise(odb, &tree->entries[i].oid,
+				       &tree->entries[i].mode, NULL);
+	return r;
+}
+
 struct directory *directory_new(void)
 {
 	return calloc(1, sizeof(struct directory));
@@ -170,15 +188,26 @@ int directory_load(struct directory *d, struct odb *odb, const struct oid *oid,
 	if (r < 0)
 		return r;
 	r = tree->count > DIRECTORY_ENTRIES_MAX ? -ENOSPC :
-						  copy_entries(d, tree, epoch);
+						  recognise(tree, odb);
+	if (r == 0)
+		r = copy_entries(d, tree, epoch);
 	tree_free(tree);
 	return r;
+}
+
+void directory_add_loaded(struct directory *d)
+{
+	d->count++;
+	d->live++;
+	d->stored++;
+	index_add(d, d->count - 1);
 }
 
 void directory_free(struct directory *d)
 {
 	if (!d)
 		return;
+	places_free(d);
 	for (uint32_t i = 0; i < d->count; i++)
 		if (d->entries[i].owned)
 			free(d->entries[i].name);
@@ -206,14 +235,30 @@ static void compact(struct directory *d)
 			e->node->position = to;
 		if (e->replaced)
 			d->replaced[d->replaced_count++] = to;
+		if (d->places)
+			places_move_position(d, i, to);
 		d->entries[to++] = *e;
 	}
 	d->count = to;
 	d->holes = 0;
-	memset(d->index, 0, d->index_size * sizeof(*d->index));
+	directory_index_again(d);
+}
+
+void directory_index_again(struct directory *d)
+{
+	if (d->index_size)
+		memset(d->index, 0, d->index_size * sizeof(*d->index));
 	d->index_used = 0;
-	for (uint32_t i = 0; i < to; i++)
+	for (uint32_t i = 0; i < d->count; i++)
 		index_add(d, i);
+	if (d->places)
+		places_index_again(d);
+}
+
+void directory_close_holes(struct directory *d)
+{
+	if (d->holes)
+		compact(d);
 }
 
 static int reserve_entries(struct directory *d, size_t more)
@@ -267,6 +312,8 @@ int directory_reserve(struct directory *d, size_t more)
 	if (r == 0 && (d->index_used + (uint64_t)more) * 4 >
 			      (uint64_t)d->index_size * 3)
 		r = index_rebuild(d, (d->count - d->holes + more) * 2);
+	if (r == 0 && d->places)
+		r = places_reserve(d, more);
 	return r;
 }
 
@@ -288,6 +335,8 @@ struct entry *directory_put(struct directory *d, char **name)
 		};
 		*name = NULL;
 		index_add(d, position_of(d, e));
+		if (d->places)
+			places_put(d, e);
 	}
 	e->live = 1;
 	e->mode = 0;
@@ -300,7 +349,7 @@ struct entry *directory_put(struct directory *d, char **name)
 /* What was the entry is gone; Git may have had it. */
 static void leave(struct directory *d, struct entry *e, bool remember)
 {
-	if (remember && e->stored && !e->replaced) {
+	if (remember && e->stored && !e->replaced && !d->places) {
 		e->replaced = 1;
 		d->replaced[d->replaced_count++] = position_of(d, e);
 	}
@@ -315,6 +364,15 @@ void directory_supersede(struct directory *d, struct entry *e, bool remember)
 	e->number = directory_new_number(d, e->name);
 }
 
+void directory_renew(struct directory *d, struct entry *e)
+{
+	if (e->stored && !e->replaced) {
+		e->replaced = 1;
+		d->replaced[d->replaced_count++] = position_of(d, e);
+	}
+	directory_set_stored(d, e, false);
+}
+
 static void make_hole(struct directory *d, struct entry *e)
 {
 	*index_slot(d, e->name) = SLOT_USED;
@@ -327,6 +385,8 @@ static void make_hole(struct directory *d, struct entry *e)
 
 void directory_remove(struct directory *d, struct entry *e, bool remember)
 {
+	if (d->places)
+		places_remove(d, e, remember);
 	leave(d, e, remember);
 	e->live = 0;
 	d->live--;
@@ -352,6 +412,18 @@ void directory_forget_replaced(struct directory *d)
 	free(d->replaced);
 	d->replaced = NULL;
 	d->replaced_count = d->replaced_capacity = 0;
+	if (d->places)
+		places_forget_gone(d);
+}
+
+void directory_set_name(struct directory *d, struct entry *e, char *name)
+{
+	*index_slot(d, e->name) = SLOT_USED;
+	if (e->owned)
+		free(e->name);
+	e->name = name;
+	e->owned = 1;
+	index_add(d, position_of(d, e));
 }
 
 uint32_t directory_after(const struct directory *d, uint64_t cookie)

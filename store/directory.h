@@ -20,6 +20,7 @@
  */
 
 struct node;
+struct directory_places;
 
 struct entry {
 	char *name;
@@ -48,6 +49,7 @@ struct directory {
 	uint64_t number;		/* of the directory's node */
 	uint64_t *salts;		/* the work tree's; see new_number */
 	char *names;			/* memory of the base's names */
+	struct directory_places *places;	/* of a type; NULL: plain */
 };
 
 #define DIRECTORY_ENTRIES_MAX ((uint32_t)1 << 30)
@@ -85,8 +87,12 @@ int directory_reserve(struct directory *d, size_t more);
 struct entry *directory_put(struct directory *d, char **name);
 
 /* The live entry becomes another one, with a new number and no node, in its old
- * place.  remember: it counts as replaced if it was stored. */
+ * place.  remember: it counts as replaced if it was stored (but of a directory
+ * of a type: what is stored at its place will be overwritten). */
 void directory_supersede(struct directory *d, struct entry *e, bool remember);
+
+/* The live entry stays what it is, but counts as another one than is stored. */
+void directory_renew(struct directory *d, struct entry *e);
 
 /* The live entry is gone. */
 void directory_remove(struct directory *d, struct entry *e, bool remember);

@@ -131,14 +131,15 @@ static int wait_for_thread_locked(struct engine *e, uint64_t sequence,
 	return 0;
 }
 
-static int wait_locked(struct engine *e, uint64_t sequence)
+/* Returns with the lock, or without it when another made the cut durable. */
+static int wait_locked(struct engine *e, uint64_t sequence, bool *ret_locked)
 {
 	uint64_t begun = e->begun;	/* what mended it came before */
 	int r = 0;
 
 	if (sequence > e->last_sequence)
 		return -EINVAL;
-	while (r == 0) {
+	while (r == 0 && *ret_locked) {
 		const struct cut *held = NULL;
 
 		if (is_durable_locked(e, sequence, &held) && !held)
@@ -148,7 +149,7 @@ static int wait_locked(struct engine *e, uint64_t sequence)
 		if (!held && engine_can_lead_locked(e))
 			engine_lead_locked(e);
 		else if (!held && (e->leading || e->exclusive) && !e->dead)
-			pthread_cond_wait(&e->done, &e->lock);
+			*ret_locked = !engine_follow_locked(e, sequence);
 		else
 			r = wait_for_thread_locked(e, sequence, begun);
 	}
@@ -157,9 +158,14 @@ static int wait_locked(struct engine *e, uint64_t sequence)
 
 int engine_wait(struct engine *engine, uint64_t sequence)
 {
-	SCOPED_LOCK(&engine->lock);
+	bool locked = true;
+	int r;
 
-	return wait_locked(engine, sequence);
+	pthread_mutex_lock(&engine->lock);
+	r = wait_locked(engine, sequence, &locked);
+	if (locked)
+		pthread_mutex_unlock(&engine->lock);
+	return r;
 }
 
 static int wait_published_locked(struct engine *e, uint64_t branch,
@@ -242,7 +248,7 @@ void engine_die(struct engine *e, const char *what, int error)
 	log_error("%s", why.text);
 	e->dead = error;
 	e->why = why;
-	pthread_cond_broadcast(&e->done);
+	engine_wake_locked(e);
 }
 
 /* ---- asking ---- */

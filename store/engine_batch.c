@@ -311,7 +311,7 @@ int engine_publish_batch(struct engine *e, struct cut *batch, uint64_t through)
 	if (e->journal && r == 0)
 		journal_release(e->journal, through, oldest_frame_held(e));
 	e->exclusive = false;	/* writers need not wait for what follows */
-	pthread_cond_broadcast(&e->done);
+	engine_wake_locked(e);
 	pthread_mutex_unlock(&e->lock);
 	free_cuts(batch);
 	free_cuts(folded);

@@ -2,10 +2,67 @@
 #include "store/engine_private.h"
 
 #include <errno.h>
+#include <semaphore.h>
 
 /* Group commit: who waits for a cut and finds nobody at it writes the frames of
- * all that are queued and flushes them at once; those who come meanwhile wait,
- * and one of them is next.  No other thread has to run for a cut to be durable. */
+ * all that are queued and flushes them at once; those who come meanwhile follow:
+ * each waits by itself, so that the end of a flush wakes those whose cuts it made
+ * durable, who go without taking the lock, and the one who leads next.  No other
+ * thread has to run for a cut to be durable. */
+
+struct follower {
+	sem_t woken;
+	uint64_t sequence;
+	bool durable;			/* set before it is woken */
+	struct follower *next;
+};
+
+static void wake(struct engine *e, struct follower *f)
+{
+	f->durable = f->sequence <= e->journaled;
+	sem_post(&f->woken);	/* it may be gone from here on */
+}
+
+/* Wakes those whose cuts are durable, and others, at most so many. */
+static void wake_followers_locked(struct engine *e, size_t others)
+{
+	struct follower **at = &e->followers;
+
+	while (*at) {
+		struct follower *f = *at;
+
+		if (f->sequence > e->journaled && others == 0) {
+			at = &f->next;
+			continue;
+		}
+		others -= f->sequence > e->journaled;
+		*at = f->next;
+		wake(e, f);
+	}
+	e->followers_end = at;
+}
+
+void engine_wake_locked(struct engine *e)
+{
+	wake_followers_locked(e, SIZE_MAX);
+	pthread_cond_broadcast(&e->done);
+}
+
+bool engine_follow_locked(struct engine *e, uint64_t sequence)
+{
+	struct follower f = { .sequence = sequence };
+
+	sem_init(&f.woken, 0, 0);
+	*e->followers_end = &f;
+	e->followers_end = &f.next;
+	pthread_mutex_unlock(&e->lock);
+	while (sem_wait(&f.woken) < 0)
+		;
+	sem_destroy(&f.woken);
+	if (!f.durable)
+		pthread_mutex_lock(&e->lock);
+	return f.durable;
+}
 
 bool engine_can_lead_locked(const struct engine *e)
 {
@@ -75,5 +132,6 @@ void engine_lead_locked(struct engine *e)
 		block_locked(e, first);
 	else if (blocked)
 		block_locked(e, blocked);
+	wake_followers_locked(e, engine_can_lead_locked(e) ? 1 : SIZE_MAX);
 	pthread_cond_broadcast(&e->done);
 }

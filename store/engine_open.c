@@ -22,6 +22,7 @@ static int engine_new(const struct engine_options *options,
 	e->pool = options->pool;
 	e->clock = options->clock ? options->clock : clock_real;
 	e->storage = options->storage;
+	e->followers_end = &e->followers;
 	e->own_storage = !options->storage;
 	if (options->journal)
 		r = journal_new(options->journal, options->journal_size,
@@ -262,7 +263,7 @@ int engine_close(struct engine *engine)
 	if (engine_can_lead_locked(e))
 		engine_lead_locked(e);
 	e->running = false;
-	pthread_cond_broadcast(&e->done);
+	engine_wake_locked(e);
 	pthread_mutex_unlock(&e->lock);
 	if (e->first || e->held)
 		log_warning("changes that could not be put into Git stay in "

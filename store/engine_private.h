@@ -70,6 +70,7 @@ struct engine {
 
 	pthread_mutex_t lock;		/* leaf; guards what follows */
 	pthread_cond_t work, done;
+	struct follower *followers, **followers_end;	/* oldest first */
 	/* The thread alone takes any out.  The leader walks from next_frame on
 	 * without the lock, the thread over its batch. */
 	struct cut *first, *last;
@@ -113,6 +114,11 @@ struct engine {
 bool engine_can_lead_locked(const struct engine *e);
 /* Does so; gives up the lock meanwhile. */
 void engine_lead_locked(struct engine *e);
+/* Waits, without the lock, until the leader or anybody else has news.  True: the
+ * cut of that sequence is durable, and the lock is not taken again. */
+bool engine_follow_locked(struct engine *e, uint64_t sequence);
+/* Something that others may wait for has happened. */
+void engine_wake_locked(struct engine *e);
 
 /* ---- engine.c ---- */
 

@@ -198,7 +198,7 @@ static bool begin_batch_locked(struct engine *e, struct cut **ret_batch,
 	if (*ret_batch)
 		return true;
 	e->exclusive = false;
-	pthread_cond_broadcast(&e->done);
+	engine_wake_locked(e);
 	return false;
 }
 
@@ -238,7 +238,7 @@ static void publish_locked(struct engine *e)
 			   2 * e->delay + 1 : DELAY_MOST;
 	e->retry_at = after(now(), e->delay * SECOND_NS);
 	note_time_locked(e, &begin, &oldest);
-	pthread_cond_broadcast(&e->done);
+	engine_wake_locked(e);
 }
 
 /* ---- besides cuts ---- */
@@ -335,7 +335,7 @@ void *engine_run(void *engine)
 			engine_tend(e);
 			pthread_mutex_lock(&e->lock);
 			e->busy = false;
-			pthread_cond_broadcast(&e->done);
+			engine_wake_locked(e);
 		}
 		engine_tend_later(e);
 	}

@@ -32,19 +32,31 @@ static bool is_in_class(const char *name, size_t length, unsigned char c)
 	return false;
 }
 
-/* "[:NAME:]" at p; returns the byte behind it, or NULL. */
-static const char *match_class(struct span at, unsigned char c, bool *matches)
+/* What is not a class is a set of bytes; what names no class never matches. */
+static bool is_class(const char *name, size_t length)
 {
-	const char *name = at.p + 2, *end = name;
+	static const unsigned char some[] = "a0 \x01.Z\t";
+
+	for (size_t i = 0; i < sizeof(some) - 1; i++)
+		if (is_in_class(name, length, some[i]))
+			return true;
+	return false;
+}
+
+/* "[:NAME:]" at p; returns the byte behind it, or NULL. */
+static const char *match_class(struct span at, unsigned char c, bool *matches,
+			       bool *never)
+{
+	const char *name = at.p + 2, *end;
 
 	if (at.end - at.p < 4 || at.p[1] != ':')
 		return NULL;
-	while (end < at.end && *end != ':')
-		end++;
-	if (at.end - end < 2 || end[1] != ']')
+	end = memchr(name, ']', at.end - name);
+	if (!end || end == name || end[-1] != ':')
 		return NULL;
-	*matches |= is_in_class(name, end - name, c);
-	return end + 2;
+	*never |= !is_class(name, end - 1 - name);
+	*matches |= is_in_class(name, end - 1 - name, c);
+	return end + 1;
 }
 
 /* One byte of a bracket, maybe escaped; NULL: cut off. */
@@ -71,15 +83,17 @@ static const char *match_range(struct span at, unsigned char c, bool *matches)
 		at.p++;
 		at.p = take_byte(at, &high);
 	}
-	*matches |= low <= c && c <= high;
+	/* as in Git, the first byte of a range that is none counts */
+	*matches |= c == low || (low <= c && c <= high);
 	return at.p;
 }
 
-/* The bracket at p ('[') against c; returns the byte behind the ']', or NULL
- * when it does not match or has no end. */
-static const char *match_bracket(struct span at, unsigned char c)
+/* The bracket at p ('['); returns the byte behind the ']', or NULL when it has
+ * no end.  ret_matches: whether it stands for c. */
+static const char *take_bracket(struct span at, unsigned char c,
+				bool *ret_matches)
 {
-	bool matches = false, negated, is_first = true;
+	bool matches = false, never = false, negated, is_first = true;
 
 	at.p++;
 	negated = at.p < at.end && (*at.p == '!' || *at.p == '^');
@@ -88,12 +102,13 @@ static const char *match_bracket(struct span at, unsigned char c)
 		const char *behind = NULL;
 
 		if (*at.p == '[')
-			behind = match_class(at, c, &matches);
+			behind = match_class(at, c, &matches, &never);
 		at.p = behind ? behind : match_range(at, c, &matches);
 		is_first = false;
 	}
-	if (!at.p || at.p >= at.end || matches == negated)
+	if (!at.p || at.p >= at.end)
 		return NULL;
+	*ret_matches = !never && matches != negated;
 	return at.p + 1;
 }
 
@@ -102,12 +117,17 @@ static const char *match_bracket(struct span at, unsigned char c)
 /* What stands at p, other than '*', against c; the byte behind it or NULL. */
 static const char *match_one(struct span at, unsigned char c)
 {
+	const char *behind;
+	bool matches;
+
 	if (at.p >= at.end)
 		return NULL;
 	if (*at.p == '?')
 		return at.p + 1;
-	if (*at.p == '[')
-		return match_bracket(at, c);
+	if (*at.p == '[') {
+		behind = take_bracket(at, c, &matches);
+		return behind && matches ? behind : NULL;
+	}
 	if (*at.p == '\\' && at.end - at.p > 1)
 		at.p++;
 	return (unsigned char)*at.p == c ? at.p + 1 : NULL;
@@ -160,15 +180,37 @@ static struct span component(const char *p)
 	return (struct span){ p, p + strcspn(p, "/") };
 }
 
+/* Of a pattern: a slash in brackets does not end it. */
+static struct span pattern_component(const char *p)
+{
+	struct span rest = whole(p);
+	bool matches;
+
+	while (rest.p < rest.end && *rest.p != '/') {
+		const char *behind = NULL;
+
+		if (*rest.p == '[')
+			behind = take_bracket(rest, '/', &matches);
+		if (!behind)
+			behind = rest.p + 1 + (rest.p[0] == '\\' && rest.p[1] &&
+					       rest.p[1] != '/');
+		rest.p = behind;
+	}
+	return (struct span){ p, rest.p };
+}
+
 /* Behind the component and its slash; NULL: that was the last. */
 static const char *next(struct span span)
 {
 	return *span.end ? span.end + 1 : NULL;
 }
 
+/* More than two are no less. */
 static bool is_star_star(struct span span)
 {
-	return span.end - span.p == 2 && span.p[0] == '*' && span.p[1] == '*';
+	size_t length = span.end - span.p;
+
+	return length >= 2 && strspn(span.p, "*") >= length;
 }
 
 /* The same method as for names, with "**" as the star. */
@@ -177,16 +219,19 @@ bool glob_match_path(const char *pattern, const char *path)
 	const char *star = NULL, *from = NULL;
 
 	while (path) {
-		if (pattern && is_star_star(component(pattern))) {
-			star = next(component(pattern));
+		struct span wanted = pattern ? pattern_component(pattern) :
+					       (struct span){ NULL, NULL };
+
+		if (pattern && is_star_star(wanted)) {
+			star = next(wanted);
 			if (!star)
 				return true;
 			pattern = star;
 			from = path;
 			continue;
 		}
-		if (pattern && match_name(component(pattern), component(path))) {
-			pattern = next(component(pattern));
+		if (pattern && match_name(wanted, component(path))) {
+			pattern = next(wanted);
 			path = next(component(path));
 		} else if (star) {
 			pattern = star;

@@ -47,38 +47,72 @@ static int configured(struct store *store, const char *key,
 	return 0;
 }
 
+/* ---- programs ---- */
+
+#define NAME_MILLISECONDS 100	/* for which a name is believed */
+
+static int64_t milliseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* Name of the program as far as it can stand in a line. */
-static void program_name(pid_t pid, char *ret, size_t size)
+static void read_program(struct program *program)
 {
 	char path[32];
 	scoped_fd int fd = -1;
 	ssize_t length = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)program->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
-		length = read(fd, ret, size - 1);
+		length = read(fd, program->name, sizeof(program->name) - 1);
 	if (length < 0)
 		length = 0;
-	while (length > 0 && (ret[length - 1] == '\n' || ret[length - 1] == ' '))
+	while (length > 0 && (program->name[length - 1] == '\n' ||
+			      program->name[length - 1] == ' '))
 		length--;
-	ret[length] = '\0';
-	for (char *p = ret; *p; p++)
+	program->name[length] = '\0';
+	for (char *p = program->name; *p; p++)
 		if (*p < ' ' || *p > '~')
 			*p = '?';
 }
 
-static int make_trailers(const struct caller *caller, char **ret)
+static struct program find_program(struct people *people, pid_t pid)
+{
+	struct program *place = &people->programs[(unsigned int)pid % PROGRAMS];
+	struct program wanted = { .pid = pid, .milliseconds = milliseconds() };
+
+	pthread_mutex_lock(&people->lock);
+	if (place->pid == pid &&
+	    wanted.milliseconds - place->milliseconds < NAME_MILLISECONDS) {
+		wanted = *place;
+		pthread_mutex_unlock(&people->lock);
+		return wanted;
+	}
+	pthread_mutex_unlock(&people->lock);
+	read_program(&wanted);
+	pthread_mutex_lock(&people->lock);
+	*place = wanted;
+	pthread_mutex_unlock(&people->lock);
+	return wanted;
+}
+
+static int make_trailers(struct people *people, const struct caller *caller,
+			 char **ret)
 {
 	scoped_buffer struct buffer text = { 0 };
-	char program[64] = "";
+	struct program program = { 0 };
 	int r = buffer_printf(&text, "Irmin-Operation: %s\n",
 			      caller->operation ? caller->operation : "commit");
 
 	if (caller->pid > 0)
-		program_name(caller->pid, program, sizeof(program));
-	if (!r && *program)
-		r = buffer_printf(&text, "Irmin-Program: %s\n", program);
+		program = find_program(people, caller->pid);
+	if (!r && *program.name)
+		r = buffer_printf(&text, "Irmin-Program: %s\n", program.name);
 	if (!r && caller->pid > 0)
 		r = buffer_printf(&text, "Irmin-Pid: %d\n", (int)caller->pid);
 	if (!r)
@@ -115,7 +149,7 @@ static int read_person(struct store *store, uid_t uid, struct person *person)
 	return r;
 }
 
-/* ---- who was asked for lately ---- */
+/* ---- people who were asked for lately ---- */
 
 void people_init(struct people *people)
 {
@@ -215,7 +249,7 @@ int identity_init(struct identity *ret, struct store *store,
 		  const struct caller *caller)
 {
 	struct identity identity = { 0 };
-	int r = make_trailers(caller, &identity.trailers);
+	int r = make_trailers(&store->people, caller, &identity.trailers);
 
 	if (!r)
 		r = make_author(store, caller->uid, &identity.author);

@@ -63,6 +63,7 @@ uint64_t journal_begin(struct journal *j, uint64_t epoch)
 
 	j->epoch = 1 + (epoch > j->epoch_seen ? epoch : j->epoch_seen);
 	j->position = j->data_position = j->data_durable = 0;
+	j->pending.length = j->pending_old = 0;
 	/* not all are old: one was left free */
 	for (unsigned int i = 1; i < JOURNAL_SEGMENTS; i++)
 		if (j->segments[journal_file(j->generation + 1)].is_old)
@@ -121,7 +122,7 @@ static int next_segment(struct journal *j)
 	put_u64_at(header + 16, j->epoch);
 	put_u64_at(header + 24, generation);
 	put_u64_at(header + 32, checksum64(header, 32, 0));
-	j->pending.length = 0;
+	j->pending.length = j->pending_old = 0;
 	r = buffer_append(&j->pending, header, sizeof(header));
 	if (r < 0)
 		return r;
@@ -159,7 +160,7 @@ static int make_room(struct journal *j, const struct journal_frame *frame,
 		return -EFBIG;
 	if (has_segment(j) && fits(j, frame))
 		return 0;
-	if (j->pending.length)
+	if (journal_has_pending(j))
 		r = j->dropped = journal_flush(j, ret_sick);
 	return r < 0 ? r : next_segment(j);
 }
@@ -247,24 +248,38 @@ static bool is_want_of_room(int r)
 	return r == -ENOSPC || r == -EDQUOT;
 }
 
+/* Zeros up to the end of the last block: *ret_size is what to write. */
+static int pad(struct journal *j, size_t *ret_size)
+{
+	size_t more = -j->pending.length % JOURNAL_BLOCK;
+	int r = buffer_reserve(&j->pending, more);
+
+	if (r < 0)
+		return r;
+	memset(j->pending.data + j->pending.length, 0, more);
+	*ret_size = j->pending.length + more;
+	return 0;
+}
+
 static int write_pending(struct journal *j, bool *ret_sick)
 {
 	struct segment *s = &j->segments[journal_file(j->generation)];
-	uint64_t end = j->position + j->pending.length;
-	int r;
-	SCOPED_LOCK(&j->lock);
+	size_t size;
+	int r = pad(j, &size);
 
+	if (r < 0)
+		return r;
+	SCOPED_LOCK(&j->lock);
 	r = j->files->ops->write(j->files, journal_file(j->generation),
-				 j->pending.data, j->pending.length,
-				 j->position);
+				 j->pending.data, size, j->position);
 	if (r < 0) {
 		*ret_sick = !is_want_of_room(r);
 		return r;
 	}
-	if (s->written < end)
-		s->written = end;
+	if (s->written < j->position + size)
+		s->written = j->position + size;
 	s->last = j->pending_last;
-	j->frames_end = end;
+	j->frames_end = j->position + j->pending.length;
 	return 0;
 }
 
@@ -272,11 +287,16 @@ static int write_pending(struct journal *j, bool *ret_sick)
 static void note_flushed(struct journal *j)
 {
 	uint64_t data = j->data_position - j->data_durable;
+	uint64_t bytes = j->pending.length - j->pending_old;
+	size_t rest = j->pending.length % JOURNAL_BLOCK;
+	size_t whole = j->pending.length - rest;
 
-	j->position += j->pending.length;
+	memmove(j->pending.data, j->pending.data + whole, rest);
+	j->position += whole;
+	j->pending.length = j->pending_old = rest;
 	j->data_durable = j->data_position;
 	SCOPED_LOCK(&j->lock);
-	j->stats.bytes += j->pending.length + data;
+	j->stats.bytes += bytes + data;
 	j->stats.data_bytes += data;
 }
 
@@ -286,7 +306,7 @@ int journal_flush(struct journal *j, bool *ret_sick)
 	int r = j->dropped;
 
 	j->dropped = 0;
-	if (r < 0 || !j->pending.length)
+	if (r < 0 || !journal_has_pending(j))
 		return r;
 	if (j->data_dirty) {
 		r = f->ops->flush(f, journal_data_file(j->generation));
@@ -300,11 +320,12 @@ int journal_flush(struct journal *j, bool *ret_sick)
 		r = f->ops->flush(f, journal_file(j->generation));
 		*ret_sick = r < 0;
 	}
-	if (r == 0)
+	if (r == 0) {
 		note_flushed(j);
-	else
-		drop_data(j, j->data_durable);
-	j->pending.length = 0;
+		return 0;
+	}
+	drop_data(j, j->data_durable);
+	j->pending.length = j->pending_old;
 	return r;
 }
 

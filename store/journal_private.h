@@ -20,10 +20,14 @@ struct journal {
 
 	/* Of who adds and flushes: */
 	uint64_t generation;		/* of the segment in use, or the last */
-	uint64_t position;		/* where pending goes; 0: no segment yet */
+	uint64_t position;		/* where pending goes, a multiple of
+					 * JOURNAL_BLOCK; 0: at the header, or nowhere */
 	uint64_t data_position;
 	uint64_t data_durable;		/* up to there flushed frames name it */
+	/* It begins with `pending_old` bytes of frames that are durable: whole
+	 * blocks are written, since the kernel would read what is left of one. */
 	struct buffer pending;
+	size_t pending_old;
 	uint64_t pending_last;		/* sequence */
 	uint64_t seed;			/* of that segment's frames */
 	int dropped;			/* why journal_add dropped what was
@@ -42,6 +46,13 @@ struct journal {
 	unsigned int current;		/* that segment */
 	struct journal_stats stats;
 };
+
+#define JOURNAL_BLOCK 4096u		/* bytes; divides JOURNAL_HEADER */
+
+static inline bool journal_has_pending(const struct journal *j)
+{
+	return j->pending.length > j->pending_old;
+}
 
 static inline unsigned int journal_file(uint64_t generation)
 {

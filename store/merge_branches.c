@@ -287,7 +287,7 @@ static struct conflict *find_conflict(struct conflict_report *report,
 }
 
 #define SAME_SIDE(a, b)                                                        \
-	((a).mode == (b).mode &&                                               \
+	(mode_stored((a).mode) == mode_stored((b).mode) &&                     \
 	 ((a).mode == 0 || oid_equal(&(a).oid, &(b).oid)))
 
 /* A conflict that was there before keeps its number, and, if the target's side

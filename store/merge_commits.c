@@ -299,19 +299,21 @@ int merge_commits(struct git_repo *repo, const struct merge_context *context,
 		  const struct oid *ours, const struct oid *theirs,
 		  struct merge_result *ret, struct report *report)
 {
+	struct merge_context own = *context;
 	scoped(history_release) struct history h = {
-		.repo = repo, .context = context, .ours = ours,
+		.repo = repo, .context = &own, .ours = ours,
 		.report = report,
 	};
 	struct rule_context rule_context = { .history = &h };
-	struct merge_context own = *context;
 	scoped(cleanup_timesp) struct merge_times *times = NULL;
 	const struct commits target = { .oids = (struct oid *)ours, .count = 1 };
 	struct oid base, ours_tree, theirs_tree;
-	int r = base_of(&h, &target, theirs, 0, &base);
+	int r = read_tree_of(&h, ours, &ours_tree);
 
+	if (!own.types)
+		own.types = &ours_tree;
 	if (r == 0)
-		r = read_tree_of(&h, ours, &ours_tree);
+		r = base_of(&h, &target, theirs, 0, &base);
 	if (r == 0)
 		r = read_tree_of(&h, theirs, &theirs_tree);
 	if (r < 0)

@@ -29,11 +29,6 @@ void merge_result_release(struct merge_result *result)
 	*result = (struct merge_result){ 0 };
 }
 
-static bool is_regular(const struct merge_object *object)
-{
-	return object->mode == MODE_FILE || object->mode == MODE_EXECUTABLE;
-}
-
 /* ---- conflicts and notes ---- */
 
 /* Arrays grow at powers of two, so that they need no capacity of their own. */
@@ -176,29 +171,18 @@ static void blobs_release(struct blobs *b)
 	free(b->theirs);
 }
 
-static int unreadable(struct merge_state *state, const struct oid *oid, int r)
-{
-	char hex[OID_HEX_SIZE];
-
-	return report_set(state->report, r,
-			  "\"%s\" cannot be merged: object %s cannot be read: %s.",
-			  state->path.data, oid_hex(oid, hex), strerror(-r));
-}
-
-static int read_blob(struct merge_state *state,
-		     const struct merge_object *object, void **ret_data,
-		     struct merge_side *ret)
+static int read_file_of(struct merge_state *state,
+			const struct merge_object *object, void **ret_data,
+			struct merge_side *ret)
 {
 	int r;
 
-	if (!is_regular(object))
+	if (!merge_is_regular(object))
 		return 0;
-	r = odb_read(state->context->odb, &object->oid, OBJECT_BLOB, ret_data,
-		     &ret->size);
-	if (r < 0)
-		return unreadable(state, &object->oid, r);
-	ret->data = *ret_data;
-	return 0;
+	r = merge_file_read(state, object, ret_data, &ret->size);
+	if (r == 0)
+		ret->data = *ret_data;
+	return r;
 }
 
 static int read_blobs(struct merge_state *state,
@@ -211,11 +195,11 @@ static int read_blobs(struct merge_state *state,
 	input->base.label = "base";
 	input->ours.label = state->context->ours_label;
 	input->theirs.label = state->context->theirs_label;
-	r = read_blob(state, &sides->base, &b->base, &input->base);
+	r = read_file_of(state, &sides->base, &b->base, &input->base);
 	if (r == 0)
-		r = read_blob(state, &sides->ours, &b->ours, &input->ours);
+		r = read_file_of(state, &sides->ours, &b->ours, &input->ours);
 	if (r == 0)
-		r = read_blob(state, &sides->theirs, &b->theirs,
+		r = read_file_of(state, &sides->theirs, &b->theirs,
 			      &input->theirs);
 	return r;
 }
@@ -223,16 +207,13 @@ static int read_blobs(struct merge_state *state,
 /* 1: too large for memory. */
 static int is_large(struct merge_state *state, const struct merge_object *object)
 {
-	enum object_type type;
 	uint64_t size;
 	int r;
 
-	if (!is_regular(object))
+	if (!merge_is_regular(object))
 		return 0;
-	r = odb_read_header(state->context->odb, &object->oid, &type, &size);
-	if (r < 0)
-		return unreadable(state, &object->oid, r);
-	return size > MERGE_FILE_MAX;
+	r = merge_file_size(state, object, &size);
+	return r < 0 ? r : size > MERGE_FILE_MAX;
 }
 
 static int any_is_large(struct merge_state *state,
@@ -249,11 +230,11 @@ static int any_is_large(struct merge_state *state,
 
 /* As Git's binary driver: ours in a conflict, the base in a virtual base. */
 static int keep_one(struct merge_state *state, const struct merge_sides *sides,
-		    struct oid *ret_oid)
+		    struct merge_object *ret)
 {
-	bool base = state->context->depth && is_regular(&sides->base);
+	bool base = state->context->depth && merge_is_regular(&sides->base);
 
-	*ret_oid = base ? sides->base.oid : sides->ours.oid;
+	*ret = base ? sides->base : sides->ours;
 	return 1;
 }
 
@@ -300,9 +281,9 @@ static int read_times(struct merge_state *state, const struct merge_sides *sides
 }
 
 /* Reads, merges and stores.  As merge_file. */
-static int merge_blobs(struct merge_state *state,
+static int merge_bytes(struct merge_state *state,
 		       const struct merge_sides *sides,
-		       const struct merge_rule *rule, struct oid *ret_oid)
+		       const struct merge_rule *rule, struct merge_object *ret)
 {
 	scoped(blobs_release) struct blobs b = { 0 };
 	scoped(merge_output_release) struct merge_output output = { 0 };
@@ -311,7 +292,7 @@ static int merge_blobs(struct merge_state *state,
 	if (r < 0)
 		return r;
 	if (is_unfit(rule, &b.input))
-		return keep_one(state, sides, ret_oid);
+		return keep_one(state, sides, ret);
 	r = read_times(state, sides, rule, &b.input);
 	if (r < 0)
 		return r;
@@ -319,8 +300,8 @@ static int merge_blobs(struct merge_state *state,
 	if (r < 0)
 		return r;
 	conflict = r;
-	r = odb_write(state->context->odb, OBJECT_BLOB,
-		      output.data ? output.data : "", output.size, ret_oid);
+	r = merge_file_write(state, output.data ? output.data : "", output.size,
+			     &sides->ours, ret);
 	if (r == 0 && output.note)
 		r = add_note(state, output.note);
 	if (r == 0 && conflict)
@@ -328,17 +309,27 @@ static int merge_blobs(struct merge_state *state,
 	return r < 0 ? r : conflict;
 }
 
+static bool is_by_lines(const struct merge_rule *rule)
+{
+	return !rule->driver &&
+	       (!rule->name || strcmp(rule->name, "text") == 0);
+}
+
 /* Rules that take a side as it is need not read it. */
 static int merge_by_rule(struct merge_state *state,
 			 const struct merge_sides *sides,
-			 const struct merge_rule *rule, struct oid *ret_oid)
+			 const struct merge_rule *rule, struct merge_object *ret)
 {
 	const char *name = rule->driver || !rule->name ? "" : rule->name;
 	int r;
 
 	if (strcmp(name, "ours") == 0 || strcmp(name, "theirs") == 0) {
-		*ret_oid = *name == 'o' ? sides->ours.oid : sides->theirs.oid;
+		*ret = *name == 'o' ? sides->ours : sides->theirs;
 		return 0;
+	}
+	if (is_by_lines(rule) && merge_are_ropes(sides)) {
+		r = merge_ropes(state, sides, ret);
+		return r == 2 ? keep_one(state, sides, ret) : r;
 	}
 	r = any_is_large(state, sides);
 	if (r == 1)
@@ -347,8 +338,8 @@ static int merge_by_rule(struct merge_state *state,
 	if (r < 0)
 		return r;
 	if (r == 1 || strcmp(name, "binary") == 0)
-		return keep_one(state, sides, ret_oid);
-	return merge_blobs(state, sides, rule, ret_oid);
+		return keep_one(state, sides, ret);
+	return merge_bytes(state, sides, rule, ret);
 }
 
 static int read_rule(struct merge_state *state, struct merge_rule *ret)
@@ -366,17 +357,18 @@ static int read_rule(struct merge_state *state, struct merge_rule *ret)
 }
 
 static int merge_contents(struct merge_state *state,
-			  const struct merge_sides *sides, struct oid *ret_oid)
+			  const struct merge_sides *sides,
+			  struct merge_object *ret)
 {
 	scoped(merge_rule_release) struct merge_rule rule = { 0 };
 	int r = read_rule(state, &rule);
 
-	return r < 0 ? r : merge_by_rule(state, sides, &rule, ret_oid);
+	return r < 0 ? r : merge_by_rule(state, sides, &rule, ret);
 }
 
 /* Both sides made the same of the base. */
 static int merge_alike(struct merge_state *state,
-		       const struct merge_sides *sides, struct oid *ret_oid)
+		       const struct merge_sides *sides, struct merge_object *ret)
 {
 	scoped(merge_rule_release) struct merge_rule rule = { 0 };
 	int r = read_rule(state, &rule);
@@ -384,52 +376,68 @@ static int merge_alike(struct merge_state *state,
 	if (r < 0)
 		return r;
 	if (!rule.driver && type_of(&rule)->wants_equal)
-		return merge_by_rule(state, sides, &rule, ret_oid);
-	*ret_oid = sides->ours.oid;
+		return merge_by_rule(state, sides, &rule, ret);
+	*ret = sides->ours;
 	return 0;
 }
 
-/* 0 settled, 1 conflict (ret_mode is ours'). */
-static int merge_modes(const struct merge_sides *sides, uint32_t *ret_mode)
+/* Of a file that was none before, the bit of none. */
+static int x_bit(const struct merge_object *object)
 {
-	uint32_t base = sides->base.mode, ours = sides->ours.mode,
-		 theirs = sides->theirs.mode;
+	return merge_is_regular(object) ? mode_is_executable(object->mode) : -1;
+}
 
-	*ret_mode = ours == base ? theirs : ours;
+/* 0 settled, 1 conflict (the bit is ours'). */
+static int merge_x_bits(const struct merge_sides *sides, bool *ret)
+{
+	int base = x_bit(&sides->base), ours = x_bit(&sides->ours),
+	    theirs = x_bit(&sides->theirs);
+
+	*ret = ours == base ? theirs : ours;
 	return ours != theirs && ours != base && theirs != base;
+}
+
+/* The same bytes, kept in the same way; the bit of a blob is not in it. */
+static bool is_same_file(const struct merge_object *a,
+			 const struct merge_object *b)
+{
+	return oid_equal(&a->oid, &b->oid) &&
+	       mode_is_rope(a->mode) == mode_is_rope(b->mode);
 }
 
 static int merge_regular(struct merge_state *state,
 			 const struct merge_sides *sides,
 			 struct merge_object *ret)
 {
-	const struct oid *base = is_regular(&sides->base) ? &sides->base.oid
-							  : NULL;
-	const struct oid *ours = &sides->ours.oid, *theirs = &sides->theirs.oid;
-	struct merge_object merged = { 0 };
-	int modes = merge_modes(sides, &merged.mode), r = 0;
 	struct merge_sides files = *sides;
+	struct merge_object merged = { 0 };
+	bool executable;
+	int modes = merge_x_bits(sides, &executable), r = 0, set;
 
 	/* What was no file is no base for one. */
-	if (!base)
-		files.base.mode = 0;
-	if (base && oid_equal(base, theirs))
-		merged.oid = *ours;
-	else if (base && oid_equal(base, ours))
-		merged.oid = *theirs;
-	else if (oid_equal(ours, theirs))
-		r = merge_alike(state, &files, &merged.oid);
+	if (!merge_is_regular(&files.base))
+		files.base = (struct merge_object){ 0 };
+	if (files.base.mode && is_same_file(&files.base, &files.theirs))
+		merged = files.ours;
+	else if (files.base.mode && is_same_file(&files.base, &files.ours))
+		merged = files.theirs;
+	else if (is_same_file(&files.ours, &files.theirs))
+		r = merge_alike(state, &files, &merged);
 	else
-		r = merge_contents(state, &files, &merged.oid);
-	if (state->suggested.mode)
-		state->suggested.mode = merged.mode;
+		r = merge_contents(state, &files, &merged);
 	if (r < 0)
 		return r;
+	set = merge_set_executable(state, executable, &merged);
+	if (set < 0)
+		return set;
+	if (state->suggested.mode && executable)
+		state->suggested.mode = MODE_EXECUTABLE;
 	if (r || modes)
 		return merge_conflict(state, sides, &merged,
 				      !r ? "executable on one side only" :
-				      base ? "both sides changed it" :
-					     "both sides added it", ret);
+				      files.base.mode ? "both sides changed it" :
+						       "both sides added it",
+				      ret);
 	*ret = merged;
 	return 0;
 }
@@ -454,7 +462,7 @@ int merge_leaf(struct merge_state *state, const struct merge_sides *sides,
 {
 	if (!merge_is_alike(sides) && merge_is_settled(sides, ret))
 		return 0;
-	if (is_regular(&sides->ours) && is_regular(&sides->theirs))
+	if (merge_is_regular(&sides->ours) && merge_is_regular(&sides->theirs))
 		return merge_regular(state, sides, ret);
 	return merge_conflict(state, sides, NULL, reason_for(sides), ret);
 }

@@ -3,6 +3,7 @@
 #define STORE_MERGE_PRIVATE_H
 
 #include "store/contents.h"
+#include "store/irmin_attribute.h"
 #include "store/merge.h"
 #include "store/tree.h"
 
@@ -31,6 +32,9 @@ struct merge_state {
 	struct report *report;
 	struct buffer path;		/* where we are, without slash at ends */
 	size_t level;			/* directories above */
+	const struct oid *types;	/* as context's, never NULL */
+	struct irmin_cache *irmin;
+	bool attributed;		/* there may be types */
 	struct merge_result result;	/* conflicts and notes so far */
 	/* What is suggested for the file that is being merged; mode 0: nothing. */
 	struct merge_object suggested;
@@ -55,6 +59,43 @@ bool merge_is_settled(const struct merge_sides *sides,
 int merge_conflict(struct merge_state *state, const struct merge_sides *sides,
 		   const struct merge_object *merged, const char *reason,
 		   struct merge_object *ret);
+
+/* Tells files that are stored as trees from folders.  Errors in state->report. */
+int merge_recognise(struct merge_state *state, struct merge_sides *sides);
+
+static inline bool merge_is_regular(const struct merge_object *object)
+{
+	return mode_is_file(object->mode);
+}
+
+/* ---- merge_ropes.c ---- */
+
+/* Size and bytes of a file, whatever it is stored as.  *ret_data is the
+ * caller's to free.  Errors in state->report. */
+int merge_file_size(struct merge_state *state,
+		    const struct merge_object *object, uint64_t *ret_size);
+int merge_file_read(struct merge_state *state,
+		    const struct merge_object *object, void **ret_data,
+		    size_t *ret_size);
+
+/* Whether sides are all stored as ropes, so that merge_ropes can do it. */
+bool merge_are_ropes(const struct merge_sides *sides);
+
+/* Merges by lines what merge_are_ropes.  0, 1: a conflict; 2: they have no lines
+ * to be merged. */
+int merge_ropes(struct merge_state *state, const struct merge_sides *sides,
+		struct merge_object *ret);
+
+/* Stores bytes like that file. */
+int merge_file_write(struct merge_state *state, const void *data, size_t size,
+		     const struct merge_object *like, struct merge_object *ret);
+
+/* Gives a file the x bit or takes it away. */
+int merge_set_executable(struct merge_state *state, bool executable,
+			 struct merge_object *file);
+
+/* Notes in state->report that a file's object cannot be read; returns r. */
+int merge_unreadable(struct merge_state *state, const struct oid *oid, int r);
 
 /* Merges what are no directories at state->path (mode 0 where there is none).
  * 0, or negative errno with report. */

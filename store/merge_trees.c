@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/merge_private.h"
+#include "store/directory_type.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,12 +27,24 @@ static void directory_release(struct directory *d)
 	free(d->differences);
 }
 
+int merge_recognise(struct merge_state *state, struct merge_sides *sides)
+{
+	struct merge_object *const objects[] = {
+		&sides->base, &sides->ours, &sides->theirs,
+	};
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 3; i++)
+		r = contents_recognise(state->context->odb, &objects[i]->oid,
+				       &objects[i]->mode, NULL);
+	return r;
+}
+
 bool merge_is_alike(const struct merge_sides *sides)
 {
 	uint32_t mode = sides->ours.mode;
 
-	return (mode == MODE_TREE || mode == MODE_FILE ||
-		mode == MODE_EXECUTABLE) &&
+	return (mode == MODE_TREE || mode_is_file(mode)) &&
 	       merge_same(&sides->ours, &sides->theirs) &&
 	       !merge_same(&sides->ours, &sides->base);
 }
@@ -296,6 +309,51 @@ static int merge_clash(struct merge_state *state,
 			      "a file here, a directory there", ret);
 }
 
+/* ---- directories of a type ---- */
+
+static int find_type(struct merge_state *state,
+		     const struct directory_type **ret)
+{
+	char name[IRMIN_TYPE_SIZE] = "";
+	int r = state->attributed && state->level ?
+		tree_irmin_type(state->irmin, state->context->odb,
+				state->types, state->path.data, name) : 0;
+
+	if (r < 0)
+		return report_set(state->report, r, "The type of \"%s\" cannot "
+				  "be found: %s.", state->path.data,
+				  strerror(-r));
+	*ret = *name ? directory_type_find(name) : NULL;
+	return 0;
+}
+
+static int merge_typed(struct merge_state *state,
+		       const struct directory_type *type,
+		       const struct merge_sides *sides,
+		       struct merge_object *ret, struct delta **ret_delta)
+{
+	static const struct oid none;
+	struct odb *odb = state->context->odb;
+	const struct oid *base = sides->base.mode == MODE_TREE ?
+			&sides->base.oid : &none;
+	const struct oid *ours = sides->ours.mode ? &sides->ours.oid : &none;
+	const struct oid *theirs = sides->theirs.mode ? &sides->theirs.oid :
+							&none;
+	struct oid merged;
+	int r = type->merge(odb, base, ours, theirs, &merged);
+
+	if (r < 0)
+		return report_set(state->report, r, "The %s \"%s\" cannot be "
+				  "merged: %s.", type->name, state->path.data,
+				  strerror(-r));
+	*ret = (struct merge_object){ 0 };
+	if (oid_is_zero(&merged) || oid_equal(&merged, &oid_empty_tree))
+		return 0;
+	*ret = (struct merge_object){ .mode = MODE_TREE, .oid = merged };
+	return sides->ours.mode ?
+		delta_between(odb, ours, &merged, ret_delta) : 0;
+}
+
 /* ---- merging ---- */
 
 static int merge_directory(struct merge_state *state,
@@ -309,23 +367,37 @@ static int merge_name(struct merge_state *state,
 		      struct delta **ret_below)
 {
 	enum resolved resolved = find_resolved(state->context, &state->path);
-	bool ours = sides->ours.mode == MODE_TREE;
-	bool theirs = sides->theirs.mode == MODE_TREE;
-	bool can_descend = (ours || theirs) && (ours || !sides->ours.mode) &&
-			   (theirs || !sides->theirs.mode);
 	struct merge_sides leaves = *sides;
+	const struct directory_type *type = NULL;
+	bool ours, theirs, can_descend;
+	int r;
 
 	if (resolved == RESOLVED_HERE) {
 		*ret = sides->theirs;
 		return 0;
 	}
-	if (!(resolved == RESOLVED_BELOW && can_descend) &&
-	    !merge_is_alike(sides) && merge_is_settled(sides, ret))
+	if (resolved == RESOLVED_NOTHING && !merge_is_alike(sides) &&
+	    merge_is_settled(sides, ret))
 		return 0;
+	r = merge_recognise(state, &leaves);
+	if (r < 0)
+		return r;
+	ours = leaves.ours.mode == MODE_TREE;
+	theirs = leaves.theirs.mode == MODE_TREE;
+	can_descend = (ours || theirs) && (ours || !leaves.ours.mode) &&
+		      (theirs || !leaves.theirs.mode);
+	if (!(resolved == RESOLVED_BELOW && can_descend) &&
+	    !merge_is_alike(&leaves) && merge_is_settled(&leaves, ret))
+		return 0;
+	r = can_descend ? find_type(state, &type) : 0;
+	if (r < 0)
+		return r;
+	if (type)
+		return merge_typed(state, type, &leaves, ret, ret_below);
 	if (can_descend)
-		return merge_directory(state, sides, ret, ret_below);
+		return merge_directory(state, &leaves, ret, ret_below);
 	if (ours || theirs)
-		return merge_clash(state, sides, ret);
+		return merge_clash(state, &leaves, ret);
 	/* A directory that both sides took away is no base for a file. */
 	if (leaves.base.mode == MODE_TREE)
 		leaves.base.mode = 0;
@@ -346,6 +418,17 @@ static int add_change(struct delta *delta, const char *name,
 	return 0;
 }
 
+/* Sides are as trees have them; what was merged may be known for a rope. */
+static bool is_as_stored(const struct merge_object *merged,
+			 const struct merge_object *side)
+{
+	struct merge_object stored = {
+		.mode = mode_stored(merged->mode), .oid = merged->oid,
+	};
+
+	return merge_same(&stored, side);
+}
+
 static int merge_difference(struct merge_state *state, struct difference *d,
 			    struct delta *delta)
 {
@@ -357,7 +440,7 @@ static int merge_difference(struct merge_state *state, struct difference *d,
 		return r;
 	r = merge_name(state, &d->sides, &d->merged, &below);
 	leave(state, length);
-	if (r < 0 || merge_same(&d->merged, &d->sides.ours))
+	if (r < 0 || is_as_stored(&d->merged, &d->sides.ours))
 		return r;
 	/* Only a directory that stays one is changed in place. */
 	if (below && (d->sides.ours.mode != MODE_TREE || !d->merged.mode)) {
@@ -430,6 +513,8 @@ static int merge_directory(struct merge_state *state,
 	r = read_directory(state, sides, &d);
 	if (r < 0)
 		return r;
+	if (tree_find(d.ours, ATTRIBUTES_NAME))
+		state->attributed = true;
 	delta = delta_new(false);
 	r = delta ? merge_differences(state, &d, delta) : -ENOMEM;
 	if (r < 0)
@@ -457,15 +542,22 @@ int merge_trees(const struct merge_context *context, const struct oid *base,
 		const struct oid *ours, const struct oid *theirs,
 		struct merge_result *ret, struct report *report)
 {
-	struct merge_state state = { .context = context, .report = report };
+	struct merge_state state = {
+		.context = context, .report = report,
+		.types = context->types ? context->types : ours,
+		.irmin = irmin_cache_new(),
+		.attributed = context->types,
+	};
 	struct merge_sides sides = {
 		.base = { .mode = MODE_TREE, .oid = *base },
 		.ours = { .mode = MODE_TREE, .oid = *ours },
 		.theirs = { .mode = MODE_TREE, .oid = *theirs },
 	};
 	struct merge_object merged;
-	int r = merge_directory(&state, &sides, &merged, &state.result.changes);
+	int r = !state.irmin ? -ENOMEM :
+		merge_directory(&state, &sides, &merged, &state.result.changes);
 
+	irmin_cache_free(state.irmin);
 	buffer_release(&state.path);
 	if (r < 0) {
 		merge_result_release(&state.result);

@@ -13,6 +13,8 @@ uint32_t node_git_mode(const struct node *n)
 {
 	switch ((enum node_kind)n->kind) {
 	case KIND_FILE:
+		if (n->structured)
+			return n->executable ? MODE_ROPE_EXECUTABLE : MODE_ROPE;
 		return n->executable ? MODE_EXECUTABLE : MODE_FILE;
 	case KIND_SYMLINK:
 		return MODE_SYMLINK;
@@ -61,7 +63,8 @@ struct node *node_new(struct worktree *w, uint32_t mode, unsigned int epoch)
 		return NULL;
 	n->worktree = w;
 	n->kind = node_kind_of(mode);
-	n->executable = mode == MODE_EXECUTABLE;
+	n->executable = mode_is_executable(mode);
+	n->structured = mode_is_rope(mode);
 	n->epoch = epoch;
 	if (!node_is_directory(n))
 		n->size = SIZE_UNKNOWN;
@@ -342,17 +345,28 @@ static int load_directory(struct node *dir)
 {
 	struct worktree *w = dir->worktree;
 	struct directory *d = node_new_directory(w, dir->number);
-	int r;
+	const struct directory_type *type = NULL;
+	int r = 0;
 
 	if (!d)
 		return -ENOMEM;
-	r = directory_load(d, w->options.odb, &dir->oid, dir->epoch);
+	if (dir->parent)
+		r = node_directory_type(dir->parent, node_entry(dir)->name,
+					&type);
+	if (r == 0)
+		r = type ? places_load(d, type, w->options.odb, &dir->oid,
+				       dir->epoch) :
+			   directory_load(d, w->options.odb, &dir->oid,
+					  dir->epoch);
+	dir->directory = d;
+	if (r == 0)
+		r = node_add_empty_locked(dir);
 	if (r < 0) {
+		dir->directory = NULL;
 		directory_free(d);
 		return r;
 	}
 	avoid_displaced(w, d);
-	dir->directory = d;
 	if (directory_find(d, CONTROL_NAME))
 		tell_hidden(dir);
 	return 0;

@@ -2,7 +2,8 @@
 #ifndef STORE_NODE_H
 #define STORE_NODE_H
 
-#include "store/directory.h"
+#include "store/directory_places.h"
+#include "store/irmin_attribute.h"
 #include "store/util.h"
 #include "store/worktree.h"
 
@@ -88,6 +89,8 @@ struct node {
 	uint8_t removed : 1;		/* it or a directory above is gone */
 	uint8_t unlinked : 1;		/* it has no entry any more */
 	uint8_t displaced : 1;		/* its number is in worktree->displaced */
+	uint8_t pending : 1;		/* unlinked, but to be pushed */
+	uint8_t structured : 1;		/* oid is the tree of a stored rope */
 	uint8_t flags;			/* state; NODE_* */
 };
 
@@ -109,6 +112,8 @@ struct worktree {
 	uint64_t salts;			/* for new numbers of nodes */
 	struct displaced *displaced;	/* a hash, by number */
 	struct timespec changed_since;	/* state */
+	struct irmin_cache *irmin;	/* fixed; locks itself */
+	_Atomic bool rewritten;		/* the root's .gitattributes, by us */
 };
 
 #define EPOCHS_MAX 4096u
@@ -199,6 +204,8 @@ struct attributes *attributes_own(struct node *n, struct attributes **spare);
 /* Its contents changed now: mtime and ctime.  "state". */
 void attributes_touch(struct node *n, struct attributes **spare,
 		      const struct timespec *now);
+/* Takes setuid and, of what the group may execute, setgid away.  "state". */
+void attributes_drop_privileges(struct attributes *a);
 /* Something else of it changed now: ctime.  "state". */
 void attributes_touch_inode(struct node *n, struct attributes **spare,
 			    const struct timespec *now);
@@ -227,11 +234,92 @@ int leaving_check_locked(struct leaving *leaving, const struct entry *e);
 void leaving_done_locked(struct leaving *leaving, const struct timespec *now);
 void leaving_release_locked(struct leaving *leaving);
 
+/* A node without a place: a directory without entries, or a file or symlink
+ * that takes over *contents.  mode as of node_make. */
+int node_prepare(struct worktree *w, mode_t mode, struct contents **contents,
+		 struct node **ret);
+/* Attributes of what caller makes in dir. */
+struct attributes node_new_attributes(const struct node *dir, mode_t mode,
+				      const struct caller *caller);
+
+/* ---- node_types.c: directories of a type ---- */
+
+static inline bool node_is_typed(const struct node *dir)
+{
+	return node_is_directory(dir) && dir->directory &&
+	       dir->directory->places;
+}
+
+/* The registered type of an entry called name in the loaded directory dir, if it
+ * is a directory; NULL: plain.  Any lock, without "state". */
+int node_directory_type(struct node *dir, const char *name,
+			const struct directory_type **ret);
+
+/* Adds directories to dir, just loaded, which the root's .gitattributes names as
+ * being of a type, or as being above such ones, and which Git does not have since
+ * they are empty. */
+int node_add_empty_locked(struct node *dir);
+
+/* How a new entry is called, and where it is stored.  Zero-initialise. */
+struct newcomer {
+	char *name;
+	char *place;			/* NULL in a plain directory */
+};
+/* In a directory of a type another name is taken if that one is in use and
+ * `number`; otherwise -EEXIST.  Errors of make_place. */
+int newcomer_init_locked(struct newcomer *newcomer, struct node *dir,
+			 const char *name, bool number);
+/* For the entry e of dir, which stays in dir.  It keeps its key. */
+int newcomer_rename_locked(struct newcomer *newcomer, struct node *dir,
+			   const struct entry *e, const char *name);
+void newcomer_release(struct newcomer *newcomer);
+/* Its entry, as directory_put. */
+struct entry *newcomer_put_locked(struct newcomer *newcomer, struct node *dir);
+
+/* Whether the entry keeps its key when it is renamed in its directory. */
+bool node_entry_has_key(const struct node *dir, const struct entry *e);
+
+/* Path of n as it is stored; the caller frees it.  NULL: no memory. */
+char *node_make_stored_path(const struct node *n);
+
+/* ---- node_attribute_lines.c ---- */
+
+/* A change of the root's .gitattributes by this program.  Zero-initialise. */
+struct attribute_edit {
+	struct node *fresh;		/* the file that it will be, or NULL */
+	bool needed;
+	struct leaving old;
+	struct attributes *spare;
+};
+/* Makes room in the root for an edit and what else is changed with it; entries
+ * move.  The same room is wanted in every directory that may be the root. */
+#define CHANGES_WITH_EDIT 4
+int attribute_edit_reserve_locked(struct worktree *w);
+/* Prepares one; it may turn out not to be needed. */
+int attribute_edit_add_locked(struct attribute_edit *edit, struct worktree *w,
+			      const char *path, const char *type);
+int attribute_edit_remove_locked(struct attribute_edit *edit,
+				 struct worktree *w, const char *path);
+/* The directory at path `from` moves to `to`, or both change places.  type: what
+ * it is to stay, or NULL. */
+int attribute_edit_move_locked(struct attribute_edit *edit, struct worktree *w,
+			       const char *from, const char *to,
+			       const char *type, bool exchange);
+void attribute_edit_execute_locked(struct attribute_edit *edit,
+				   struct worktree *w,
+				   const struct timespec *now);
+void attribute_edit_release_locked(struct attribute_edit *edit);
+/* The root's .gitattributes; empty if there is none. */
+int attribute_text_locked(struct worktree *w, struct buffer *ret);
+
 /* ---- node_contents.c ---- */
 
 /* Contents of a file or symlink, opened if need be; one reference.  No lock may
  * be held.  -EISDIR. */
 int node_contents(struct node *n, struct contents **ret);
+/* Makes its contents, which are open, of the kind that can splice.  -EOPNOTSUPP:
+ * there is none; -ENOMEM. */
+int node_convert_locked(struct node *n);
 /* Size in bytes.  No lock may be held. */
 int node_size(struct node *n, uint64_t *ret_size);
 

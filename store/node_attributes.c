@@ -73,6 +73,26 @@ void attributes_touch_inode(struct node *n, struct attributes **spare,
 	attributes_own(n, spare)->ctime = *now;
 }
 
+static mode_t privileges(mode_t permissions)
+{
+	return permissions & (permissions & S_IXGRP ? S_ISUID | S_ISGID
+						    : S_ISUID);
+}
+
+void attributes_drop_privileges(struct attributes *a)
+{
+	a->permissions &= ~privileges(a->permissions);
+}
+
+bool node_is_privileged(struct node *n)
+{
+	SCOPED_READ(&n->worktree->lock);
+	SCOPED_LOCK(&n->worktree->state);
+
+	return n->kind == KIND_FILE && n->attributes &&
+	       privileges(n->attributes->permissions);
+}
+
 int node_stat(struct node *n, struct stat *ret)
 {
 	struct attributes a;
@@ -89,7 +109,7 @@ int node_stat(struct node *n, struct stat *ret)
 		SCOPED_READ(&n->worktree->lock);
 		SCOPED_LOCK(&n->worktree->state);
 		a = node_attributes(n);
-		removed = n->removed;
+		removed = n->removed && !n->pending;
 	}
 	*ret = (struct stat){
 		.st_ino = n->number, .st_mode = node_type(n) | a.permissions,
@@ -104,7 +124,8 @@ int node_stat(struct node *n, struct stat *ret)
 	return 0;
 }
 
-/* The owner's x bit is all of a mode that Git stores. */
+/* The owner's x bit is all of a mode that Git stores; of a rope it is in the
+ * object, which must be another one then. */
 static void change_permissions(struct node *n, mode_t permissions)
 {
 	bool executable = permissions & 0100;
@@ -113,7 +134,7 @@ static void change_permissions(struct node *n, mode_t permissions)
 	if (n->kind != KIND_FILE || n->executable == executable)
 		return;
 	n->executable = executable;
-	node_mark(n, false);
+	node_mark(n, n->structured);
 }
 
 static void change(struct node *n, const struct stat *values,
@@ -123,6 +144,8 @@ static void change(struct node *n, const struct stat *values,
 
 	if (which & NODE_SET_MODE)
 		change_permissions(n, values->st_mode & 07777);
+	if ((which & NODE_DROP_PRIVILEGES) && n->kind == KIND_FILE)
+		attributes_drop_privileges(a);
 	if (which & NODE_SET_UID)
 		a->uid = values->st_uid;
 	if (which & NODE_SET_GID)
@@ -137,13 +160,37 @@ static void change(struct node *n, const struct stat *values,
 		n->worktree->options.clock(&a->ctime);
 }
 
+static bool is_structured(struct node *n)
+{
+	SCOPED_READ(&n->worktree->lock);
+
+	return n->kind == KIND_FILE && n->structured;
+}
+
+/* Contents that are to be stored again must be open. */
+static int open_contents(struct node *n, unsigned int which)
+{
+	struct contents *c;
+	int r;
+
+	if (!(which & NODE_SET_MODE) || !is_structured(n))
+		return 0;
+	r = node_contents(n, &c);
+	if (r == 0)
+		contents_unref(c);
+	return r;
+}
+
 int node_set_attributes(struct node *n, const struct stat *values,
 			unsigned int which)
 {
 	scoped_free struct attributes *spare = NULL;
-	SCOPED_WRITE(&n->worktree->lock);
-	int r = worktree_check_writable(n->worktree);
+	int r = open_contents(n, which);
 
+	if (r < 0)
+		return r;
+	SCOPED_WRITE(&n->worktree->lock);
+	r = worktree_check_writable(n->worktree);
 	if (r == 0)
 		r = attributes_reserve(n, &spare);
 	if (r == 0)

@@ -16,68 +16,83 @@ static void cleanup_contentsp(struct contents **c)
 
 /* ---- opening ---- */
 
-/* What is known without reading: a reference to open contents, or NULL and the
- * blob.  A blob does not change as long as its contents are not open. */
-static struct contents *known(struct node *n, struct oid *oid, uint64_t *size)
+/* What a file is that is not open. */
+struct stored {
+	struct oid oid;
+	uint64_t size;
+	bool structured;
+};
+
+/* What is known without reading: a reference to open contents, or NULL and what
+ * is stored.  That does not change as long as its contents are not open. */
+static struct contents *known(struct node *n, struct stored *ret)
 {
 	SCOPED_READ(&n->worktree->lock);
 	SCOPED_LOCK(&n->worktree->state);
 
 	if (n->contents)
 		return contents_ref(n->contents);
-	*oid = n->oid;
-	*size = n->size;
+	*ret = (struct stored){ n->oid, n->size, n->structured };
 	return NULL;
 }
 
-static int read_size(struct node *n, const struct oid *oid, uint64_t *ret_size)
+static int read_size(struct node *n, const struct stored *stored,
+		     uint64_t *ret_size)
 {
-	enum object_type type;
-	int r = odb_read_header(n->worktree->options.odb, oid, &type, ret_size);
+	uint64_t size;
+	int r = contents_stored_size(n->worktree->options.odb, &stored->oid,
+				     stored->structured ? MODE_ROPE : MODE_FILE,
+				     &size);
 
 	if (r < 0)
 		return r;
-	if (type != OBJECT_BLOB)
-		return -EUCLEAN;
 	SCOPED_READ(&n->worktree->lock);
 	SCOPED_LOCK(&n->worktree->state);
 	if (!n->contents)
-		n->size = *ret_size;
+		n->size = size;
+	*ret_size = size;
 	return 0;
 }
 
 int node_size(struct node *n, uint64_t *ret_size)
 {
-	struct oid oid;
-	uint64_t size = SIZE_UNKNOWN;
-	scoped_contents struct contents *c = known(n, &oid, &size);
+	struct stored stored;
+	scoped_contents struct contents *c = known(n, &stored);
 
-	if (c)
-		size = contents_size(c);
-	else if (size == SIZE_UNKNOWN)
-		return read_size(n, &oid, ret_size);
-	*ret_size = size;
+	if (!c && stored.size == SIZE_UNKNOWN)
+		return read_size(n, &stored, ret_size);
+	*ret_size = c ? contents_size(c) : stored.size;
 	return 0;
+}
+
+static int open_stored(struct node *n, struct stored *stored,
+		       struct contents **ret)
+{
+	struct pool *pool = n->worktree->options.pool;
+	int r = 0;
+
+	if (stored->structured)
+		return contents_kind()->open(pool, &stored->oid, ret);
+	if (stored->size == SIZE_UNKNOWN)
+		r = read_size(n, stored, &stored->size);
+	return r < 0 ? r : overlay_new_stored(pool, &stored->oid, stored->size,
+					      ret);
 }
 
 int node_contents(struct node *n, struct contents **ret)
 {
 	struct contents *c;
-	struct oid oid;
-	uint64_t size = SIZE_UNKNOWN;
+	struct stored stored;
 	int r;
 
 	if (node_type(n) == S_IFDIR)
 		return -EISDIR;
-	c = known(n, &oid, &size);
+	c = known(n, &stored);
 	if (c) {
 		*ret = c;
 		return 0;
 	}
-	r = size == SIZE_UNKNOWN ? read_size(n, &oid, &size) : 0;
-	if (r == 0)
-		r = overlay_new_stored(n->worktree->options.pool, &oid, size,
-				       &c);
+	r = open_stored(n, &stored, &c);
 	if (r < 0)
 		return r;
 	SCOPED_READ(&n->worktree->lock);
@@ -164,11 +179,25 @@ static int change_begin(struct change *change, struct node *n, bool kill)
 	return file_contents(n, &change->c);
 }
 
+/* They may have been converted meanwhile; under the lock they are not. */
+static void refresh(struct change *change)
+{
+	struct node *n = change->n;
+	struct contents *old = change->c;
+	SCOPED_LOCK(&n->worktree->state);
+
+	if (n->contents == old)
+		return;
+	change->c = contents_ref(n->contents);
+	contents_unref(old);
+}
+
 /* The lock is held shared: whether the change may be made. */
 static int change_allowed(struct change *change)
 {
 	int r = worktree_check_writable(change->n->worktree);
 
+	refresh(change);
 	return r < 0 ? r : attributes_reserve(change->n, &change->spare);
 }
 
@@ -180,15 +209,69 @@ static void change_done(struct change *change)
 
 	n->worktree->options.clock(&now);
 	attributes_touch(n, &change->spare, &now);
-	if (change->kill) {
-		mode_t *permissions = &n->attributes->permissions;
-
-		*permissions &= ~S_ISUID;
-		if (*permissions & S_IXGRP)
-			*permissions &= ~S_ISGID;
-	}
+	if (change->kill)
+		attributes_drop_privileges(n->attributes);
 	node_mark(n, true);
 }
+
+/* ---- contents that can splice ---- */
+
+/* Copying less than this, in bytes, is as good as sharing it. */
+#define CONVERT_LEAST 65536u
+
+/* Nobody writes to the old ones: whoever does holds the lock, and has looked
+ * under it which are n's (refresh).  Who reads them sees what was before. */
+int node_convert_locked(struct node *n)
+{
+	const struct contents_kind *kind = contents_kind();
+	struct contents *c, *old = n->contents;
+	int r;
+
+	if (contents_can_splice(old))
+		return 0;
+	if (!kind)
+		return -EOPNOTSUPP;
+	r = kind->convert(n->worktree->options.pool, old, &c);
+	if (r < 0)
+		return r;
+	{
+		SCOPED_LOCK(&n->worktree->state);
+		n->contents = c;
+	}
+	contents_unref(old);
+	return 0;
+}
+
+/* n is open. */
+static int convert(struct node *n)
+{
+	SCOPED_WRITE(&n->worktree->lock);
+	int r = worktree_check_writable(n->worktree);
+
+	return r < 0 ? r : node_convert_locked(n);
+}
+
+int node_splice(struct node *n, uint64_t offset, uint64_t delete_size,
+		const void *data, size_t insert_size, bool kill)
+{
+	scoped(cleanup_change) struct change change = { 0 };
+	int r = change_begin(&change, n, kill);
+
+	if (r == 0 && !contents_can_splice(change.c))
+		r = convert(n);
+	if (r < 0)
+		return r;
+	SCOPED_READ(&n->worktree->lock);
+	r = change_allowed(&change);
+	if (r == 0)
+		r = contents_splice(change.c, offset, delete_size, data,
+				    insert_size);
+	if (r == 0)
+		change_done(&change);
+	return r;
+}
+
+/* ---- the other changes ---- */
 
 static ssize_t append(struct change *change, const void *data, size_t size)
 {
@@ -302,6 +385,12 @@ ssize_t node_copy_range(struct node *from, uint64_t from_offset,
 		r = change_begin(&change, to, true);
 	if (r == 0 && from == to && ranges_overlap(from_offset, to_offset, length))
 		r = -EINVAL;
+	if (r < 0)
+		return r;
+	/* Then bytes can be shared wherever they go. */
+	if (contents_can_splice(source) && !contents_can_splice(change.c) &&
+	    length >= CONVERT_LEAST)
+		r = convert(to);
 	if (r < 0)
 		return r;
 	/* A write to the source meanwhile is as good before as after, so that

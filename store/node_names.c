@@ -30,8 +30,8 @@ int node_open_for_change_locked(struct node *dir, size_t changes,
 
 /* ---- making ---- */
 
-static struct attributes new_attributes(const struct node *dir, mode_t mode,
-					const struct caller *caller)
+struct attributes node_new_attributes(const struct node *dir, mode_t mode,
+				      const struct caller *caller)
 {
 	struct attributes above = node_attributes(dir);
 	struct attributes a = {
@@ -61,10 +61,8 @@ static void cleanup_nodep(struct node **n)
 	node_discard(*n);
 }
 
-/* A node without a place: a directory without entries, or a file or symlink
- * that takes over *contents. */
-static int prepare(struct worktree *w, mode_t mode, struct contents **contents,
-		   struct node **ret)
+int node_prepare(struct worktree *w, mode_t mode, struct contents **contents,
+		 struct node **ret)
 {
 	scoped(cleanup_nodep) struct node *n = node_new(w, git_mode_of(mode), 0);
 
@@ -85,28 +83,49 @@ static int prepare(struct worktree *w, mode_t mode, struct contents **contents,
 	return 0;
 }
 
+/* A new directory that the attributes give a type. */
+static int set_type_locked(struct node *dir, const char *name, struct node *n)
+{
+	const struct directory_type *type;
+	int r = node_directory_type(dir, name, &type);
+
+	return r == 0 && type ? places_new(n->directory, type) : r;
+}
+
+static int check_insert_locked(struct node *dir, const char *name, mode_t mode,
+			       struct node *n)
+{
+	if (directory_find_live(dir->directory, name))
+		return -EEXIST;
+	if (!S_ISDIR(mode))
+		return 0;
+	/* elements of a queue are files */
+	if (node_is_typed(dir))
+		return -EPERM;
+	if (node_depth(dir) >= TREE_DEPTH_MAX)
+		return -ENAMETOOLONG;
+	return set_type_locked(dir, name, n);
+}
+
 static int insert_locked(struct node *dir, const char *name, mode_t mode,
 			 const struct caller *caller, struct node *n)
 {
 	scoped_free struct attributes *spare = NULL;
-	scoped_free char *copy = strdup(name);
+	scoped(newcomer_release) struct newcomer newcomer = { 0 };
 	struct entry *e;
-	int r;
+	int r = node_open_for_change_locked(dir, 1, &spare);
 
-	if (!copy)
-		return -ENOMEM;
-	r = node_open_for_change_locked(dir, 1, &spare);
+	if (r == 0)
+		r = check_insert_locked(dir, name, mode, n);
+	if (r == 0)
+		r = newcomer_init_locked(&newcomer, dir, name, false);
 	if (r < 0)
 		return r;
-	if (directory_find_live(dir->directory, name))
-		return -EEXIST;
-	if (S_ISDIR(mode) && node_depth(dir) >= TREE_DEPTH_MAX)
-		return -ENAMETOOLONG;
-	e = directory_put(dir->directory, &copy);
+	e = newcomer_put_locked(&newcomer, dir);
 	node_place_locked(n, dir, e);
 	if (node_is_directory(n))
 		n->directory->number = n->number;
-	*n->attributes = new_attributes(dir, mode, caller);
+	*n->attributes = node_new_attributes(dir, mode, caller);
 	attributes_touch(dir, &spare, &n->attributes->mtime);
 	node_mark(n, true);
 	return 0;
@@ -118,7 +137,7 @@ static int make(struct node *dir, const char *name, mode_t mode,
 {
 	struct worktree *w = dir->worktree;
 	struct node *n;
-	int r = prepare(w, mode, &contents, &n);
+	int r = node_prepare(w, mode, &contents, &n);
 
 	if (r < 0) {
 		contents_unref(contents);
@@ -193,6 +212,8 @@ static int check_empty_locked(struct node *n)
 	r = node_open_directory_locked(n);
 	if (r < 0)
 		return r;
+	if (node_is_typed(n) && n->directory->places->pending)
+		return -ENOTEMPTY;
 	return directory_is_empty(n->directory) ? 0 : -ENOTEMPTY;
 }
 
@@ -221,14 +242,30 @@ void leaving_done_locked(struct leaving *leaving, const struct timespec *now)
 	node_detach_locked(leaving->node, STEAL(leaving->name));
 }
 
+/* A queue that is known by a line of its own takes the line with it. */
+static int forget_type_locked(struct node *n, struct attribute_edit *edit)
+{
+	scoped_free char *path = NULL;
+
+	if (!node_is_typed(n))
+		return 0;
+	path = node_make_path(n);
+	return path ? attribute_edit_remove_locked(edit, n->worktree, path) :
+		      -ENOMEM;
+}
+
 static int remove_name(struct node *dir, const char *name, bool directory)
 {
 	scoped_free struct attributes *spare = NULL;
 	SCOPED_WRITE(&dir->worktree->lock);
 	scoped(leaving_release_locked) struct leaving leaving = { 0 };
+	scoped(attribute_edit_release_locked) struct attribute_edit edit = { 0 };
 	struct timespec now;
 	struct entry *e;
-	int r = node_open_for_change_locked(dir, 1, &spare);
+	int r = directory ? attribute_edit_reserve_locked(dir->worktree) : 0;
+
+	if (r == 0)
+		r = node_open_for_change_locked(dir, CHANGES_WITH_EDIT, &spare);
 
 	if (r < 0)
 		return r;
@@ -240,6 +277,8 @@ static int remove_name(struct node *dir, const char *name, bool directory)
 	r = leaving_init_locked(&leaving, dir, e);
 	if (r == 0)
 		r = leaving_check_locked(&leaving, e);
+	if (r == 0 && directory)
+		r = forget_type_locked(leaving.node, &edit);
 	if (r < 0)
 		return r;
 	dir->worktree->options.clock(&now);
@@ -247,6 +286,7 @@ static int remove_name(struct node *dir, const char *name, bool directory)
 	leaving_done_locked(&leaving, &now);
 	attributes_touch(dir, &spare, &now);
 	node_mark(dir, true);
+	attribute_edit_execute_locked(&edit, dir->worktree, &now);
 	return 0;
 }
 

@@ -12,8 +12,10 @@ struct rename {
 	struct leaving moved;
 	struct leaving other;		/* what stands at `to`, if anything */
 	struct attributes *from_spare, *to_spare;	/* of the directories */
-	char *name;			/* the new one */
+	struct newcomer newcomer;	/* how it will be called */
+	struct attribute_edit edit;	/* queues stay queues */
 	bool exchange;
+	bool in_place;			/* an element that keeps its key */
 };
 
 static void cleanup_rename(struct rename *rename)
@@ -22,7 +24,8 @@ static void cleanup_rename(struct rename *rename)
 	leaving_release_locked(&rename->other);
 	free(rename->from_spare);
 	free(rename->to_spare);
-	free(rename->name);
+	newcomer_release(&rename->newcomer);
+	attribute_edit_release_locked(&rename->edit);
 }
 
 /* Levels of loaded directories below n, which cannot be too deep yet. */
@@ -59,24 +62,93 @@ static int check_move(const struct node *n, const struct node *old,
 	return 0;
 }
 
+/* What a directory is, loaded or not. */
+static int find_type_locked(struct node *n, const char **ret)
+{
+	const struct directory_type *type = NULL;
+	int r = 0;
+
+	if (node_is_directory(n) && n->directory && n->directory->places)
+		type = n->directory->places->type;
+	else if (node_is_directory(n) && !n->directory)
+		r = node_directory_type(n->parent, node_entry(n)->name, &type);
+	*ret = type ? type->name : NULL;
+	return r;
+}
+
+/* Lines of .gitattributes follow the directory. */
+static int move_types_locked(struct rename *rename, const char *name)
+{
+	struct node *moved = rename->moved.node;
+	scoped_free char *from = NULL, *folder = NULL;
+	scoped_buffer struct buffer to = { 0 };
+	const char *type;
+	int r;
+
+	if (node_type(moved) != S_IFDIR)
+		return 0;
+	r = find_type_locked(moved, &type);
+	if (r < 0)
+		return r;
+	from = node_make_path(moved);
+	folder = node_make_path(rename->to_dir);
+	if (!from || !folder)
+		return -ENOMEM;
+	r = buffer_printf(&to, "%s%s%s", folder, *folder ? "/" : "", name);
+	return r < 0 ? r : attribute_edit_move_locked(&rename->edit,
+			moved->worktree, from, to.data, type,
+			rename->exchange);
+}
+
 static int check_replace_locked(struct rename *rename)
 {
 	bool moved = node_type(rename->moved.node) == S_IFDIR;
 	bool other = node_type(rename->other.node) == S_IFDIR;
+	int r;
 
 	if (moved != other)
 		return moved ? -ENOTDIR : -EISDIR;
-	return leaving_check_locked(&rename->other, rename->to);
+	r = leaving_check_locked(&rename->other, rename->to);
+	/* it would not be a queue any more */
+	if (r == 0 && moved && node_is_typed(rename->other.node))
+		r = -EEXIST;
+	return r;
 }
 
-static int prepare_locked(struct rename *rename)
+/* Into a queue. */
+static int prepare_push_locked(struct rename *rename, const char *name)
+{
+	struct node *dir = rename->to_dir;
+
+	/* elements are files */
+	if (node_type(rename->moved.node) == S_IFDIR)
+		return -EPERM;
+	/* who renames has opened it, unless it was another one then */
+	if (rename->moved.node->structured && !rename->moved.node->contents)
+		return -EBUSY;
+	rename->in_place = dir == rename->from_dir &&
+			   node_entry_has_key(dir, rename->from);
+	if (rename->in_place)
+		return newcomer_rename_locked(&rename->newcomer, dir,
+					      rename->from, name);
+	return newcomer_init_locked(&rename->newcomer, dir, name, true);
+}
+
+static int prepare_locked(struct rename *rename, const char *name)
 {
 	int r = leaving_init_locked(&rename->moved, rename->from_dir,
 				    rename->from);
 
 	if (r == 0)
 		r = check_move(rename->moved.node, rename->from_dir,
-			       rename->to_dir, rename->name);
+			       rename->to_dir, name);
+	if (r == 0 && node_is_typed(rename->to_dir))
+		return prepare_push_locked(rename, name);
+	if (r == 0)
+		r = newcomer_init_locked(&rename->newcomer, rename->to_dir,
+					 name, true);
+	if (r == 0)
+		r = move_types_locked(rename, name);
 	if (r < 0 || !rename->to)
 		return r;
 	r = leaving_init_locked(&rename->other, rename->to_dir, rename->to);
@@ -92,7 +164,7 @@ static int displace_locked(struct rename *rename)
 {
 	int r;
 
-	if (rename->from_dir == rename->to_dir)
+	if (rename->from_dir == rename->to_dir && !node_is_typed(rename->to_dir))
 		return 0;
 	r = node_displace_locked(rename->moved.node);
 	if (r == 0 && rename->exchange)
@@ -114,6 +186,15 @@ static void exchange_locked(struct rename *rename)
 	node_mark(other, false);
 }
 
+/* A new name of an element, which keeps its position. */
+static void move_in_place_locked(struct rename *rename)
+{
+	places_move(rename->to_dir->directory, rename->from,
+		    STEAL(rename->newcomer.name),
+		    STEAL(rename->newcomer.place));
+	node_mark(rename->moved.node, false);
+}
+
 static void move_locked(struct rename *rename, const struct timespec *now)
 {
 	struct node *moved = rename->moved.node;
@@ -125,10 +206,11 @@ static void move_locked(struct rename *rename, const struct timespec *now)
 		directory_supersede(rename->to_dir->directory, to, true);
 		leaving_done_locked(&rename->other, now);
 	} else {
-		to = directory_put(rename->to_dir->directory, &rename->name);
+		to = newcomer_put_locked(&rename->newcomer, rename->to_dir);
 	}
 	node_place_locked(moved, rename->to_dir, to);
-	node_mark(moved, false);
+	/* elements are stored as blobs */
+	node_mark(moved, moved->structured && node_is_typed(rename->to_dir));
 	node_mark(rename->from_dir, true);
 }
 
@@ -144,9 +226,13 @@ static void execute_locked(struct rename *rename)
 		attributes_touch_inode(rename->other.node, &rename->other.spare,
 				       &now);
 		exchange_locked(rename);
+	} else if (rename->in_place) {
+		move_in_place_locked(rename);
 	} else {
 		move_locked(rename, &now);
 	}
+	attribute_edit_execute_locked(&rename->edit,
+				      rename->moved.node->worktree, &now);
 }
 
 /* 1: both are the same entry, so that there is nothing to do. */
@@ -154,12 +240,18 @@ static int open_locked(struct rename *rename, const char *from, const char *to,
 		       unsigned int flags)
 {
 	struct node *from_dir = rename->from_dir, *to_dir = rename->to_dir;
-	int r = node_open_for_change_locked(from_dir, 2, &rename->from_spare);
+	int r = attribute_edit_reserve_locked(from_dir->worktree);
 
 	if (r == 0)
-		r = node_open_for_change_locked(to_dir, 2, &rename->to_spare);
+		r = node_open_for_change_locked(from_dir, CHANGES_WITH_EDIT,
+						&rename->from_spare);
+	if (r == 0)
+		r = node_open_for_change_locked(to_dir, CHANGES_WITH_EDIT,
+						&rename->to_spare);
 	if (r < 0)
 		return r;
+	if (rename->exchange && (node_is_typed(from_dir) || node_is_typed(to_dir)))
+		return -EINVAL;
 	rename->from = directory_find_live(from_dir->directory, from);
 	rename->to = directory_find_live(to_dir->directory, to);
 	if (!rename->from || strcmp(from, CONTROL_NAME) == 0)
@@ -170,33 +262,86 @@ static int open_locked(struct rename *rename, const char *from, const char *to,
 		return -ENOENT;
 	if (rename->to == rename->from)
 		return 1;
-	rename->name = strdup(to);
-	return rename->name ? 0 : -ENOMEM;
+	/* no element replaces another one */
+	if (node_is_typed(to_dir))
+		rename->to = NULL;
+	return 0;
+}
+
+/* The name that it got, if that is another one. */
+static int note_name(const struct rename *rename, const char *to,
+		     char **ret_name)
+{
+	const char *name = rename->newcomer.name;
+
+	if (strcmp(name, to) == 0)
+		return 0;
+	*ret_name = strdup(name);
+	return *ret_name ? 0 : -ENOMEM;
+}
+
+/* A file that is stored as a structure is stored anew in a queue, for which it
+ * must be open; that cannot be done with the lock. */
+static struct node *open_structured(struct node *from_dir, const char *from,
+				    struct node *to_dir)
+{
+	struct contents *contents;
+	struct node *n;
+
+	if (!node_is_queue(to_dir) || node_lookup(from_dir, from, &n) < 0)
+		return NULL;
+	if (n->structured && node_contents(n, &contents) == 0)
+		contents_unref(contents);
+	return n;
 }
 
 int node_rename(struct node *from_dir, const char *from, struct node *to_dir,
 		const char *to, unsigned int flags)
 {
-	int r = node_check_new_name(to);
+	scoped_free char *name = NULL;
 
+	return node_rename_named(from_dir, from, to_dir, to, flags, &name);
+}
+
+static int rename_node(struct node *from_dir, const char *from,
+		       struct node *to_dir, const char *to, unsigned int flags,
+		       char **ret_name)
+{
+	SCOPED_WRITE(&from_dir->worktree->lock);
+	scoped(cleanup_rename) struct rename rename = {
+		.from_dir = from_dir, .to_dir = to_dir,
+		.exchange = flags == RENAME_EXCHANGE,
+	};
+	int r = open_locked(&rename, from, to, flags);
+
+	if (r == 0)
+		r = prepare_locked(&rename, to);
+	if (r == 0)
+		r = displace_locked(&rename);
+	if (r == 0)
+		r = note_name(&rename, to, ret_name);
+	if (r)
+		return r < 0 ? r : 0;
+	execute_locked(&rename);
+	return 0;
+}
+
+int node_rename_named(struct node *from_dir, const char *from,
+		      struct node *to_dir, const char *to, unsigned int flags,
+		      char **ret_name)
+{
+	int r = node_check_new_name(to);
+	struct node *held;
+
+	*ret_name = NULL;
 	if (from_dir->worktree != to_dir->worktree)
 		return -EXDEV;
 	if (flags && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
 		return -EINVAL;
 	if (r < 0)
 		return r;
-	SCOPED_WRITE(&from_dir->worktree->lock);
-	scoped(cleanup_rename) struct rename rename = {
-		.from_dir = from_dir, .to_dir = to_dir,
-		.exchange = flags == RENAME_EXCHANGE,
-	};
-	r = open_locked(&rename, from, to, flags);
-	if (r == 0)
-		r = prepare_locked(&rename);
-	if (r == 0)
-		r = displace_locked(&rename);
-	if (r)
-		return r < 0 ? r : 0;
-	execute_locked(&rename);
-	return 0;
+	held = open_structured(from_dir, from, to_dir);
+	r = rename_node(from_dir, from, to_dir, to, flags, ret_name);
+	node_unref(held);
+	return r;
 }

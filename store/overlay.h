@@ -37,6 +37,11 @@ struct pool_stats {
 };
 void pool_get_stats(struct pool *pool, struct pool_stats *ret);
 
+/* For other kinds of contents: where stored ones are, and an id for tracking that
+ * nothing else in the pool has. */
+struct odb *pool_odb(struct pool *pool);
+uint64_t pool_new_id(struct pool *pool);
+
 /* Contents of a new, empty file; of a stored blob of known size. */
 int overlay_new(struct pool *pool, struct contents **ret);
 int overlay_new_stored(struct pool *pool, const struct oid *oid, uint64_t size,

@@ -107,8 +107,8 @@ ssize_t overlay_share(struct contents *from, uint64_t from_offset,
 /* ---- overlay_store.c ---- */
 
 int overlay_store(struct contents *c, struct odb *odb, struct oid *ret_oid);
-void overlay_stored(struct contents *c, const struct contents *snapshot,
-		    const struct oid *oid);
+void overlay_stored(struct contents *c, struct contents *snapshot,
+		    const struct oid *oid, bool is_rope);
 
 /* ---- overlay_tracking.c ---- */
 

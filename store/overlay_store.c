@@ -116,14 +116,15 @@ static void move_base(struct overlay *o, struct blob *blob, uint64_t version)
 	replace(&o->base, o->base_limit ? blob : NULL);
 }
 
-void overlay_stored(struct contents *c, const struct contents *snapshot,
-		    const struct oid *oid)
+void overlay_stored(struct contents *c, struct contents *snapshot,
+		    const struct oid *oid, bool is_rope)
 {
 	struct overlay *o = (struct overlay *)c;
 	struct overlay *s = (struct overlay *)snapshot;
 	struct blob *blob;
 
-	if (blobs_get(o->pool->blobs, oid, s->size, &blob) < 0)
+	/* What is stored as a rope becomes one first. */
+	if (is_rope || blobs_get(o->pool->blobs, oid, s->size, &blob) < 0)
 		return;
 	overlay_lock_pair(o, s);
 	/* An older snapshot than the last one has nothing to tell. */

@@ -3,7 +3,7 @@
 
 void tracking_init(struct tracking *t, struct pool *pool)
 {
-	t->id = ++pool->last_id;
+	t->id = pool_new_id(pool);
 	t->low = UINT64_MAX;
 }
 

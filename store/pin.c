@@ -61,6 +61,15 @@ static int tidy(struct git_repo *repo, const struct oid *oids, size_t count,
 	return 0;
 }
 
+/* A file is a blob, or the tree of a structure. */
+static uint32_t mode_of(struct odb *odb, const struct oid *oid)
+{
+	enum object_type type;
+
+	return odb_read_header(odb, oid, &type, NULL) == 0 &&
+			       type == OBJECT_TREE ? MODE_TREE : MODE_FILE;
+}
+
 static int write_tree(struct odb *odb, const struct oid *blobs, size_t count,
 		      struct oid *ret_tree)
 {
@@ -72,7 +81,7 @@ static int write_tree(struct odb *odb, const struct oid *blobs, size_t count,
 	if (!entries || !names)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		entries[i].mode = MODE_FILE;
+		entries[i].mode = mode_of(odb, &blobs[i]);
 		entries[i].oid = blobs[i];
 		entries[i].name = oid_hex(&blobs[i], names + i * OID_HEX_SIZE);
 	}

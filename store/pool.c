@@ -62,6 +62,16 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
+struct odb *pool_odb(struct pool *pool)
+{
+	return pool->options.odb;
+}
+
+uint64_t pool_new_id(struct pool *pool)
+{
+	return ++pool->last_id;
+}
+
 void pool_get_stats(struct pool *pool, struct pool_stats *ret)
 {
 	struct pool_stats stats = { .spill_bytes = spill_bytes(&pool->spill) };

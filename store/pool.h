@@ -55,7 +55,7 @@ struct pool {
 	struct block *zero;		/* constant: a block without bytes, for
 					 * holes over stored bytes */
 	struct spill spill;
-	_Atomic uint64_t last_id;	/* given to a contents */
+	_Atomic uint64_t last_id;	/* pool_new_id */
 	pthread_mutex_t lock;		/* leaf; guards what follows */
 	size_t bytes;			/* of blocks in memory or just being made */
 	struct block *resident;		/* evictable ones, in clock order */

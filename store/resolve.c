@@ -155,19 +155,18 @@ static int compare_bytes(struct node *n, struct contents *stored, uint64_t size)
 	return 1;
 }
 
-/* 1: the file's bytes are those of the blob; never holds either whole. */
+/* 1: the file's bytes are those of theirs; never holds either whole. */
 static int has_bytes(struct resolving *v, struct node *n,
 		     const struct stat *status, const struct oid *oid)
 {
 	struct store *store = v->b->store;
 	struct contents *stored;
-	enum object_type type;
 	uint64_t size;
-	int r = odb_read_header(store->odb, oid, &type, &size);
+	int r = contents_stored_size(store->odb, oid, v->c->theirs.mode, &size);
 
 	if (r < 0 || size != (uint64_t)status->st_size)
 		return r < 0 ? r : 0;
-	r = overlay_new_stored(store->pool, oid, size, &stored);
+	r = contents_open(store->pool, oid, size, &stored);
 	if (r < 0)
 		return r;
 	r = compare_bytes(n, stored, size);
@@ -201,10 +200,9 @@ static int is_node_untouched(struct resolving *v, struct node *n)
 
 	if (r < 0)
 		return r;
-	if (!S_ISREG(status.st_mode) ||
-	    (mode != MODE_FILE && mode != MODE_EXECUTABLE))
+	if (!S_ISREG(status.st_mode) || !mode_is_file(mode))
 		return is_stored_as(v, &v->c->theirs.oid, mode);
-	if ((status.st_mode & S_IXUSR ? MODE_EXECUTABLE : MODE_FILE) != mode)
+	if (!(status.st_mode & S_IXUSR) == mode_is_executable(mode))
 		return 0;
 	return has_bytes(v, n, &status, &v->c->theirs.oid);
 }

@@ -57,14 +57,23 @@ struct person {
 	char *name, *email;	/* NULL: no one */
 };
 
-#define PEOPLE 8
+/* The name of a program, as it was at a time. */
+struct program {
+	pid_t pid;		/* 0: none */
+	int64_t milliseconds;	/* of CLOCK_MONOTONIC_COARSE */
+	char name[16];		/* as in /proc/PID/comm */
+};
 
-/* An fsync must not read configuration files: those who were asked for lately
- * (identity.c). */
+#define PEOPLE 8
+#define PROGRAMS 64
+
+/* An fsync must not read configuration files, nor /proc each time: those who were
+ * asked for lately (identity.c). */
 struct people {
 	pthread_mutex_t lock;	/* leaf; guards what follows */
 	struct person at[PEOPLE];
 	unsigned int next;	/* place to use again */
+	struct program programs[PROGRAMS];	/* by pid, modulo PROGRAMS */
 };
 
 struct store_lock;
@@ -273,7 +282,8 @@ int branch_check_writable(struct branch *b, struct report *report);
 
 /* Who makes a commit and when; made before any lock is taken, since it reads
  * files.  A change of the repository's own configuration shows at once, of
- * others and of passwd within a second. */
+ * others and of passwd within a second, of a program's name (exec) within a
+ * tenth of one. */
 struct identity {
 	struct signature author;
 	char *trailers;		/* "Irmin-Operation: ...\n..." */

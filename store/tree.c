@@ -8,6 +8,14 @@
 #include <string.h>
 #include <strings.h>
 
+static unsigned char next_byte(const char *name, size_t length, size_t at,
+			       uint32_t mode)
+{
+	if (at < length)
+		return name[at];
+	return mode_stored(mode) == MODE_TREE ? '/' : '\0';
+}
+
 int tree_compare(const char *a, uint32_t a_mode, const char *b, uint32_t b_mode)
 {
 	size_t a_length = strlen(a), b_length = strlen(b);
@@ -17,8 +25,8 @@ int tree_compare(const char *a, uint32_t a_mode, const char *b, uint32_t b_mode)
 
 	if (order)
 		return order;
-	a_next = a_length > shorter ? a[shorter] : a_mode == MODE_TREE ? '/' : 0;
-	b_next = b_length > shorter ? b[shorter] : b_mode == MODE_TREE ? '/' : 0;
+	a_next = next_byte(a, a_length, shorter, a_mode);
+	b_next = next_byte(b, b_length, shorter, b_mode);
 	return (int)a_next - (int)b_next;
 }
 
@@ -175,7 +183,8 @@ int tree_write(struct odb *odb, struct tree_entry *entries, size_t count,
 	if (count)
 		qsort(entries, count, sizeof(*entries), compare_entries);
 	for (size_t i = 0; i < count; i++) {
-		int r = buffer_printf(&b, "%o %s", entries[i].mode,
+		int r = buffer_printf(&b, "%o %s",
+				      mode_stored(entries[i].mode),
 				      entries[i].name);
 
 		if (r == 0)

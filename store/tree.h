@@ -15,16 +15,43 @@
 #define MODE_EXECUTABLE 0100755u
 #define MODE_SYMLINK 0120000u
 #define MODE_SUBMODULE 0160000u
+/* Never in a tree object, where it is MODE_TREE: a file that is stored as a
+ * structure (contents_recognise tells these from folders). */
+#define MODE_ROPE 0110644u
+#define MODE_ROPE_EXECUTABLE 0110755u
 
 #define NAME_LENGTH_MAX 255
 /* Levels of folders: as in Git, which bounds its recursion so. */
 #define TREE_DEPTH_MAX 2048
 
 struct tree_entry {
-	uint32_t mode;		/* one of MODE_*, normalised */
+	uint32_t mode;		/* one of MODE_*, normalised; as decoded
+				 * never a rope's */
 	struct oid oid;
 	const char *name;	/* inside the tree's memory */
 };
+
+static inline bool mode_is_rope(uint32_t mode)
+{
+	return mode == MODE_ROPE || mode == MODE_ROPE_EXECUTABLE;
+}
+
+/* What stands in the tree object. */
+static inline uint32_t mode_stored(uint32_t mode)
+{
+	return mode_is_rope(mode) ? MODE_TREE : mode;
+}
+
+static inline bool mode_is_file(uint32_t mode)
+{
+	return mode == MODE_FILE || mode == MODE_EXECUTABLE ||
+	       mode_is_rope(mode);
+}
+
+static inline bool mode_is_executable(uint32_t mode)
+{
+	return mode == MODE_EXECUTABLE || mode == MODE_ROPE_EXECUTABLE;
+}
 
 /* Immutable; the memory belongs to the tree. */
 struct tree {

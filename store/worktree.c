@@ -29,7 +29,9 @@ int worktree_new(const struct worktree_options *options,
 	if (oid_is_zero(&w->options.tree))
 		w->options.tree = oid_empty_tree;
 	w->times = calloc(1, sizeof(*w->times));
-	if (!w->times || make_root(w) < 0) {
+	w->irmin = irmin_cache_new();
+	if (!w->times || !w->irmin || make_root(w) < 0) {
+		irmin_cache_free(w->irmin);
 		free(w->times);
 		free(w);
 		return -ENOMEM;
@@ -72,6 +74,7 @@ static void release(struct worktree *w)
 	pthread_rwlock_destroy(&w->lock);
 	pthread_mutex_destroy(&w->state);
 	pthread_mutex_destroy(&w->appending);
+	irmin_cache_free(w->irmin);
 	free(w->times);
 	free(w);
 	if (callback)

@@ -47,6 +47,7 @@ struct worktree_options {
 	gid_t gid;
 	bool readonly;
 	bool owner_only;	/* mode & 0700 for nodes as stored */
+	uint32_t (*random)(void);	/* of keys; NULL: the kernel's */
 	void *owner;		/* for the caller: worktree_owner() */
 	/* Called with owner, without locks, when the tree is freed; or NULL. */
 	void (*release)(void *owner);
@@ -128,22 +129,78 @@ int node_rmdir(struct node *dir, const char *name);
 int node_rename(struct node *from_dir, const char *from, struct node *to_dir,
 		const char *to, unsigned int flags);
 
+/* The same; *ret_name (the caller frees it) is another name that the file got in
+ * a queue, where none replaces another, or NULL. */
+int node_rename_named(struct node *from_dir, const char *from,
+		      struct node *to_dir, const char *to, unsigned int flags,
+		      char **ret_name);
+
+/* ---- queues: directories with irmin=TYPE (store/directory_type.h) ----
+ *
+ * Making and renaming files there pushes: the new name gets a number when it is
+ * in use by another element.  Renaming out claims.  Directories cannot be
+ * elements: -EPERM.  RENAME_EXCHANGE: -EINVAL. */
+
+/* Whether dir is loaded as one.  What is not loaded is none. */
+bool node_is_queue(struct node *n);
+/* Name of the type, "" for what has none; loads it.  Errors of loading. */
+int node_type_name(struct node *n, char ret_type[32]);
+
+/* Makes a directory one of a type, with a line in the root's .gitattributes; what
+ * is in it becomes elements in the order of names.  -EINVAL: no such type, or it
+ * has another one; -ENOTDIR; -ENOTEMPTY: there are directories in it; -EPERM: the
+ * root, or in a queue; -EEXIST: the root's .gitattributes is no file;
+ * -ENAMETOOLONG. */
+int node_set_type(struct node *n, const char *type);
+
+/* Whether this program has rewritten the root's .gitattributes since this was
+ * asked last: it is another file then. */
+bool worktree_took_attributes(struct worktree *w);
+
+/* Begins an element: a file that only who has it knows, until it is pushed.
+ * -ENOTSUP: dir is no queue; -EEXIST; errors of node_make. */
+int node_make_pending(struct node *dir, const char *name, mode_t mode,
+		      const struct caller *caller, struct node **ret);
+/* Makes it the last element, once.  *ret_name: as what, the caller frees it; NULL:
+ * it was not pending any more.  -ENOENT: the queue is gone. */
+int node_push_pending(struct node *n, char **ret_name);
+int node_rename_pending(struct node *n, const char *name);
+void node_cancel_pending(struct node *n);
+bool node_is_pending(struct node *n);
+
+/* The first element and its name (the caller frees it).  -ENOENT: none,
+ * -ENOTSUP: no queue. */
+int node_first(struct node *dir, struct node **ret, char **ret_name);
+/* Takes exactly this element out of its queue, as unlink does.  Of any number of
+ * callers one gets 0, and where it was; the others -ENOENT.  -ENOTSUP: it is no
+ * element. */
+int node_claim(struct node *n, struct node **ret_dir, char **ret_name);
+
 #define NODE_SET_MODE 1u
 #define NODE_SET_UID 2u
 #define NODE_SET_GID 4u
 #define NODE_SET_ATIME 8u
 #define NODE_SET_MTIME 16u
 #define NODE_SET_CTIME 32u
+#define NODE_DROP_PRIVILEGES 64u	/* as writing with kill does, see below */
 /* Sets what `which` names of values; ctime is now unless set. */
 int node_set_attributes(struct node *n, const struct stat *values,
 			unsigned int which);
 
-/* Files.  Changing contents updates mtime and ctime and drops setuid and setgid
- * bits when kill is set.  Errors of store/contents.h; -EISDIR. */
+/* Whether it is a file with bits that writing with kill drops. */
+bool node_is_privileged(struct node *n);
+
+/* Files.  Changing contents updates mtime and ctime and drops setuid and, of what
+ * the group may execute, setgid when kill is set.  Errors of store/contents.h;
+ * -EISDIR. */
 ssize_t node_read(struct node *n, void *data, size_t size, uint64_t offset);
 ssize_t node_write(struct node *n, const void *data, size_t size,
 		   uint64_t offset, bool append, bool kill);
 int node_truncate(struct node *n, uint64_t size, bool kill);
+/* contents_splice: inserts and deletes in the middle, in a time that does not
+ * depend on the size.  -EOPNOTSUPP: no kind of contents can. */
+int node_splice(struct node *n, uint64_t offset, uint64_t delete_size,
+		const void *data, size_t insert_size, bool kill);
 /* fallocate(2) modes 0, KEEP_SIZE, PUNCH_HOLE | KEEP_SIZE, ZERO_RANGE with and
  * without KEEP_SIZE; -EOPNOTSUPP otherwise. */
 int node_allocate(struct node *n, int mode, uint64_t offset, uint64_t length);

@@ -41,7 +41,9 @@ int plan_reserve_locked(struct plan *plan)
 
 		if (touched->gone)
 			continue;
-		r = directory_reserve(touched->dir->directory, touched->changes);
+		if (touched->dir->directory)
+			r = directory_reserve(touched->dir->directory,
+					      touched->changes);
 		if (r == 0)
 			r = attributes_reserve(touched->dir, &touched->spare);
 	}
@@ -64,6 +66,8 @@ static void put(struct step *step, unsigned int epoch,
 	} else {
 		e = directory_put(d, &step->name);
 	}
+	if (step->place)
+		places_set(d, e, STEAL(step->place));
 	e->mode = step->mode;
 	e->oid = step->oid;
 	if (fresh) {
@@ -96,6 +100,9 @@ static void finish(struct touched *touched, const struct timespec *now)
 {
 	struct node *dir = touched->dir;
 
+	/* without memory for that they are in order when they are loaded again */
+	if (node_is_typed(dir) && touched->changes)
+		places_sort(dir->directory);
 	dir->oid = touched->oid;
 	dir->flags &= ~NODE_PENDING;
 	dir->stamp = dir->worktree->number;
@@ -147,7 +154,8 @@ static bool differs(const struct node *n, const struct oid *tree,
 	if ((n->flags & NODE_CHANGED) || !node_is_clean(n) ||
 	    tree_resolve(n->worktree->options.odb, tree, path, &entry) < 0)
 		return true;
-	return entry.mode != node_git_mode(n) || !oid_equal(&entry.oid, &n->oid);
+	return entry.mode != mode_stored(node_git_mode(n)) ||
+	       !oid_equal(&entry.oid, &n->oid);
 }
 
 /* Whether a delta replaces or takes away n, a file at path. */
@@ -170,7 +178,8 @@ static bool concerns(const struct delta *delta, const char *path,
 			if (last)
 				return (n->flags & NODE_CHANGED) ||
 				       !node_is_clean(n) ||
-				       entry->mode != node_git_mode(n) ||
+				       mode_stored(entry->mode) !=
+					       mode_stored(node_git_mode(n)) ||
 				       !oid_equal(&entry->oid, &n->oid);
 			return entry->mode != MODE_TREE ||
 			       differs(n, &entry->oid, path);
@@ -216,10 +225,12 @@ static int busy_path_locked(struct worktree *w, const struct delta *delta,
 		return r;
 	for (size_t i = 0; i < count; i++) {
 		scoped_free char *path = node_make_path(nodes[i]);
+		scoped_free char *stored = node_make_stored_path(nodes[i]);
 
-		if (!path)
+		if (!path || !stored)
 			r = -ENOMEM;
-		else if (!nodes[i]->removed && concerns(delta, path, nodes[i]) &&
+		else if (!nodes[i]->removed &&
+			 concerns(delta, stored, nodes[i]) &&
 			 (!first || strcmp(path, first) < 0)) {
 			free(first);
 			first = STEAL(path);

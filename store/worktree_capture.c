@@ -2,6 +2,8 @@
 #include "store/node.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* A capture is made in two steps under one exclusive lock: the delta is built,
  * which changes no state; when it is taken, the states follow it.  Both descend
@@ -35,15 +37,54 @@ static void note_node(struct delta_entry *entry, struct node *n)
 	entry->number = n->worktree->number + 1;
 }
 
+/* Files that plain Git itself reads stay blobs. */
+static int wants_rope(struct node *n, bool *ret)
+{
+	const char *name = node_entry(n)->name;
+	char type[IRMIN_TYPE_SIZE] = "";
+	int r = 0;
+
+	if (!contents_kind())
+		return 0;
+	if (strncmp(name, ".git", 4) != 0)
+		r = node_irmin_type(n->parent, name, type);
+	/* What cannot be found out changes nothing. */
+	*ret = r < 0 ? n->structured : strcmp(type, "rope") == 0;
+	return r == -ENOMEM ? r : 0;
+}
+
+/* How a changed file is to be stored.  What may be a rope becomes one now, since
+ * who journals and publishes it must know it as such. */
+static int choose_mode(struct node *n, uint32_t *ret_mode)
+{
+	bool is_rope = false;
+	int r = n->kind == KIND_FILE ? wants_rope(n, &is_rope) : 0;
+
+	if (r == 0 && is_rope)
+		r = node_convert_locked(n);
+	if (r < 0)
+		return r;
+	if (n->kind == KIND_SYMLINK)
+		*ret_mode = MODE_SYMLINK;
+	else if (is_rope)
+		*ret_mode = n->executable ? MODE_ROPE_EXECUTABLE : MODE_ROPE;
+	else
+		*ret_mode = n->executable ? MODE_EXECUTABLE : MODE_FILE;
+	return 0;
+}
+
 static int emit_contents(struct delta *delta, const char *name, struct node *n)
 {
 	struct delta_entry *entry;
 	struct contents *snapshot;
-	int r = contents_snapshot(n->contents, &snapshot);
+	uint32_t mode;
+	int r = choose_mode(n, &mode);
 
+	if (r == 0)
+		r = contents_snapshot(n->contents, &snapshot);
 	if (r < 0)
 		return r;
-	entry = delta_add(delta, DELTA_CONTENTS, node_git_mode(n), name);
+	entry = delta_add(delta, DELTA_CONTENTS, mode, name);
 	if (!entry) {
 		contents_unref(snapshot);
 		return -ENOMEM;
@@ -74,19 +115,25 @@ static int emit_directory(struct delta *delta, const char *name,
 	return r;
 }
 
-static int emit(struct delta *delta, struct entry *e)
+/* As what its directory stores under a name. */
+static int emit_as(struct delta *delta, const char *name, struct entry *e)
 {
 	struct node *n = e->node;
 
 	if (!n)
-		return emit_object(delta, e->name, e->mode, &e->oid);
+		return emit_object(delta, name, e->mode, &e->oid);
 	n->flags &= ~NODE_EMITTED;
 	if (node_is_clean(n))
-		return emit_object(delta, e->name, node_git_mode(n), &n->oid);
+		return emit_object(delta, name, node_git_mode(n), &n->oid);
 	if (node_is_directory(n))
-		return emit_directory(delta, e->name, n,
+		return emit_directory(delta, name, n,
 				      delta->complete || !e->stored);
-	return emit_contents(delta, e->name, n);
+	return emit_contents(delta, name, n);
+}
+
+static int emit(struct delta *delta, struct entry *e)
+{
+	return emit_as(delta, e->name, e);
 }
 
 /* Whether Git will have a live entry that replaces another one; such an entry is
@@ -116,11 +163,157 @@ static int emit_removed(struct node *dir, struct delta *delta)
 	return 0;
 }
 
+/* ---- building of directories of a type: entries go to their places ---- */
+
+struct placed {
+	const char *place;
+	struct entry *entry;		/* NULL: nothing is there any more */
+};
+
+/* Of a place that was given up and taken again, what is there comes first. */
+static int compare_places(const void *a, const void *b)
+{
+	const struct placed *x = a, *y = b;
+	int order = strcmp(x->place, y->place);
+
+	return order ? order : !x->entry - !y->entry;
+}
+
+static size_t collect_places(struct node *dir, bool complete,
+			     struct placed *placed)
+{
+	struct directory *d = dir->directory;
+	size_t n = 0;
+
+	for (uint32_t i = 0; complete && i < d->count; i++)
+		if (d->entries[i].live)
+			placed[n++].entry = &d->entries[i];
+	for (struct node *m = dir->changed; m && !complete; m = m->next)
+		placed[n++].entry = node_entry(m);
+	for (size_t i = 0; i < n; i++)
+		placed[i].place = places_of(d, placed[i].entry);
+	for (uint32_t i = 0; i < d->places->gone_count && !complete; i++)
+		placed[n++].place = d->places->gone[i];
+	return n;
+}
+
+static size_t count_places(struct node *dir, bool complete)
+{
+	struct directory *d = dir->directory;
+	size_t n = complete ? d->live : d->places->gone_count;
+
+	for (struct node *m = dir->changed; m && !complete; m = m->next)
+		n++;
+	return n;
+}
+
+static int emit_place(const struct placed *placed, const char *name,
+		      struct delta *delta)
+{
+	if (placed->entry)
+		return emit_as(delta, name, placed->entry);
+	return delta_add(delta, DELTA_REMOVED, 0, name) ? 0 : -ENOMEM;
+}
+
+/* Whether what begins with the name and then c is among those behind it, which
+ * is sorted. */
+static bool has_with(const struct placed *placed, size_t count, size_t depth,
+		     const char *name, size_t length, char c)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *other = placed[i].place + depth;
+
+		if (strncmp(other, name, length) != 0)
+			break;
+		if (other[length] == c)
+			return true;
+	}
+	return false;
+}
+
+static int emit_folder(const struct placed *placed, size_t count, size_t depth,
+		       bool complete, struct delta *delta);
+
+/* What is sorted and the same in the first depth bytes. */
+static int emit_places(const struct placed *placed, size_t count, size_t depth,
+		       struct delta *delta)
+{
+	const char *replaced = NULL;	/* a file that a folder follows */
+	size_t end;
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i = end) {
+		const char *name = placed[i].place + depth;
+		size_t length = strcspn(name, "/") + 1;
+		bool complete;
+
+		end = i + 1;
+		if (name[length - 1] == '\0') {
+			if (has_with(&placed[end], count - end, depth, name,
+				     length - 1, '/'))
+				replaced = name;
+			else
+				r = emit_place(&placed[i], name, delta);
+			while (end < count &&
+			       strcmp(placed[end].place + depth, name) == 0)
+				end++;
+			continue;
+		}
+		while (end < count &&
+		       strncmp(placed[end].place + depth, name, length) == 0)
+			end++;
+		complete = replaced && strlen(replaced) == length - 1 &&
+			   strncmp(replaced, name, length - 1) == 0;
+		r = emit_folder(&placed[i], end - i, depth + length,
+				delta->complete || complete, delta);
+	}
+	return r;
+}
+
+static int emit_folder(const struct placed *placed, size_t count, size_t depth,
+		       bool complete, struct delta *delta)
+{
+	struct delta *below = delta_new(complete);
+	struct delta_entry *entry;
+	const char *end = placed->place + depth - 1, *name = end;
+	scoped_free char *copy = NULL;
+	int r;
+
+	while (name > placed->place && name[-1] != '/')
+		name--;
+	copy = strndup(name, end - name);
+	r = below && copy ? emit_places(placed, count, depth, below) : -ENOMEM;
+	entry = r == 0 ? delta_add(delta, DELTA_DIRECTORY, MODE_TREE, copy) :
+			 NULL;
+	if (entry) {
+		entry->directory = below;
+		return 0;
+	}
+	delta_free(below);
+	return r < 0 ? r : -ENOMEM;
+}
+
+static int build_places(struct node *dir, struct delta *delta)
+{
+	size_t count = count_places(dir, delta->complete);
+	scoped_free struct placed *placed = calloc(count + 1, sizeof(*placed));
+
+	if (!placed)
+		return -ENOMEM;
+	collect_places(dir, delta->complete, placed);
+	qsort(placed, count, sizeof(*placed), compare_places);
+	return emit_places(placed, count, 0, delta);
+}
+
+/* ---- building of all ---- */
+
 static int build(struct node *dir, struct delta *delta)
 {
 	struct directory *d = dir->directory;
 	int r = 0;
 
+	if (d->places)
+		return build_places(dir, delta);
 	if (!delta->complete) {
 		for (struct node *n = dir->changed; n && r == 0; n = n->next)
 			r = emit(delta, node_entry(n));
@@ -237,12 +430,25 @@ int worktree_capture(struct worktree *w, worktree_take *take, void *context)
 	return r;
 }
 
-static void adopt_node(struct node *n, uint32_t number, const struct oid *oid)
+static bool adopt_node(struct node *n, uint32_t number, const struct oid *oid)
 {
 	if (!(n->flags & NODE_PENDING) || n->stamp != number)
-		return;
+		return false;
 	n->flags &= ~NODE_PENDING;
 	n->oid = *oid;
+	return true;
+}
+
+static void adopt_file(struct node *n, const struct delta_entry *entry)
+{
+	contents_stored_as(n->contents, entry->contents, entry->mode,
+			   &entry->oid);
+	if (!adopt_node(n, entry->number, &entry->oid))
+		return;
+	n->structured = mode_is_rope(entry->mode);
+	/* It was given or lost the x bit since, which is CHANGED already. */
+	if (n->structured && n->executable != mode_is_executable(entry->mode))
+		n->flags |= NODE_MODIFIED;
 }
 
 static void adopt_entries(const struct delta *delta)
@@ -256,9 +462,9 @@ static void adopt_entries(const struct delta *delta)
 		if (!n)
 			continue;
 		if (entry->kind == DELTA_CONTENTS)
-			contents_stored(n->contents, entry->contents,
-					&entry->oid);
-		adopt_node(n, entry->number, &entry->oid);
+			adopt_file(n, entry);
+		else
+			adopt_node(n, entry->number, &entry->oid);
 		node_settle_locked(n);
 	}
 }

@@ -8,7 +8,7 @@
 /* ---- lists ---- */
 
 /* An array with room for one more; NULL: no memory. */
-static void *grow(void *array, size_t count, size_t *capacity, size_t size)
+void *plan_grow(void *array, size_t count, size_t *capacity, size_t size)
 {
 	size_t more = *capacity ? *capacity * 2 : 16;
 	void *grown;
@@ -21,12 +21,13 @@ static void *grow(void *array, size_t count, size_t *capacity, size_t size)
 	return grown;
 }
 
-static int add_touched(struct plan *plan, struct node *dir,
-		       const struct oid *oid, bool gone, size_t *ret_at)
+int plan_touch(struct plan *plan, struct node *dir, const struct oid *oid,
+	       bool gone, size_t *ret_at)
 {
-	struct touched *touched = grow(plan->touched, plan->touched_count,
-				       &plan->touched_capacity,
-				       sizeof(*touched));
+	struct touched *touched = plan_grow(plan->touched,
+					    plan->touched_count,
+					    &plan->touched_capacity,
+					    sizeof(*touched));
 
 	if (!touched)
 		return -ENOMEM;
@@ -40,18 +41,20 @@ static int add_touched(struct plan *plan, struct node *dir,
 
 static int add_step(struct plan *plan, const struct step *step)
 {
-	struct step *steps = grow(plan->steps, plan->step_count,
-				  &plan->step_capacity, sizeof(*steps));
-	char *name;
+	struct step *steps = plan_grow(plan->steps, plan->step_count,
+				       &plan->step_capacity, sizeof(*steps));
+	struct step copy = *step;
 
 	if (!steps)
 		return -ENOMEM;
 	plan->steps = steps;
-	name = strdup(step->name);
-	if (!name)
+	copy.name = strdup(step->name);
+	copy.place = step->place ? strdup(step->place) : NULL;
+	if (!copy.name || (step->place && !copy.place)) {
+		free(copy.name);
 		return -ENOMEM;
-	steps[plan->step_count] = *step;
-	steps[plan->step_count++].name = name;
+	}
+	steps[plan->step_count++] = copy;
 	return 0;
 }
 
@@ -68,6 +71,7 @@ void plan_release(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->step_count; i++) {
 		free(plan->steps[i].name);
+		free(plan->steps[i].place);
 		node_discard(plan->steps[i].fresh);
 	}
 	for (size_t i = 0; i < plan->touched_count; i++) {
@@ -107,7 +111,7 @@ static int vanish(struct plan *plan, struct node *n)
 
 	if (!node_is_directory(n))
 		return 0;
-	r = add_touched(plan, n, &oid_empty_tree, true, &at);
+	r = plan_touch(plan, n, &oid_empty_tree, true, &at);
 	for (uint32_t i = 0; d && i < d->count && r == 0; i++)
 		if (d->entries[i].node)
 			r = add_step(plan, &(struct step){
@@ -136,22 +140,65 @@ static bool has_unstored(const struct node *n)
 	return false;
 }
 
-static int remove_entry(struct plan *plan, size_t at, struct entry *e);
-
 /* Takes away what Git has in a directory, which itself stays. */
 static int clear(struct plan *plan, struct node *n)
 {
 	struct directory *d = n->directory;
 	size_t at;
-	int r = add_touched(plan, n, &oid_empty_tree, false, &at);
+	int r = plan_touch(plan, n, &oid_empty_tree, false, &at);
 
 	for (uint32_t i = 0; i < d->count && r == 0; i++)
 		if (d->entries[i].live)
-			r = remove_entry(plan, at, &d->entries[i]);
+			r = plan_remove_entry(plan, at, &d->entries[i]);
 	return r;
 }
 
-static int remove_entry(struct plan *plan, size_t at, struct entry *e)
+static int make_tree(struct plan *plan, struct node *dir, const struct oid *oid);
+
+/* The type that an entry of dir will have, by name. */
+static int find_type(struct plan *plan, struct node *dir, const char *name,
+		     const struct directory_type **ret)
+{
+	scoped_free char *folder = node_make_path(dir);
+	scoped_buffer struct buffer path = { 0 };
+	char type[IRMIN_TYPE_SIZE];
+	int r;
+
+	if (!plan->attributes)
+		return node_directory_type(dir, name, ret);
+	if (!folder)
+		return -ENOMEM;
+	r = buffer_printf(&path, "%s%s%s", folder, *folder ? "/" : "", name);
+	if (r == 0)
+		r = tree_irmin_type(plan->worktree->irmin,
+				    plan->worktree->options.odb, &plan->tree,
+				    path.data, type);
+	if (r == 0)
+		*ret = directory_type_find(type);
+	return r;
+}
+
+/* 1: a queue became empty, and stays one. */
+static int empty_queue(struct plan *plan, struct node *dir, struct entry *e)
+{
+	const struct directory_type *type = NULL;
+	struct node *child;
+	int r;
+
+	if (e->mode != MODE_TREE || node_is_typed(dir))
+		return 0;
+	r = find_type(plan, dir, e->name, &type);
+	if (r < 0 || !type)
+		return r;
+	r = node_load_locked(dir, e, &child);
+	if (r < 0)
+		return r;
+	r = make_tree(plan, child, &oid_empty_tree);
+	node_put_locked(child);
+	return r < 0 ? r : 1;
+}
+
+int plan_remove_entry(struct plan *plan, size_t at, struct entry *e)
 {
 	int r;
 
@@ -159,6 +206,9 @@ static int remove_entry(struct plan *plan, size_t at, struct entry *e)
 		return -EAGAIN;
 	if (!e->stored)
 		return 0;
+	r = empty_queue(plan, plan->touched[at].dir, e);
+	if (r)
+		return r < 0 ? r : 0;
 	if (has_unstored(e->node))
 		return clear(plan, e->node);
 	r = add_change(plan, at, &(struct step){
@@ -192,23 +242,24 @@ static int carry_over(struct plan *plan, const struct node *old, uint32_t mode,
 	*n->attributes = *old->attributes;
 	permissions = &n->attributes->permissions;
 	*permissions &= 0777;
-	if (mode == MODE_EXECUTABLE && !(*permissions & 0100))
+	if (mode_is_executable(mode) && !(*permissions & 0100))
 		*permissions |= (*permissions & 0444) >> 2;
-	if (mode == MODE_EXECUTABLE)
+	if (mode_is_executable(mode))
 		*permissions |= 0100;
-	if (mode == MODE_FILE)
+	else if (mode_is_file(mode))
 		*permissions &= ~0111;
 	*ret = n;
 	return 0;
 }
 
-/* e: what is live under the name, or NULL. */
-static int put_entry(struct plan *plan, size_t at, const struct entry *e,
-		     const char *name, uint32_t mode, const struct oid *oid)
+int plan_put_entry(struct plan *plan, size_t at, const struct entry *e,
+		   const char *name, const char *place, uint32_t mode,
+		   const struct oid *oid)
 {
 	struct step step = {
 		.kind = STEP_PUT, .dir = plan->touched[at].dir,
-		.name = (char *)name, .mode = mode, .oid = *oid,
+		.name = (char *)name, .place = (char *)place,
+		.mode = mode, .oid = *oid,
 	};
 	int r;
 
@@ -227,16 +278,33 @@ static int put_entry(struct plan *plan, size_t at, const struct entry *e,
 
 /* ---- comparing with a tree ---- */
 
-static int make_tree(struct plan *plan, struct node *dir, const struct oid *oid);
+/* Whether the types of directories are others than when this one was loaded: it
+ * has to be loaded anew, so that another one takes its place.  1 or 0. */
+static int is_loaded_otherwise(struct plan *plan, struct node *dir)
+{
+	const struct directory_type *type = NULL;
+	int r;
 
-static bool is_same(const struct entry *e, const struct tree_entry *wanted)
+	if (!dir->directory || !plan->attributes || !dir->parent)
+		return 0;
+	r = find_type(plan, dir->parent, node_entry(dir)->name, &type);
+	if (r < 0)
+		return r;
+	return type != (dir->directory->places ? dir->directory->places->type :
+						 NULL);
+}
+
+bool plan_is_same_entry(const struct entry *e, const struct tree_entry *wanted)
 {
 	const struct node *n = e->node;
 
+	uint32_t mode = mode_stored(wanted->mode);
+
 	if (!n)
-		return e->mode == wanted->mode && oid_equal(&e->oid, &wanted->oid);
+		return mode_stored(e->mode) == mode &&
+		       oid_equal(&e->oid, &wanted->oid);
 	return !(n->flags & NODE_CHANGED) && node_is_clean(n) &&
-	       node_git_mode(n) == wanted->mode &&
+	       mode_stored(node_git_mode(n)) == mode &&
 	       oid_equal(&n->oid, &wanted->oid);
 }
 
@@ -246,21 +314,31 @@ static int match_entry(struct plan *plan, size_t at,
 {
 	struct node *dir = plan->touched[at].dir, *child;
 	struct entry *e = directory_find(dir->directory, wanted->name);
+	uint32_t mode = wanted->mode;
 	int r;
 
 	/* A name that changed hands since, or a directory that is not where it
 	 * was: what is stored of it says nothing about this place. */
 	if (e && (e->replaced || (!e->stored && is_changed(e))))
 		return -EAGAIN;
-	if (e && is_same(e, wanted) && e->stored)
+	if (e && plan_is_same_entry(e, wanted) && e->stored)
 		return 0;
-	if (!e || e->mode != MODE_TREE || wanted->mode != MODE_TREE)
-		return put_entry(plan, at, e, wanted->name, wanted->mode,
-				 &wanted->oid);
+	r = contents_recognise(plan->worktree->options.odb, &wanted->oid,
+			       &mode, NULL);
+	if (r < 0)
+		return r;
+	if (!e || e->mode != MODE_TREE || mode != MODE_TREE)
+		return plan_put_entry(plan, at, e, wanted->name, NULL, mode,
+				      &wanted->oid);
 	r = node_load_locked(dir, e, &child);
 	if (r < 0)
 		return r;
-	r = make_tree(plan, child, &wanted->oid);
+	r = is_loaded_otherwise(plan, child);
+	if (r == 1)
+		r = plan_put_entry(plan, at, e, wanted->name, NULL,
+				   wanted->mode, &wanted->oid);
+	else if (r == 0)
+		r = make_tree(plan, child, &wanted->oid);
 	node_put_locked(child);
 	return r;
 }
@@ -281,6 +359,24 @@ static void leave(struct plan *plan, size_t length)
 {
 	plan->path.length = length;
 	plan->path.data[length] = '\0';
+}
+
+/* Opens a directory; 1: it is a queue that is not loaded, which may be long, and
+ * there is no need to. */
+static int open_typed(struct plan *plan, struct node *dir, const struct oid *oid)
+{
+	const struct directory_type *type = NULL;
+	size_t at;
+	int r = 0;
+
+	if (!dir->directory && dir->parent && !dir->removed)
+		r = node_directory_type(dir->parent, node_entry(dir)->name,
+					&type);
+	if (r < 0)
+		return r;
+	if (!type)
+		return node_open_directory_locked(dir);
+	return plan_touch(plan, dir, oid, false, &at) ?: 1;
 }
 
 static int match_entries(struct plan *plan, size_t at, const struct tree *tree)
@@ -304,7 +400,7 @@ static int match_entries(struct plan *plan, size_t at, const struct tree *tree)
 			continue;
 		r = enter(plan, e->name, &length);
 		if (r == 0)
-			r = remove_entry(plan, at, e);
+			r = plan_remove_entry(plan, at, e);
 		if (r < 0)
 			return r;
 		leave(plan, length);
@@ -317,10 +413,14 @@ static int make_tree(struct plan *plan, struct node *dir, const struct oid *oid)
 {
 	struct tree *tree;
 	size_t at;
-	int r = node_open_directory_locked(dir);
+	int r = open_typed(plan, dir, oid);
 
+	if (r == 0 && dir->directory->places)
+		return plan_follow_places(plan, dir, NULL, oid);
+	if (r == 1)
+		return 0;
 	if (r == 0)
-		r = add_touched(plan, dir, oid, false, &at);
+		r = plan_touch(plan, dir, oid, false, &at);
 	if (r == 0)
 		r = tree_read(plan->worktree->options.odb, oid, &tree);
 	if (r < 0)
@@ -335,7 +435,7 @@ static int make_tree(struct plan *plan, struct node *dir, const struct oid *oid)
 static int follow(struct plan *plan, struct node *dir, const struct delta *delta,
 		  const struct oid *oid);
 
-static const struct oid *oid_of(const struct delta_entry *entry)
+const struct oid *plan_oid_of(const struct delta_entry *entry)
 {
 	return entry->kind == DELTA_DIRECTORY && oid_is_zero(&entry->oid) ?
 			&entry->directory->oid : &entry->oid;
@@ -352,11 +452,11 @@ static int follow_entry(struct plan *plan, size_t at,
 	if (entry->kind == DELTA_REMOVED && !e)
 		return 0;
 	if (entry->kind == DELTA_REMOVED)
-		return e->replaced ? -EAGAIN : remove_entry(plan, at, e);
+		return e->replaced ? -EAGAIN : plan_remove_entry(plan, at, e);
 	if (entry->kind != DELTA_DIRECTORY || !stored || e->mode != MODE_TREE ||
 	    e->replaced) {
 		struct tree_entry wanted = {
-			.name = entry->name, .oid = *oid_of(entry),
+			.name = entry->name, .oid = *plan_oid_of(entry),
 			.mode = entry->kind == DELTA_DIRECTORY ? MODE_TREE :
 								 entry->mode,
 		};
@@ -366,9 +466,22 @@ static int follow_entry(struct plan *plan, size_t at,
 	r = node_load_locked(dir, e, &child);
 	if (r < 0)
 		return r;
-	r = follow(plan, child, entry->directory, oid_of(entry));
+	r = is_loaded_otherwise(plan, child);
+	if (r == 1)
+		r = plan_put_entry(plan, at, e, entry->name, NULL, MODE_TREE,
+				   plan_oid_of(entry));
+	else if (r == 0)
+		r = follow(plan, child, entry->directory, plan_oid_of(entry));
 	node_put_locked(child);
 	return r;
+}
+
+static bool has_attributes(const struct delta *delta)
+{
+	for (size_t i = 0; i < delta->count; i++)
+		if (strcmp(delta->entries[i].name, ATTRIBUTES_NAME) == 0)
+			return true;
+	return false;
 }
 
 static int follow(struct plan *plan, struct node *dir, const struct delta *delta,
@@ -377,11 +490,16 @@ static int follow(struct plan *plan, struct node *dir, const struct delta *delta
 	size_t at, length;
 	int r;
 
+	plan->attributes |= has_attributes(delta);
 	if (delta->complete)
 		return make_tree(plan, dir, oid);
-	r = node_open_directory_locked(dir);
+	r = open_typed(plan, dir, oid);
+	if (r == 0 && dir->directory->places)
+		return plan_follow_places(plan, dir, delta, oid);
+	if (r == 1)
+		return 0;
 	if (r == 0)
-		r = add_touched(plan, dir, oid, false, &at);
+		r = plan_touch(plan, dir, oid, false, &at);
 	for (size_t i = 0; i < delta->count && r == 0; i++) {
 		r = enter(plan, delta->entries[i].name, &length);
 		if (r == 0)
@@ -396,5 +514,6 @@ int plan_make_locked(struct plan *plan, struct worktree *w,
 		     const struct delta *delta)
 {
 	plan->worktree = w;
+	plan->tree = delta->oid;
 	return follow(plan, w->root, delta, &delta->oid);
 }

@@ -17,6 +17,7 @@ struct step {
 	enum step_kind kind;
 	struct node *dir;		/* the plan's touched has a reference */
 	char *name;			/* owned; used up by plan_execute */
+	char *place;			/* the same; NULL: it has none or keeps it */
 	uint32_t mode;
 	struct oid oid;
 	struct node *fresh;		/* that keeps the owner, or NULL; owned */
@@ -37,6 +38,8 @@ struct plan {
 	struct touched *touched;	/* directories above those below */
 	size_t touched_count, touched_capacity;
 	struct buffer path;		/* of what is looked at: on -EAGAIN */
+	struct oid tree;		/* of the root afterwards */
+	bool attributes;		/* .gitattributes files change */
 };
 
 /* Fills a zeroed plan.  -EAGAIN: what would be replaced is CHANGED; plan->path
@@ -53,5 +56,33 @@ void plan_execute_locked(struct plan *plan);
 
 /* No lock may be held. */
 void plan_release(struct plan *plan);
+
+/* ---- worktree_plan_places.c ---- */
+
+/* dir, of a type and loaded, follows a delta of its stored folders, or becomes
+ * the tree oid (delta NULL). */
+int plan_follow_places(struct plan *plan, struct node *dir,
+		       const struct delta *delta, const struct oid *oid);
+
+/* ---- pieces of plans, for it ---- */
+
+/* An array with room for one more; NULL: no memory. */
+void *plan_grow(void *array, size_t count, size_t *capacity, size_t size);
+
+/* Notes that dir changes; *ret_at names it from then on. */
+int plan_touch(struct plan *plan, struct node *dir, const struct oid *oid,
+	       bool gone, size_t *ret_at);
+
+/* Steps for a live entry that goes, if Git has it.  -EAGAIN: it is CHANGED. */
+int plan_remove_entry(struct plan *plan, size_t at, struct entry *e);
+/* e: what is live under the name, or NULL; place: where it is to be stored, NULL
+ * in a plain directory or where e is. */
+int plan_put_entry(struct plan *plan, size_t at, const struct entry *e,
+		   const char *name, const char *place, uint32_t mode,
+		   const struct oid *oid);
+
+/* Whether e is stored as that. */
+bool plan_is_same_entry(const struct entry *e, const struct tree_entry *wanted);
+const struct oid *plan_oid_of(const struct delta_entry *entry);
 
 #endif

@@ -48,10 +48,14 @@ static int walk_tree(struct walk *walk, const struct oid *oid,
 		r = tell(walk, 'A');
 	for (size_t i = 0; i < tree->count && r == 0; i++) {
 		const struct tree_entry *entry = &tree->entries[i];
+		uint32_t mode = entry->mode;
 
 		r = enter(walk, entry->name);
 		if (r == 0)
-			r = entry->mode == MODE_TREE ?
+			r = contents_recognise(walk->odb, &entry->oid, &mode,
+					       NULL);
+		if (r == 0)
+			r = mode == MODE_TREE ?
 				walk_tree(walk, &entry->oid, depth + 1) :
 				tell(walk, 'A');
 		if (r == 0)

@@ -86,6 +86,9 @@ struct rope_source_ops {
 	int (*read)(struct rope_source *source, void *data, size_t size,
 		    uint64_t offset);
 	void (*free)(struct rope_source *source);
+	/* Newlines in size bytes at offset; may be NULL: they are read. */
+	int (*count)(struct rope_source *source, uint64_t offset,
+		     uint64_t size, uint64_t *ret_newlines);
 };
 
 struct rope_source *rope_source_ref(struct rope_source *source);

@@ -27,6 +27,13 @@ int rope_read_header(struct odb *odb, const struct oid *oid,
 int rope_store(struct rope *rope, struct odb *odb, bool executable,
 	       struct oid *ret_oid);
 
+/* rope_store lets a rope remember what it was and where that is stored; the next
+ * one then writes only what changed since.  The odb must keep those objects
+ * meanwhile (odb_settle).  rope_remember: from was stored after it was cloned from rope (or
+ * rope from it); rope remembers what from does.  rope_forget: nothing. */
+void rope_remember(struct rope *rope, const struct rope *from);
+void rope_forget(struct rope *rope);
+
 /* A rope whose bytes and inner nodes stay in odb, which outlives it, until they
  * are needed; O(1). */
 int rope_load(struct odb *odb, const struct oid *oid, struct rope **ret_rope);

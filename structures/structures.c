@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 #include "structures/structures.h"
+#include "structures/rope_contents.h"
+#include "structures/structures_private.h"
+
+#include "store/contents.h"
+
+/* One line a type; those that merge files are in file_types.c. */
+static const struct directory_type *const directory_types[] = {
+	&queue_directory_type,
+};
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 int structures_register(void)
 {
-	return structures_register_file_types();
+	int r = contents_kind_register(&rope_contents_kind);
+
+	if (r == 0)
+		r = structures_register_file_types();
+	for (size_t i = 0; r == 0 && i < COUNT(directory_types); i++)
+		r = directory_type_register(directory_types[i]);
+	return r;
 }

@@ -4,6 +4,7 @@
 #include "store/engine.h"
 #include "store/journal.h"
 #include "store/journal_format.h"
+#include "store/local_store.h"
 #include "store/overlay.h"
 
 #include <assert.h>
@@ -134,7 +135,9 @@ static int take(void *context, const void *frame, size_t length,
 		uint64_t sequence, journal_data *data, void *source)
 {
 	struct use *use = context;
+	struct timespec time = { 0 };
 	struct journal_frame again;
+	struct oid root = { 0 };
 	struct cut *cut;
 	int r = journal_decode(use->replay, frame, length, data, source, &cut);
 
@@ -145,7 +148,10 @@ static int take(void *context, const void *frame, size_t length,
 		struct delta *delta = cut->records[i].delta;
 
 		if (delta && is_small(delta)) {
-			delta_store(delta, use->odb, &oid_empty_tree);
+			r = delta_store(delta, use->odb, &oid_empty_tree);
+			if (r == 0)
+				local_store(delta, use->odb, &root, &time, &time,
+					    &root);
 			r = journal_encode(cut, 1 << 20, &again);
 			assert(r == 0 || r == -EFBIG || r == -EIO);
 			if (r == 0)

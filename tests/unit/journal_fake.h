@@ -22,6 +22,7 @@ struct disk {
 	unsigned int writes_before;	/* that still succeed */
 	int error_file;			/* only there; -1: anywhere */
 	unsigned int writes, flushes;
+	uint64_t last_offset, last_size;	/* of a write that succeeded */
 	uint64_t room;
 	bool shut, shut_apart;		/* flushes wait until it is not */
 	unsigned int waiting;
@@ -103,6 +104,8 @@ static int disk_write(struct journal_files *f, unsigned int file,
 	if (d->write_error && d->writes_before)
 		d->writes_before--;
 	d->writes++;
+	d->last_offset = offset;
+	d->last_size = size;
 	disk_put(&d->seen[file], data, size, offset);
 	return 0;
 }

@@ -22,7 +22,9 @@ static const struct {
 	{ "[[:digit:]a]", "a", true }, { "[[:nonsense:]]", "n", false },
 	{ "[a", "a", false }, { "[", "[", false }, { "[a-", "a", false },
 	{ "*[0-9]", "ab1", true }, { "**", "a", true },
-	{ "\xff?", "\xff\xfe", true }, { ".*", ".x", true }, { "*", ".x", true },
+	{ "[c-a]", "c", true }, { "[c-a]", "b", false },
+	{ "[![:nonsense:]]", "n", false }, { "[[:a:b:]]", "a", false },
+	{ "[[:a]", ":", true }, { "\xff?", "\xff\xfe", true }, { ".*", ".x", true }, { "*", ".x", true },
 };
 
 static const struct {
@@ -39,7 +41,9 @@ static const struct {
 	{ "a**b/c", "axxb/c", true }, { "a**b/c", "ax/xb/c", false },
 	{ "**", "a/b", true }, { "a/b", "a/b/c", false }, { "a/b/c", "a/b", false },
 	{ "**/x/*/y", "x/x/z/y", true }, { "a?b/c", "a/b/c", false },
-	{ "**/**/a", "a", true }, { "**/**", "a", true },
+	{ "a[x/]/c", "ax/c", true }, { "a[/]b", "a/b", false },
+	{ "a[b/c", "a[b/c", false }, { "**/**/a", "a", true },
+	{ "***/a", "x/y/a", true }, { "***a", "x/a", false }, { "**/**", "a", true },
 };
 
 static void names_match(void **state)

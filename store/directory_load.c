@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/directory_places.h"
+#include "store/directory_private.h"
+#include "store/util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is below a tree ---- */
+
+struct walk {
+	struct odb *odb;
+	struct buffer path;
+	place_visit *visit;
+	void *context;
+};
+
+static int walk_tree(struct walk *walk, const struct oid *oid,
+		     unsigned int depth)
+{
+	size_t length = walk->path.length;
+	struct tree *tree;
+	int r = depth > TREE_DEPTH_MAX ? -EUCLEAN :
+					 tree_read(walk->odb, oid, &tree);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < tree->count && r == 0; i++) {
+		const struct tree_entry *e = &tree->entries[i];
+
+		r = buffer_puts(&walk->path, e->name);
+		if (r == 0 && e->mode == MODE_TREE)
+			r = buffer_puts(&walk->path, "/") ?:
+				walk_tree(walk, &e->oid, depth + 1);
+		else if (r == 0)
+			r = walk->visit(walk->context, walk->path.data, e);
+		walk->path.length = length;
+	}
+	tree_free(tree);
+	return r;
+}
+
+int places_walk(struct odb *odb, const struct oid *oid, const char *prefix,
+		place_visit *visit, void *context)
+{
+	struct walk walk = {
+		.odb = odb, .visit = visit, .context = context,
+	};
+	int r = buffer_puts(&walk.path, prefix);
+
+	if (r == 0)
+		r = walk_tree(&walk, oid, 0);
+	buffer_release(&walk.path);
+	return r;
+}
+
+/* ---- loading a directory of a type ---- */
+
+struct loaded {
+	struct entry entry;
+	size_t place;			/* offset in the text */
+	bool foreign;
+};
+
+struct loading {
+	const struct directory_type *type;
+	struct loaded *entries;
+	size_t count, capacity;
+	struct buffer text;
+};
+
+static void loading_release(struct loading *l)
+{
+	free(l->entries);
+	buffer_release(&l->text);
+}
+
+static int load_entry(void *context, const char *place,
+		      const struct tree_entry *e)
+{
+	struct loading *l = context;
+	char key[DIRECTORY_KEY_SIZE];
+	const char *name;
+
+	if (l->count == DIRECTORY_ENTRIES_MAX)
+		return -ENOSPC;
+	if (l->count == l->capacity) {
+		size_t capacity = l->capacity ? 2 * l->capacity : 64;
+		struct loaded *more = reallocarray(l->entries, capacity,
+						   sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		l->entries = more;
+		l->capacity = capacity;
+	}
+	l->entries[l->count++] = (struct loaded){
+		.entry = { .oid = e->oid, .mode = e->mode },
+		.place = l->text.length,
+		.foreign = e->mode == MODE_SUBMODULE ||
+			   l->type->parse(place, key, &name) < 0,
+	};
+	return buffer_append(&l->text, place, strlen(place) + 1);
+}
+
+/* The name that it is shown by; owned unless it is part of the place. */
+static int name_entry(struct directory *d, struct entry *e, const char *place,
+		      bool foreign)
+{
+	char key[DIRECTORY_KEY_SIZE], free_name[NAME_LENGTH_MAX + 1];
+	const char *name = place;
+
+	if (!foreign)
+		d->places->type->parse(place, key, &name);
+	places_free_name(d, name, free_name);
+	e->owned = strcmp(name, free_name) != 0;
+	e->name = e->owned ? strdup(free_name) : (char *)name;
+	return e->name ? 0 : -ENOMEM;
+}
+
+static int add_entry(struct directory *d, const struct loaded *from,
+		     unsigned int epoch)
+{
+	struct directory_places *p = d->places;
+	struct entry *e = &d->entries[d->count];
+	int r;
+
+	*e = from->entry;
+	p->at[d->count] = p->text + from->place;
+	r = name_entry(d, e, p->at[d->count], from->foreign);
+	if (r < 0)
+		return r;
+	e->seq = d->next_seq++;
+	e->number = directory_number_of(d, p->at[d->count]);
+	e->epoch = epoch;
+	e->live = e->stored = 1;
+	directory_add_loaded(d);
+	places_index_add(p, d->count - 1);
+	if (!from->foreign)
+		places_note_key(p, p->at[d->count - 1]);
+	return 0;
+}
+
+static int add_entries(struct directory *d, const struct loading *l,
+		       unsigned int epoch)
+{
+	int r = directory_reserve(d, l->count);
+
+	for (int foreign = 0; foreign < 2; foreign++)
+		for (size_t i = 0; i < l->count && r == 0; i++)
+			if (l->entries[i].foreign == foreign)
+				r = add_entry(d, &l->entries[i], epoch);
+	return r;
+}
+
+int places_load(struct directory *d, const struct directory_type *type,
+		struct odb *odb, const struct oid *oid, unsigned int epoch)
+{
+	scoped(loading_release) struct loading l = { .type = type };
+	int r = places_walk(odb, oid, "", load_entry, &l);
+
+	if (r == 0)
+		r = places_new(d, type);
+	if (r < 0)
+		return r;
+	d->places->text_size = l.text.length;
+	d->places->text = STEAL(l.text.data);
+	return add_entries(d, &l, epoch);
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/worktree_plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/* Following stored trees in a directory of a type, whose entries are stored at
+ * places in folders: first it is gathered which places get an object and which
+ * files or whole folders go, then both become steps for entries. */
+
+struct wanted {
+	char *place;
+	uint32_t mode;
+	struct oid oid;
+};
+
+/* A name that the plan takes or frees. */
+struct named {
+	bool taken;
+	UT_hash_handle hh;
+	char name[];
+};
+
+struct gathering {
+	struct plan *plan;
+	struct directory *d;
+	size_t at;			/* its place among plan->touched */
+	struct wanted *wanted;
+	size_t count, capacity;
+	char **gone;			/* files, or folders with all in them */
+	size_t gone_count, gone_capacity;
+	bool all;			/* what is not wanted goes */
+	struct named *names;
+	struct buffer path;
+};
+
+static void gathering_release(struct gathering *g)
+{
+	struct named *named, *next;
+
+	HASH_ITER(hh, g->names, named, next) {
+		HASH_DEL(g->names, named);
+		free(named);
+	}
+	for (size_t i = 0; i < g->count; i++)
+		free(g->wanted[i].place);
+	for (size_t i = 0; i < g->gone_count; i++)
+		free(g->gone[i]);
+	free(g->wanted);
+	free(g->gone);
+	buffer_release(&g->path);
+}
+
+/* ---- gathering ---- */
+
+static int want(void *context, const char *place, const struct tree_entry *e)
+{
+	struct gathering *g = context;
+	struct wanted *grown = plan_grow(g->wanted, g->count, &g->capacity,
+					 sizeof(*grown));
+	char *copy;
+
+	if (!grown)
+		return -ENOMEM;
+	g->wanted = grown;
+	copy = strdup(place);
+	if (!copy)
+		return -ENOMEM;
+	grown[g->count++] = (struct wanted){ copy, e->mode, e->oid };
+	return 0;
+}
+
+static int give_up(struct gathering *g, const char *path)
+{
+	char **grown = plan_grow(g->gone, g->gone_count, &g->gone_capacity,
+				 sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	g->gone = grown;
+	grown[g->gone_count] = strdup(path);
+	return grown[g->gone_count] ? (g->gone_count++, 0) : -ENOMEM;
+}
+
+static int gather_tree(struct gathering *g, const struct oid *oid)
+{
+	scoped_buffer struct buffer prefix = { 0 };
+	int r = buffer_printf(&prefix, "%s/", g->path.data);
+
+	if (r == 0)
+		r = give_up(g, g->path.data);
+	return r < 0 ? r : places_walk(g->plan->worktree->options.odb, oid,
+				       prefix.data, want, g);
+}
+
+static bool is_element(const struct gathering *g, const char *place)
+{
+	char key[DIRECTORY_KEY_SIZE];
+	const char *name;
+
+	return g->d->places->type->parse(place, key, &name) == 0;
+}
+
+static int gather_object(struct gathering *g, uint32_t mode,
+			 const struct oid *oid)
+{
+	const struct tree_entry e = { .mode = mode, .oid = *oid };
+	int r = 0;
+
+	if (mode == MODE_TREE)
+		return gather_tree(g, oid);
+	/* it may be where a folder was, which elements never are */
+	if (!is_element(g, g->path.data))
+		r = give_up(g, g->path.data);
+	return r < 0 ? r : want(g, g->path.data, &e);
+}
+
+static int gather(struct gathering *g, const struct delta *delta)
+{
+	size_t length = g->path.length;
+	int r = length ? buffer_puts(&g->path, "/") : 0;
+	size_t begin = g->path.length;
+
+	for (size_t i = 0; i < delta->count && r == 0; i++) {
+		const struct delta_entry *e = &delta->entries[i];
+
+		r = buffer_puts(&g->path, e->name);
+		if (r < 0)
+			break;
+		if (e->kind == DELTA_REMOVED)
+			r = give_up(g, g->path.data);
+		else if (e->kind != DELTA_DIRECTORY)
+			r = gather_object(g, e->mode, &e->oid);
+		else if (e->directory->complete)
+			r = gather_tree(g, plan_oid_of(e));
+		else
+			r = gather(g, e->directory);
+		g->path.length = begin;
+	}
+	g->path.length = length;
+	if (g->path.data)
+		g->path.data[length] = '\0';
+	return r;
+}
+
+static int compare_wanted(const void *a, const void *b)
+{
+	const struct wanted *x = a, *y = b;
+
+	return strcmp(x->place, y->place);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static bool is_wanted(const struct gathering *g, const char *place)
+{
+	struct wanted key = { .place = (char *)place };
+
+	return g->count && bsearch(&key, g->wanted, g->count, sizeof(key),
+				   compare_wanted);
+}
+
+/* ---- names ---- */
+
+static int note_name(struct gathering *g, const char *name, bool taken)
+{
+	struct named *named;
+
+	HASH_FIND_STR(g->names, name, named);
+	if (!named) {
+		size_t length = strlen(name);
+
+		named = calloc(1, sizeof(*named) + length + 1);
+		if (!named)
+			return -ENOMEM;
+		memcpy(named->name, name, length + 1);
+		HASH_ADD_KEYPTR(hh, g->names, named->name, length, named);
+		if (!named->hh.tbl) {
+			free(named);
+			return -ENOMEM;
+		}
+	}
+	named->taken = taken;
+	return 0;
+}
+
+static bool is_free(const void *context, const char *name)
+{
+	const struct gathering *g = context;
+	struct named *named;
+
+	HASH_FIND_STR(g->names, name, named);
+	return named ? !named->taken : places_is_free(g->d, name);
+}
+
+/* ---- what goes ---- */
+
+static int blame(struct gathering *g, const char *place)
+{
+	return buffer_printf(&g->plan->path, "/%s", place) ?: -EAGAIN;
+}
+
+static int take_away(struct gathering *g, struct entry *e)
+{
+	size_t steps = g->plan->step_count;
+	int r = plan_remove_entry(g->plan, g->at, e);
+
+	if (r == -EAGAIN)
+		return blame(g, places_of(g->d, e));
+	return r == 0 && g->plan->step_count > steps ?
+		note_name(g, e->name, false) : r;
+}
+
+/* Whether a place is one of those, or in one of those folders. */
+static bool is_in(char *const *folders, size_t count, const char *place)
+{
+	scoped_free char *copy = strdup(place);
+	const char *key = copy;
+
+	if (!copy)
+		return false;
+	for (size_t i = 0;; i++) {
+		char c = copy[i];
+
+		if (c && c != '/')
+			continue;
+		copy[i] = '\0';
+		if (bsearch(&key, folders, count, sizeof(*folders),
+			    compare_texts))
+			return true;
+		if (!c)
+			return false;
+		copy[i] = c;
+	}
+}
+
+/* Files that are known by their places need no look at all the others. */
+static int remove_files(struct gathering *g)
+{
+	size_t left = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < g->gone_count && r == 0; i++) {
+		char *place = g->gone[i];
+		struct entry *e = places_find(g->d, place);
+
+		if (e && !is_wanted(g, place))
+			r = take_away(g, e);
+		else if (places_is_gone(g->d, place))
+			r = blame(g, place);
+		if (e || is_element(g, place))
+			free(place);
+		else
+			g->gone[left++] = place;
+		if (r < 0)
+			while (++i < g->gone_count)
+				g->gone[left++] = g->gone[i];
+	}
+	g->gone_count = left;
+	return r;
+}
+
+static int remove_folders(struct gathering *g)
+{
+	struct directory *d = g->d;
+	int r = 0;
+
+	if (!g->gone_count && !g->all)
+		return 0;
+	if (g->gone_count)
+		qsort(g->gone, g->gone_count, sizeof(*g->gone), compare_texts);
+	for (uint32_t i = 0; i < d->count && r == 0; i++) {
+		struct entry *e = &d->entries[i];
+		const char *place = d->places->at[i];
+
+		if (e->live && !is_wanted(g, place) &&
+		    (g->all || is_in(g->gone, g->gone_count, place)))
+			r = take_away(g, e);
+	}
+	return r;
+}
+
+/* ---- what comes ---- */
+
+static int add(struct gathering *g, const struct wanted *wanted)
+{
+	char key[DIRECTORY_KEY_SIZE], shown[NAME_LENGTH_MAX + 1];
+	const char *name = wanted->place;
+	int r;
+
+	if (places_is_gone(g->d, wanted->place))
+		return blame(g, wanted->place);
+	if (wanted->mode != MODE_SUBMODULE)
+		g->d->places->type->parse(wanted->place, key, &name);
+	places_free_name_by(is_free, g, name, shown);
+	r = plan_put_entry(g->plan, g->at, NULL, shown, wanted->place,
+			   wanted->mode, &wanted->oid);
+	return r < 0 ? r : note_name(g, shown, true);
+}
+
+static int add_or_change(struct gathering *g, const struct wanted *wanted)
+{
+	struct entry *e = places_find(g->d, wanted->place);
+	const struct tree_entry stored = {
+		.mode = wanted->mode, .oid = wanted->oid,
+	};
+	int r;
+
+	if (!e)
+		return add(g, wanted);
+	if (!e->stored)
+		return blame(g, wanted->place);
+	if (plan_is_same_entry(e, &stored))
+		return 0;
+	r = plan_put_entry(g->plan, g->at, e, e->name, NULL, wanted->mode,
+			   &wanted->oid);
+	return r == -EAGAIN ? blame(g, wanted->place) : r;
+}
+
+/* Names in the order of keys, as when it is loaded; foreign files last. */
+static int add_all(struct gathering *g)
+{
+	int r = 0;
+
+	for (int foreign = 0; foreign < 2; foreign++)
+		for (size_t i = 0; i < g->count && r == 0; i++)
+			if (is_element(g, g->wanted[i].place) != foreign)
+				r = add_or_change(g, &g->wanted[i]);
+	return r;
+}
+
+static int make_steps(struct gathering *g)
+{
+	int r;
+
+	if (g->count)
+		qsort(g->wanted, g->count, sizeof(*g->wanted), compare_wanted);
+	r = remove_files(g);
+	if (r == 0)
+		r = remove_folders(g);
+	return r < 0 ? r : add_all(g);
+}
+
+int plan_follow_places(struct plan *plan, struct node *dir,
+		       const struct delta *delta, const struct oid *oid)
+{
+	scoped(gathering_release) struct gathering g = {
+		.plan = plan, .d = dir->directory, .all = !delta,
+	};
+	int r = plan_touch(plan, dir, oid, false, &g.at);
+
+	if (r == 0)
+		r = delta ? gather(&g, delta) :
+			    places_walk(plan->worktree->options.odb, oid, "",
+					want, &g);
+	return r < 0 ? r : make_steps(&g);
+}

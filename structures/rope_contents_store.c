@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: ISC */
+#include "structures/rope_contents_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Up to this size a file is read into memory to be stored; beyond it streams. */
+#define STORE_WHOLE ((uint64_t)1 << 20)
+
+/* A move of less, in bytes, takes more room in the journal than the bytes. */
+#define MOVE_LEAST 48u
+
+/* ---- what changed ---- */
+
+struct comparing {
+	struct rope_contents *snapshot;
+	size_t capacity;
+};
+
+static int add_move(struct comparing *c, uint64_t offset, uint64_t size,
+		    uint64_t from)
+{
+	struct rope_contents *s = c->snapshot;
+	size_t capacity = c->capacity ? 2 * c->capacity : 8;
+	struct contents_move *moves;
+
+	if (s->move_count == c->capacity) {
+		moves = reallocarray(s->moves, capacity, sizeof(*moves));
+		if (!moves)
+			return -ENOMEM;
+		s->moves = moves;
+		c->capacity = capacity;
+	}
+	s->moves[s->move_count++] = (struct contents_move){
+		.offset = offset, .size = size, .from = from,
+	};
+	return 0;
+}
+
+static int add_piece(void *context, uint64_t offset, uint64_t size,
+		     uint64_t from)
+{
+	struct comparing *c = context;
+
+	if (offset == 0 && from == 0) {
+		c->snapshot->low = size;
+		return 0;
+	}
+	if (from == ROPE_UNKNOWN || size < MOVE_LEAST) {
+		ranges_add(&c->snapshot->ranges, offset, offset + size);
+		return 0;
+	}
+	return add_move(c, offset, size, from);
+}
+
+/* Ranges that were joined may cover moves: these are of no use then. */
+static void drop_covered(struct rope_contents *s)
+{
+	const struct ranges *ranges = &s->ranges;
+	size_t kept = 0, k = 0;
+
+	for (size_t i = 0; i < s->move_count; i++) {
+		struct contents_move *m = &s->moves[i];
+
+		while (k < ranges->count && ranges->at[k].end <= m->offset)
+			k++;
+		if (ranges->all ||
+		    (k < ranges->count && ranges->at[k].offset <= m->offset &&
+		     ranges->at[k].end >= m->offset + m->size))
+			continue;
+		s->moves[kept++] = *m;
+	}
+	s->move_count = kept;
+}
+
+static void set_base(struct rope_contents *r, const struct oid *oid,
+		     uint64_t size)
+{
+	r->has_base = true;
+	r->base = *oid;
+	r->base_size = size;
+}
+
+int rope_contents_compare(struct rope_contents *snapshot, struct rope *older)
+{
+	struct comparing c = { .snapshot = snapshot };
+	int r;
+
+	if (rope_contents_is_stored(snapshot)) {
+		set_base(snapshot, &snapshot->stored.oid, snapshot->size);
+		snapshot->low = snapshot->size;
+		return 0;
+	}
+	if (!older) {
+		snapshot->has_base = false;
+		snapshot->captured = 0;
+		snapshot->ranges.all = true;
+		return 0;
+	}
+	r = rope_compare(older, snapshot->rope, add_piece, &c);
+	drop_covered(snapshot);
+	return r;
+}
+
+void rope_contents_changes(struct contents *snapshot,
+			   struct contents_changes *ret)
+{
+	const struct rope_contents *r = (struct rope_contents *)snapshot;
+
+	*ret = (struct contents_changes){
+		.id = r->id, .version = r->version, .size = r->size,
+		.low = r->low, .moves = r->moves, .move_count = r->move_count,
+		.ranges = &r->ranges,
+	};
+	if (r->has_base) {
+		ret->base = CONTENTS_STORED;
+		ret->oid = r->base;
+		ret->base_size = r->base_size;
+	} else if (r->captured) {
+		ret->base = CONTENTS_CAPTURED;
+		ret->since = r->captured;
+	}
+}
+
+void rope_contents_captured(struct contents *c)
+{
+	struct rope_contents *r = (struct rope_contents *)c;
+	SCOPED_LOCK(&r->lock);
+
+	/* A base that nothing was done to since stays one. */
+	if (rope_contents_is_stored(r))
+		set_base(r, &r->stored.oid, r->size);
+	else if (r->captured != r->version)
+		r->has_base = false;
+	r->captured = r->version;
+	rope_free(r->older);
+	r->older = NULL;
+	/* Without memory all is new the next time. */
+	if (rope_clone(r->rope, &r->older) < 0)
+		r->older = NULL;
+}
+
+/* ---- storing ---- */
+
+struct stream {
+	struct rope *rope;
+	uint64_t offset;
+};
+
+static ssize_t next_bytes(void *context, void *buffer, size_t size)
+{
+	struct stream *stream = context;
+	ssize_t n = rope_read(stream->rope, buffer, size, stream->offset);
+
+	if (n > 0)
+		stream->offset += n;
+	return n;
+}
+
+static int store_whole(struct rope_contents *r, struct odb *odb,
+		       struct oid *ret_oid)
+{
+	scoped_free char *data = malloc(r->size + 1);
+	ssize_t n;
+
+	if (!data)
+		return -ENOMEM;
+	n = rope_read(r->rope, data, r->size, 0);
+	return n < 0 ? n : odb_write(odb, OBJECT_BLOB, data, n, ret_oid);
+}
+
+static int store_blob(struct rope_contents *r, struct odb *odb,
+		      struct oid *ret_oid)
+{
+	struct stream stream = { .rope = r->rope };
+
+	return r->size <= STORE_WHOLE ?
+		store_whole(r, odb, ret_oid) :
+		odb_write_blob(odb, r->size, next_bytes, &stream, ret_oid);
+}
+
+/* A snapshot that is stored again, after a failure elsewhere, costs nothing. */
+static void remember(struct rope_contents *r, const struct stored_version *form,
+		     struct odb *odb, const struct oid *oid)
+{
+	if (!r->frozen || odb != pool_odb(r->pool))
+		return;
+	r->stored = *form;
+	r->stored.version = r->version;
+	r->stored.oid = *oid;
+}
+
+static int store_as(struct rope_contents *r, const struct stored_version *form,
+		    struct odb *odb, struct oid *ret_oid)
+{
+	struct oid oid;
+	int error;
+	SCOPED_LOCK(&r->lock);
+
+	if (odb == pool_odb(r->pool) && rope_contents_is_stored(r) &&
+	    r->stored.is_rope == form->is_rope &&
+	    r->stored.executable == form->executable) {
+		*ret_oid = r->stored.oid;
+		return 0;
+	}
+	error = form->is_rope ?
+		rope_store(r->rope, odb, form->executable, &oid) :
+		store_blob(r, odb, &oid);
+	if (error < 0)
+		return error;
+	remember(r, form, odb, &oid);
+	*ret_oid = oid;
+	return 0;
+}
+
+int rope_contents_store(struct contents *snapshot, struct odb *odb,
+			struct oid *ret_oid)
+{
+	static const struct stored_version blob = { .known = true };
+
+	return store_as((struct rope_contents *)snapshot, &blob, odb, ret_oid);
+}
+
+int rope_contents_store_rope(struct contents *snapshot, struct odb *odb,
+			     bool executable, struct oid *ret_oid)
+{
+	const struct stored_version form = {
+		.known = true, .is_rope = true, .executable = executable,
+	};
+	struct rope_contents *r = rope_contents_of(snapshot);
+	scoped_rope struct rope *rope = NULL;
+	int error;
+
+	if (r)
+		return store_as(r, &form, odb, ret_oid);
+	error = rope_of_contents(snapshot, &rope);
+	return error < 0 ? error : rope_store(rope, odb, executable, ret_oid);
+}
+
+/* ---- stored ---- */
+
+/* Takes what is known from the stored rope, and what is new from the present
+ * one. */
+struct rebuilding {
+	struct rope *to, *stored, *now;
+};
+
+static int add_rebuilt(void *context, uint64_t offset, uint64_t size,
+		       uint64_t from)
+{
+	struct rebuilding *b = context;
+
+	return from == ROPE_UNKNOWN ?
+		rope_insert_rope(b->to, offset, b->now, offset, size) :
+		rope_insert_rope(b->to, offset, b->stored, from, size);
+}
+
+static int rebuild(struct rope *older, struct rope *now, struct rope *stored,
+		   struct rope **ret)
+{
+	scoped_rope struct rope *to = NULL;
+	struct rebuilding b = { .stored = stored, .now = now };
+	int r = rope_new(&to);
+
+	b.to = to;
+	if (r == 0)
+		r = rope_compare(older, now, add_rebuilt, &b);
+	if (r == 0)
+		*ret = STEAL(to);
+	return r;
+}
+
+static int load(struct rope_contents *r, const struct oid *oid, uint64_t size,
+		bool is_rope, struct rope **ret)
+{
+	struct contents *blob;
+	int error;
+
+	if (is_rope)
+		return rope_load(pool_odb(r->pool), oid, ret);
+	error = overlay_new_stored(r->pool, oid, size, &blob);
+	if (error < 0)
+		return error;
+	error = rope_of_contents(blob, ret);
+	contents_unref(blob);
+	return error;
+}
+
+/* The version that was captured last is stored now: what is left of it is read
+ * from there.  Older objects may vanish from the repository, and bytes in memory
+ * and in the log need not be kept.  When it fails all stays as it is. */
+static void move_base(struct rope_contents *r, const struct oid *oid,
+		      uint64_t size, bool is_rope)
+{
+	scoped_rope struct rope *stored = NULL, *now = NULL;
+	int error = load(r, oid, size, is_rope, &stored);
+
+	if (error < 0 || rope_size(stored) != size)
+		return;
+	error = r->version == r->captured ? rope_clone(stored, &now) :
+					    rebuild(r->older, r->rope, stored,
+						    &now);
+	if (error < 0 || rope_size(now) != r->size)
+		return;
+	if (r->version == r->captured) {
+		rope_source_unref(r->log);
+		r->log = NULL;
+	}
+	rope_free(r->rope);
+	rope_free(r->older);
+	r->rope = STEAL(now);
+	r->older = STEAL(stored);
+	r->spilled = 0;
+}
+
+static bool header_of(struct rope_contents *r, const struct oid *oid,
+		      struct stored_version *ret)
+{
+	struct rope_header header;
+
+	if (rope_read_header(pool_odb(r->pool), oid, &header) < 0)
+		return false;
+	ret->executable = header.executable;
+	return true;
+}
+
+void rope_contents_stored(struct contents *c, struct contents *snapshot,
+			  const struct oid *oid, bool is_rope)
+{
+	struct rope_contents *r = (struct rope_contents *)c;
+	struct stored_version stored = {
+		.known = true, .is_rope = is_rope, .oid = *oid,
+	};
+	struct contents_changes changes;
+
+	contents_changes(snapshot, &changes);
+	if (changes.id != r->id || (is_rope && !header_of(r, oid, &stored)))
+		return;
+	stored.version = changes.version;
+	SCOPED_LOCK(&r->lock);
+	/* An older snapshot than the last one has nothing to tell. */
+	if (!r->stored.known || stored.version >= r->stored.version)
+		r->stored = stored;
+	if (r->captured != stored.version || !r->older)
+		return;
+	set_base(r, oid, changes.size);
+	move_base(r, oid, changes.size, is_rope);
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/worktree_test.h"
+#include "structures/queue.h"
+#include "structures/structures.h"
+
+#define OPEN(text)                                                             \
+	struct fixture fixture, *f = &fixture;                                 \
+	fixture_open(f, text)
+
+#define JOBS ".gitattributes=/jobs irmin=queue\\n\n"
+
+/* ---- what is stored ---- */
+
+static int add_element(void *context, const struct queue_element *e)
+{
+	return buffer_printf(context, "%s%s ", e->foreign ? "?" : "", e->name);
+}
+
+/* Names in the order of the stored queue, foreign ones with "?". */
+static void assert_stored(struct fixture *f, const char *path, const char *want)
+{
+	scoped_buffer struct buffer b = { 0 };
+	struct tree_entry e = { 0 };
+	int r = tree_resolve(f->odb, &f->head, path, &e);
+
+	assert_true(r == 0 || r == -ENOENT);
+	assert_int_equal(buffer_puts(&b, ""), 0);
+	assert_int_equal(queue_each(f->odb, &e.oid, add_element, &b), 0);
+	assert_string_equal(b.data ? b.data : "", want);
+}
+
+/* Another work tree of what is stored, as after a remount. */
+static void remount(struct fixture *f)
+{
+	struct worktree_options options = f->w->options;
+
+	options.tree = f->head;
+	worktree_unref(f->w);
+	assert_int_equal(worktree_new(&options, &f->w), 0);
+}
+
+static char *rename_to(struct fixture *f, const char *from, const char *to,
+		       unsigned int flags, int want)
+{
+	const char *from_name, *to_name;
+	struct node *a = above(f, from, &from_name);
+	struct node *b = above(f, to, &to_name);
+	char *name = NULL;
+
+	assert_int_equal(node_rename_named(a, from_name, b, to_name, flags,
+					   &name), want);
+	node_unref(a);
+	node_unref(b);
+	return name;
+}
+
+static void assert_renamed(struct fixture *f, const char *from, const char *to,
+			   const char *want)
+{
+	char *name = rename_to(f, from, to, 0, 0);
+
+	if (want)
+		assert_string_equal(name, want);
+	else
+		assert_null(name);
+	free(name);
+}
+
+static int set_type(struct fixture *f, const char *path)
+{
+	struct node *n = get(f, path);
+	int r = n ? node_set_type(n, "queue") : -ENOENT;
+
+	node_unref(n);
+	return r;
+}
+
+/* ---- tests ---- */
+
+static void test_push(void **state)
+{
+	OPEN(JOBS);
+	assert_int_equal(put(f, "jobs/b", "1"), 0);
+	assert_int_equal(put(f, "jobs/a", "2"), 0);
+	assert_int_equal(link_at(f, "jobs/c", "x"), 0);
+	assert_int_equal(make_dir(f, "jobs/d"), -EPERM);
+	assert_int_equal(make_at(f, "jobs/a", S_IFREG | 0644), -EEXIST);
+	assert_list(f, "jobs", "b a c@ ");
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "b a c ");
+	assert_int_equal(put(f, "jobs/0", "4"), 0);
+	assert_true(cut(f));
+	assert_false(cut(f));
+	assert_stored(f, "jobs", "b a c 0 ");
+	remount(f);
+	assert_list(f, "jobs", "b a c@ 0 ");
+	assert_file(f, "jobs/a", "2");
+	assert_file(f, "jobs/0", "4");
+	assert_false(cut(f));
+	fixture_close(f);
+}
+
+static void test_pop(void **state)
+{
+	OPEN(JOBS);
+	assert_int_equal(put(f, "jobs/a", "1"), 0);
+	assert_int_equal(put(f, "jobs/b", "2"), 0);
+	assert_int_equal(put(f, "jobs/c", "3"), 0);
+	assert_true(cut(f));
+	assert_int_equal(remove_at(f, "jobs/b", false), 0);
+	assert_int_equal(remove_at(f, "jobs/b", false), -ENOENT);
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "a c ");
+	assert_int_equal(put(f, "jobs/b", "again"), 0);
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "a c b ");
+	/* the same name twice between two cuts */
+	assert_int_equal(remove_at(f, "jobs/a", false), 0);
+	assert_int_equal(put(f, "jobs/a", "5"), 0);
+	assert_int_equal(remove_at(f, "jobs/a", false), 0);
+	assert_int_equal(put(f, "jobs/a", "6"), 0);
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "c b a ");
+	remount(f);
+	assert_file(f, "jobs/a", "6");
+	assert_int_equal(remove_at(f, "jobs/a", false), 0);
+	assert_int_equal(remove_at(f, "jobs/b", false), 0);
+	assert_int_equal(remove_at(f, "jobs/c", false), 0);
+	assert_true(cut(f));
+	assert_head(f, JOBS);
+	assert_list(f, "jobs", "");
+	remount(f);
+	assert_list(f, "", ".gitattributes jobs/ ");
+	assert_list(f, "jobs", "");
+	assert_false(cut(f));
+	fixture_close(f);
+}
+
+static void test_rename(void **state)
+{
+	OPEN(JOBS "x=7\n");
+	assert_int_equal(put(f, "jobs/a", "1"), 0);
+	assert_int_equal(put(f, "jobs/b", "2"), 0);
+	assert_true(cut(f));
+	/* within: it keeps its place in the order */
+	assert_renamed(f, "jobs/a", "jobs/z", NULL);
+	assert_list(f, "jobs", "z b ");
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "z b ");
+	/* to and fro between two cuts is nothing */
+	assert_renamed(f, "jobs/z", "jobs/y", NULL);
+	assert_renamed(f, "jobs/y", "jobs/z", NULL);
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "z b ");
+	/* into: at the end, and nothing is replaced */
+	assert_renamed(f, "x", "jobs/z", "z~2");
+	assert_list(f, "jobs", "z b z~2 ");
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "z b z~2 ");
+	assert_renamed(f, "jobs/b", "jobs/z", "z~3");
+	assert_list(f, "jobs", "z z~3 z~2 ");
+	/* out */
+	assert_renamed(f, "jobs/z", "done", NULL);
+	free(rename_to(f, "jobs/z", "done", 0, -ENOENT));
+	assert_renamed(f, "jobs/z~2", "done", NULL);
+	assert_file(f, "done", "7");
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "z~3 ");
+	remount(f);
+	assert_list(f, "jobs", "z~3 ");
+	assert_file(f, "jobs/z~3", "2");
+	assert_file(f, "done", "7");
+	free(rename_to(f, "done", "jobs/z~3", RENAME_EXCHANGE, -EINVAL));
+	free(rename_to(f, "done", "jobs/z~3", RENAME_NOREPLACE, -EEXIST));
+	assert_int_equal(make_dir(f, "folder"), 0);
+	free(rename_to(f, "folder", "jobs/folder", 0, -EPERM));
+	free(rename_to(f, "folder", "jobs", 0, -ENOTEMPTY));
+	assert_int_equal(remove_at(f, "jobs/z~3", false), 0);
+	free(rename_to(f, "folder", "jobs", 0, -EEXIST));
+	fixture_close(f);
+}
+
+static void test_modified(void **state)
+{
+	OPEN(JOBS);
+	assert_int_equal(put(f, "jobs/a", "1"), 0);
+	assert_int_equal(put(f, "jobs/b", "2"), 0);
+	assert_true(cut(f));
+	assert_int_equal(put(f, "jobs/a", "changed"), 0);
+	assert_renamed(f, "jobs/a", "jobs/c", NULL);
+	assert_true(cut(f));
+	remount(f);
+	assert_list(f, "jobs", "c b ");
+	assert_file(f, "jobs/c", "changed");
+	fixture_close(f);
+}
+
+static void test_convert(void **state)
+{
+	OPEN("a/jobs/x=1\na/jobs/y=2\nq/.gitignore=o\nq/b=2\nq/l=1\n");
+	assert_int_equal(set_type(f, "a"), -ENOTEMPTY);
+	assert_int_equal(set_type(f, ""), -EPERM);
+	assert_int_equal(set_type(f, "q/b"), -ENOTDIR);
+	assert_int_equal(put(f, "a/jobs/m", "3"), 0);
+	assert_int_equal(set_type(f, "a/jobs"), 0);
+	assert_true(worktree_took_attributes(f->w));
+	assert_false(worktree_took_attributes(f->w));
+	assert_int_equal(set_type(f, "a/jobs"), 0);
+	assert_int_equal(set_type(f, "q"), 0);
+	assert_list(f, "a/jobs", "m x y ");
+	assert_file(f, ".gitattributes", "/a/jobs irmin=queue\n"
+					 "/q irmin=queue\n");
+	assert_true(cut(f));
+	assert_stored(f, "a/jobs", "m x y ");
+	assert_stored(f, "q", "b l ?.gitignore ");
+	assert_int_equal(put(f, "a/jobs/b", "4"), 0);
+	assert_int_equal(remove_at(f, "a/jobs/x", false), 0);
+	assert_true(cut(f));
+	assert_stored(f, "a/jobs", "m y b ");
+	remount(f);
+	assert_list(f, "a/jobs", "m y b ");
+	assert_list(f, "q", "b l .gitignore ");
+	assert_file(f, "a/jobs/m", "3");
+	fixture_close(f);
+}
+
+/* Converted and changed before it was stored. */
+static void test_convert_and_change(void **state)
+{
+	OPEN("jobs/x=1\njobs/y=2\nother=1\n");
+	assert_int_equal(remove_at(f, "jobs/x", false), 0);
+	assert_int_equal(set_type(f, "jobs"), 0);
+	assert_int_equal(put(f, "jobs/x", "3"), 0);
+	assert_int_equal(remove_at(f, "jobs/y", false), 0);
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "x ");
+	assert_int_equal(remove_at(f, "jobs/x", false), 0);
+	assert_true(cut(f));
+	assert_head(f, JOBS "other=1\n");
+	fixture_close(f);
+}
+
+static void test_lines(void **state)
+{
+	OPEN(".gitattributes=*.c text\\n/d/a irmin=queue merge=ours\n"
+	     "d/f=1\n");
+	assert_list(f, "d", "f a/ ");
+	assert_int_equal(put(f, "d/a/1", "1"), 0);
+	assert_true(cut(f));
+	/* the line follows, and what is below a folder too */
+	assert_renamed(f, "d/a", "d/b *", NULL);
+	assert_file(f, ".gitattributes", "*.c text\n"
+		    "\"/d/b \\\\*\" irmin=queue merge=ours\n");
+	assert_renamed(f, "d", "e", NULL);
+	assert_file(f, ".gitattributes", "*.c text\n"
+		    "\"/e/b \\\\*\" irmin=queue merge=ours\n");
+	assert_true(cut(f));
+	assert_stored(f, "e/b *", "1 ");
+	remount(f);
+	assert_list(f, "e/b *", "1 ");
+	assert_int_equal(remove_at(f, "e/b *", true), -ENOTEMPTY);
+	assert_int_equal(remove_at(f, "e/b *", false), -EISDIR);
+	assert_int_equal(remove_at(f, "e/b */1", false), 0);
+	assert_int_equal(remove_at(f, "e/b *", true), 0);
+	assert_file(f, ".gitattributes", "*.c text\n"
+		    "\"/e/b \\\\*\" merge=ours\n");
+	assert_true(cut(f));
+	fixture_close(f);
+}
+
+/* What no literal line says gets one when the queue moves. */
+static void test_pattern(void **state)
+{
+	OPEN(".gitattributes=jobs irmin=queue\n");
+	assert_int_equal(make_dir(f, "jobs"), 0);
+	assert_int_equal(put(f, "jobs/1", "1"), 0);
+	assert_true(cut(f));
+	remount(f);
+	assert_renamed(f, "jobs", "tasks", NULL);
+	assert_true(cut(f));
+	assert_stored(f, "tasks", "1 ");
+	assert_file(f, ".gitattributes", "jobs irmin=queue\n"
+					 "/tasks irmin=queue\n");
+	remount(f);
+	assert_list(f, "", ".gitattributes tasks/ ");
+	assert_list(f, "tasks", "1 ");
+	fixture_close(f);
+}
+
+/* Files that plain Git put into a queue are shown last and stay. */
+static void test_foreign(void **state)
+{
+	OPEN(JOBS "jobs/000/x=1\njobs/README=2\njobs/sub/f=3\n");
+	assert_list(f, "jobs", "000%2Fx README sub%2Ff ");
+	assert_int_equal(put(f, "jobs/a", "4"), 0);
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "a ?000/x ?README ?sub/f ");
+	remount(f);
+	assert_list(f, "jobs", "a 000%2Fx README sub%2Ff ");
+	assert_int_equal(put(f, "jobs/README", "changed"), 0);
+	assert_renamed(f, "jobs/sub%2Ff", "f", NULL);
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "a ?000/x ?README ");
+	/* one that is renamed becomes an element */
+	assert_renamed(f, "jobs/README", "jobs/read", NULL);
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "a read ?000/x ");
+	remount(f);
+	assert_file(f, "jobs/read", "changed");
+	fixture_close(f);
+}
+
+static uint32_t no_random(void)
+{
+	return 0;
+}
+
+/* A foreign file stands where a folder of the queue must be. */
+static void test_in_the_way(void **state)
+{
+	OPEN(JOBS "jobs/000=1\n");
+	f->w->options.random = no_random;
+	assert_int_equal(put(f, "jobs/a", "4"), 0);
+	assert_true(cut(f));
+	assert_list(f, "jobs", "000 a ");
+	remount(f);
+	assert_list(f, "jobs", "a 000~ ");
+	assert_file(f, "jobs/000~", "1");
+	assert_file(f, "jobs/a", "4");
+	fixture_close(f);
+}
+
+static void test_pending(void **state)
+{
+	struct node *dir, *n, *other;
+	char *name;
+
+	OPEN(JOBS);
+	dir = get(f, "jobs");
+	assert_non_null(dir);
+	assert_list(f, "jobs", "");
+	assert_int_equal(node_make_pending(dir, "a", 0640, &caller, &n), 0);
+	assert_int_equal(node_make_pending(dir, "a", 0640, &caller, &other), 0);
+	assert_int_equal(node_write(n, "one", 3, 0, false, false), 3);
+	assert_int_equal(node_write(other, "two", 3, 0, false, false), 3);
+	assert_int_equal(stat_of(n).st_nlink, 1);
+	assert_list(f, "jobs", "");
+	assert_false(cut(f));
+	assert_int_equal(remove_at(f, "jobs", true), -ENOTEMPTY);
+	assert_int_equal(put(f, "jobs/b", "first"), 0);
+	assert_int_equal(node_push_pending(other, &name), 0);
+	assert_string_equal(name, "a");
+	free(name);
+	assert_int_equal(node_push_pending(other, &name), 0);
+	assert_null(name);
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "b a ");
+	assert_int_equal(node_make_pending(dir, "a", 0640, &caller, &other),
+			 -EEXIST);
+	assert_int_equal(node_push_pending(n, &name), 0);
+	assert_string_equal(name, "a~2");
+	free(name);
+	node_unref(n);
+	assert_list(f, "jobs", "b a a~2 ");
+	assert_int_equal(node_make_pending(dir, "c", 0640, &caller, &n), 0);
+	node_cancel_pending(n);
+	node_unref(n);
+	assert_int_equal(node_make_pending(dir, "c", 0640, &caller, &n), 0);
+	assert_int_equal(node_rename_pending(n, "d"), 0);
+	assert_int_equal(node_push_pending(n, &name), 0);
+	assert_string_equal(name, "d");
+	free(name);
+	node_unref(n);
+	assert_true(cut(f));
+	node_unref(other);
+	node_unref(dir);
+	assert_stored(f, "jobs", "b a a~2 d ");
+	remount(f);
+	assert_file(f, "jobs/a", "two");
+	assert_file(f, "jobs/a~2", "one");
+	fixture_close(f);
+}
+
+static void test_first_and_claim(void **state)
+{
+	struct node *dir, *n, *in;
+	char *name = NULL;
+
+	OPEN(JOBS);
+	dir = get(f, "jobs");
+	assert_int_equal(node_first(dir, &n, &name), -ENOENT);
+	assert_null(name);
+	for (int i = 0; i < 50; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "jobs/%d", i);
+		assert_int_equal(put(f, path, "x"), 0);
+	}
+	for (int i = 0; i < 50; i++) {
+		char want[32];
+
+		snprintf(want, sizeof(want), "%d", i);
+		assert_int_equal(node_first(dir, &n, &name), 0);
+		assert_string_equal(name, want);
+		free(name);
+		assert_int_equal(node_claim(n, &in, &name), 0);
+		assert_ptr_equal(in, dir);
+		assert_string_equal(name, want);
+		free(name);
+		node_unref(in);
+		assert_int_equal(node_claim(n, &in, &name), -ENOENT);
+		assert_reads(n, "x");
+		node_unref(n);
+		name = NULL;
+	}
+	assert_int_equal(node_first(dir, &n, &name), -ENOENT);
+	node_unref(dir);
+	fixture_close(f);
+}
+
+static int setup(void **state)
+{
+	return structures_register();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_push),
+		cmocka_unit_test(test_pop),
+		cmocka_unit_test(test_rename),
+		cmocka_unit_test(test_modified),
+		cmocka_unit_test(test_convert),
+		cmocka_unit_test(test_convert_and_change),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_pattern),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_in_the_way),
+		cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_first_and_claim),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
