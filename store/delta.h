@@ -53,6 +53,7 @@ struct delta {
 	/* Result: where the facts of the directory's entries are.  Set by
 	 * local_store. */
 	struct local_ref table;
+	bool own;		/* something in it Git does not have */
 };
 
 /* An empty delta; NULL: no memory. */

@@ -7,6 +7,7 @@
 struct storing {
 	struct odb *odb;
 	const struct timespec *now;
+	bool foreign;
 };
 
 static const struct local_ref no_table;
@@ -92,8 +93,7 @@ static int make_object(struct storing *s, const struct delta_entry *entry,
 /* ---- directories ---- */
 
 static int store_directory(struct storing *s, struct delta *delta,
-			   const struct local_ref *before, unsigned int depth,
-			   uint64_t *ret_own);
+			   const struct local_ref *before, unsigned int depth);
 
 /* Whether something in the directory was changed by somebody else. */
 static bool is_foreign(const struct delta *delta)
@@ -112,7 +112,6 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 	scoped_local struct local *local = NULL, *own_facts = NULL;
 	bool inherits = !entry->directory->complete;
 	struct local_ref before = no_table;
-	uint64_t own;
 	int r = find_before(s, entry, table, &local);
 
 	if (r < 0)
@@ -129,17 +128,85 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 	} else if (is_foreign(entry->directory)) {
 		set_times(s, local);
 	}
-	r = store_directory(s, entry->directory, &before, depth + 1, &own);
+	r = store_directory(s, entry->directory, &before, depth + 1);
 	if (r < 0)
 		return r;
 	entry->table = entry->directory->table;
 	local_set_table(local, &entry->table);
 	local->bits &= ~(LOCAL_EMPTY | LOCAL_OWN_BELOW);
-	if (own)
+	if (entry->directory->own)
 		local->bits |= LOCAL_OWN_BELOW;
 	*ret = STEAL(local);
 	return 0;
 }
+
+/* ---- what Git does not have, when all else goes ---- */
+
+static int prune(struct storing *s, const struct local_ref *table,
+		 unsigned int depth, struct local_ref *ret);
+
+struct pruning {
+	struct storing *s;
+	unsigned int depth;
+	struct local_ref table;
+};
+
+static int prune_row(void *context, const char *name, struct local *row)
+{
+	struct pruning *p = context;
+	scoped_local struct local *local = row;
+	struct local_change change = { .name = name };
+	uint64_t own;
+	int r = 0;
+
+	if (!local_is_own(local))
+		return 0;
+	if (local->bits & LOCAL_TABLE) {
+		struct local_ref below;
+
+		r = prune(p->s, &local->table, p->depth + 1, &below);
+		if (r == 0)
+			local_set_table(local, &below);
+	}
+	change.local = local;
+	return r < 0 ? r : local_table_change(p->s->odb, &p->table, &change, 1,
+					      &p->table, &own);
+}
+
+static int prune(struct storing *s, const struct local_ref *table,
+		 unsigned int depth, struct local_ref *ret)
+{
+	struct pruning p = { .s = s, .depth = depth };
+	int r = depth > TREE_DEPTH_MAX ? -EUCLEAN :
+		local_table_each(s->odb, table, prune_row, &p);
+
+	if (r == 0)
+		*ret = p.table;
+	return r;
+}
+
+static int keep_own(struct storing *s, const char *name,
+		    const struct local_ref *table, unsigned int depth,
+		    struct local **ret)
+{
+	scoped_local struct local *local = NULL;
+	struct local_ref below;
+	int r = local_table_find(s->odb, table, name, &local);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (!(local->bits & LOCAL_OWN_BELOW))
+		return 0;
+	r = prune(s, &local->table, depth + 1, &below);
+	if (r < 0)
+		return r;
+	local_set_table(local, &below);
+	set_times(s, local);
+	*ret = STEAL(local);
+	return 0;
+}
+
+/* ---- rows ---- */
 
 /* NULL: it has none. */
 static int make_row(struct storing *s, struct delta_entry *entry,
@@ -153,7 +220,8 @@ static int make_row(struct storing *s, struct delta_entry *entry,
 
 	*ret = NULL;
 	if (entry->kind == DELTA_REMOVED)
-		return 0;
+		return s->foreign ? keep_own(s, entry->name, table, depth, ret)
+				  : 0;
 	r = entry->kind == DELTA_DIRECTORY ?
 		make_directory(s, entry, table, depth, &local) :
 		make_object(s, entry, table, &local);
@@ -180,10 +248,10 @@ static void free_rows(struct local_change *changes, size_t count)
 }
 
 static int store_directory(struct storing *s, struct delta *delta,
-			   const struct local_ref *before, unsigned int depth,
-			   uint64_t *ret_own)
+			   const struct local_ref *before, unsigned int depth)
 {
 	struct local_change *changes;
+	uint64_t own = 0;
 	size_t count = 0;
 	int r = 0;
 
@@ -202,7 +270,8 @@ static int store_directory(struct storing *s, struct delta *delta,
 	}
 	if (r == 0)
 		r = local_table_change(s->odb, before, changes, count,
-				       &delta->table, ret_own);
+				       &delta->table, &own);
+	delta->own = own;
 	free_rows(changes, count);
 	return r;
 }
@@ -245,17 +314,16 @@ static int make_root(struct storing *s, const struct delta *delta,
 }
 
 int local_store(struct delta *delta, struct odb *odb, const struct oid *root,
-		const struct timespec *base, const struct timespec *now,
-		struct oid *ret_root)
+		bool foreign, const struct timespec *base,
+		const struct timespec *now, struct oid *ret_root)
 {
-	struct storing s = { .odb = odb, .now = now };
+	struct storing s = { .odb = odb, .now = now, .foreign = foreign };
 	scoped_local struct local *local = NULL;
 	struct local_ref before;
-	uint64_t own;
 	int r = make_root(&s, delta, root, base, &local, &before);
 
 	if (r == 0)
-		r = store_directory(&s, delta, &before, 0, &own);
+		r = store_directory(&s, delta, &before, 0);
 	if (r < 0)
 		return r;
 	local_set_table(local, &delta->table);

@@ -85,7 +85,7 @@ void node_discard(struct node *n)
 		contents_unref(n->contents);
 	if (n->unlinked)
 		free(n->last_name);
-	free(n->attributes);
+	attributes_free(n->attributes);
 	slab_free(&nodes, n);
 }
 
@@ -178,6 +178,7 @@ static void leave_entry(struct node *n)
 	struct entry *e = node_entry(n);
 
 	e->node = NULL;
+	e->attributes = STEAL(n->attributes);
 	e->oid = n->oid;
 	e->mode = node_git_mode(n);
 	e->number = n->displaced ?
@@ -344,6 +345,21 @@ static void tell_hidden(const struct node *dir)
 		    path && *path ? "/" : "");
 }
 
+/* Files are worth more than what is known of them besides. */
+static int load_local(struct node *dir, struct directory *d)
+{
+	scoped_free char *path = NULL;
+	int r = node_load_local(dir, d);
+
+	if (r != -EIO && r != -EUCLEAN && r != -ENOTSUP)
+		return r;
+	path = node_make_path(dir);
+	log_error("what Git does not hold of the files in \"%s\" (times, "
+		  "owners and the like) cannot be read: %s; it is left out",
+		  path ? path : "", strerror(-r));
+	return 0;
+}
+
 static int load_directory(struct node *dir)
 {
 	struct worktree *w = dir->worktree;
@@ -361,6 +377,8 @@ static int load_directory(struct node *dir)
 				       dir->epoch) :
 			   directory_load(d, w->options.odb, &dir->oid,
 					  dir->epoch);
+	if (r == 0)
+		r = load_local(dir, d);
 	dir->directory = d;
 	if (r == 0)
 		r = node_add_empty_locked(dir);
@@ -402,6 +420,7 @@ int node_load_locked(struct node *dir, struct entry *e, struct node **ret)
 		return -ENOMEM;
 	n->oid = e->oid;
 	n->number = e->number;
+	n->attributes = STEAL(e->attributes);
 	attach(n, dir, e);
 	*ret = n;
 	return 0;

@@ -83,6 +83,13 @@ static int walk_subdirectory(struct walk *walk, const struct entry *e,
 	return walk_directory(walk, n, complete);
 }
 
+/* Whether nothing that Git sees has changed, but at most attributes. */
+static bool is_same(const struct entry *e, bool new)
+{
+	return !new && e->live && e->mode != MODE_TREE && e->node &&
+	       !(e->node->flags & (NODE_MODIFIED | NODE_ENTRY));
+}
+
 static int walk_entry(struct walk *walk, const struct entry *e, bool complete)
 {
 	size_t length = walk->path.length;
@@ -91,12 +98,14 @@ static int walk_entry(struct walk *walk, const struct entry *e, bool complete)
 
 	if (r < 0)
 		return r;
-	if (!e->live)
+	if (is_same(e, new))
+		r = 0;
+	else if (!e->live)
 		r = tell(walk, 'D');
 	else if (e->mode == MODE_TREE)
 		r = walk_subdirectory(walk, e, new);
 	else
-		r = tell(walk, new && (complete || !e->replaced) ? 'A' : 'M');
+		r = tell(walk, new && (complete || !e->git_had) ? 'A' : 'M');
 	if (r == 0)
 		leave(walk, length);
 	return r;
@@ -129,9 +138,12 @@ static size_t collect(const struct node *dir, bool complete,
 			ret[count++] = &d->entries[i];
 	for (struct node *n = dir->changed; n && !complete; n = n->next)
 		ret[count++] = node_entry(n);
-	for (uint32_t i = 0; i < d->replaced_count && !complete; i++)
-		if (!d->entries[d->replaced[i]].live)
-			ret[count++] = &d->entries[d->replaced[i]];
+	for (uint32_t i = 0; i < d->replaced_count && !complete; i++) {
+		const struct entry *e = &d->entries[d->replaced[i]];
+
+		if (!e->live && e->git_had)
+			ret[count++] = e;
+	}
 	return count;
 }
 

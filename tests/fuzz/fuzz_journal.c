@@ -151,7 +151,8 @@ static int take(void *context, const void *frame, size_t length,
 		if (delta && is_small(delta)) {
 			r = delta_store(delta, use->odb, &oid_empty_tree);
 			if (r == 0)
-				local_store(delta, use->odb, &root, &time, &time,
+				local_store(delta, use->odb, &root,
+					    length % 2, &time, &time,
 					    &root);
 			r = journal_encode(cut, 1 << 20, &again);
 			assert(r == 0 || r == -EFBIG || r == -EIO);

@@ -275,7 +275,7 @@ for i in range(400):
 	rmdir "$Q"
 	rmdir "$M/main/b *"
 	restart
-	[ ! -e "$M/main/shallow" ]
+	rmdir "$M/main/shallow"
 	[ ! -e "$M/main/b *" ]
 	[ ! -s "$M/main/.gitattributes" ]
 }

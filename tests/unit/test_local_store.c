@@ -7,6 +7,7 @@
 #include <string.h>
 
 static struct odb *odb;
+static bool is_foreign;
 static const struct timespec base = { 100, 0 }, now = { 200, 0 };
 
 static struct local *facts(mode_t mode, int64_t time)
@@ -49,8 +50,8 @@ static struct oid store(struct delta *delta, const struct oid *root)
 	struct oid ret;
 
 	assert_int_equal(delta_store(delta, odb, &none), 0);
-	assert_int_equal(local_store(delta, odb, root ? root : &none, &base,
-				     &now, &ret), 0);
+	assert_int_equal(local_store(delta, odb, root ? root : &none,
+				     is_foreign, &base, &now, &ret), 0);
 	return ret;
 }
 
@@ -191,6 +192,28 @@ static void what_others_emptied_is_gone(void **state)
 	assert_null(find(&root, "x"));
 }
 
+static void what_others_remove_leaves_what_git_does_not_have(void **state)
+{
+	struct oid root = make(), removed;
+	struct delta *delta = delta_new(false);
+	scoped_local struct local *d = NULL, *e = NULL;
+
+	delta_add(delta, DELTA_REMOVED, 0, "d");
+	delta_add(delta, DELTA_REMOVED, 0, "f");
+	is_foreign = true;
+	removed = store(delta, &root);
+	is_foreign = false;
+	d = find(&removed, "d");
+	e = find(&removed, "d/empty");
+	assert_int_equal(d->mode, S_IFDIR | 0700);
+	assert_int_equal(e->mode, S_IFDIR | 0755);
+	assert_null(find(&removed, "d/g"));
+	assert_null(find(&removed, "f"));
+	removed = store(delta, &root);
+	assert_null(find(&removed, "d"));
+	delta_free(delta);
+}
+
 static void a_tree_of_others_has_times_of_now(void **state)
 {
 	struct delta *delta = delta_new(false);
@@ -240,6 +263,7 @@ int main(void)
 		cmocka_unit_test(complete_ones_inherit_nothing),
 		cmocka_unit_test(others_change_times_and_not_owners),
 		cmocka_unit_test(what_others_emptied_is_gone),
+		cmocka_unit_test(what_others_remove_leaves_what_git_does_not_have),
 		cmocka_unit_test(a_tree_of_others_has_times_of_now),
 		cmocka_unit_test(another_kind_is_another_thing),
 	};
