@@ -397,6 +397,7 @@ int store_close(struct store *store, struct report *report)
 	};
 	int r, closed;
 
+	store->closing = true;
 	outside_stop(store);
 	housekeeping_free(STEAL(store->housekeeping));
 	timer_stop(store);
