@@ -2,6 +2,7 @@
 #include "fs/irmin.h"
 
 #include "fs/handle.h"
+#include "fs/inode.h"
 #include "store/control.h"
 #include "store/irmin_attribute.h"
 #include "store/inside.h"
@@ -29,8 +30,10 @@ static int read_store(struct fs *fs, struct inode *inode,
 	struct inode *subject = irmin_subject(inode);
 	const char *file = control_kinds[irmin_id(inode)].name;
 
-	return control_read(fs->store, subject->branch, subject->view ?
-			    view_commit(subject->view) : NULL, file, caller,
+	struct view *view = inode_view(subject);
+
+	return control_read(fs->store, subject->branch,
+			    view ? view_commit(view) : NULL, file, caller,
 			    text);
 }
 

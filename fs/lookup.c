@@ -4,6 +4,7 @@
 #include "fs/queue.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 static int lookup_in_queue(fuse_req_t req, struct inode *dir, const char *name,
@@ -80,11 +81,33 @@ void op_lookup(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 		reply_entry(req, inode, answer, keep);
 }
 
+/* What was forgotten lies scattered over the heap, where the C library would keep
+ * it.  Asked for the more rarely the more is still in use, since it walks
+ * through all that is free. */
+#define TRIM_LEAST 16384
+
+static void trim(void *context)
+{
+	malloc_trim(0);
+}
+
+static void note_forgotten(struct fs *fs, size_t count)
+{
+	size_t forgotten = atomic_fetch_add(&fs->forgotten, count) + count;
+
+	if (forgotten < TRIM_LEAST || forgotten < inodes_count(fs))
+		return;
+	/* otherwise the next ones try again */
+	if (atomic_compare_exchange_strong(&fs->forgotten, &forgotten, 0))
+		jobs_add(fs->jobs, trim, NULL);
+}
+
 void op_forget(fuse_req_t req, fuse_ino_t id, uint64_t count)
 {
 	struct fs *fs = fs_of(req);
 
 	inode_forget(fs, inode_of(fs, id), count);
+	note_forgotten(fs, 1);
 	fuse_reply_none(req);
 }
 
@@ -96,5 +119,6 @@ void op_forget_multi(fuse_req_t req, size_t count,
 	for (size_t i = 0; i < count; i++)
 		inode_forget(fs, inode_of(fs, forgets[i].ino),
 			     forgets[i].nlookup);
+	note_forgotten(fs, count);
 	fuse_reply_none(req);
 }

@@ -6,6 +6,7 @@
 
 #include "fs/fs.h"
 
+#include <assert.h>
 #include <fuse_lowlevel.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -82,6 +83,7 @@ struct fs {
 	pthread_t stopper;
 	bool has_stopper;
 	_Atomic bool stopping;		/* fs_stop was called */
+	_Atomic size_t forgotten;	/* inodes since memory was given back */
 
 	/* See answer_begin. */
 	pthread_rwlock_t replying;
@@ -128,7 +130,8 @@ enum inode_kind {
  * (`lookups`) or we hold references.  The root of a tree holds the branch or the
  * view, every other inode of the tree holds the root. */
 struct inode {
-	enum inode_kind kind;
+	enum inode_kind kind : 8;
+	bool of_view;			/* NODE: part of a struct view_inode */
 	uint32_t refs;			/* inodes->lock */
 	uint64_t lookups;		/* inodes->lock */
 	struct inode *previous, *next;	/* of all; inodes->lock */
@@ -140,9 +143,10 @@ struct inode {
 	/* NODE: the tree's root, NULL if it is itself.  CONTROL: the directory
 	 * that it is in.  Referenced. */
 	struct inode *parent;
-	struct branch *branch;		/* roots of trees: one of them, */
-	struct view *view;		/* referenced */
+	struct branch *branch;		/* root of a branch's tree; referenced */
 };
+
+static_assert(sizeof(struct inode) <= 56, "many inodes are in memory");
 
 /* The number that the kernel knows it by, and back. */
 fuse_ino_t inode_id(const struct fs *fs, const struct inode *inode);

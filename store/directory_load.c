@@ -164,8 +164,7 @@ static int add_entry(struct directory *d, const struct loaded *from,
 	e->live = e->stored = 1;
 	directory_add_loaded(d);
 	places_index_add(p, d->count - 1);
-	if (!from->foreign)
-		places_note_key(p, p->at[d->count - 1]);
+	places_note_key(p, p->at[d->count - 1]);
 	return 0;
 }
 

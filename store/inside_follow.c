@@ -23,6 +23,16 @@ static void free_commit(struct commit **commit)
 #define scoped_delta scoped(cleanup_deltap)
 #define scoped_commit scoped(free_commit)
 
+struct following {
+	struct branch *b;
+	const struct identity *identity;
+	const struct oid *before, *seen;
+	struct oid tree;		/* of seen */
+	struct branch_state ours;
+	uint64_t sequence;
+	struct report *report;
+};
+
 /* ---- whether our commits may give way ---- */
 
 /* One that fsync or the timer made, with a message of ours. */
@@ -128,33 +138,22 @@ static bool has_all_changed(struct branch *b, const struct delta *delta)
 
 /* Something was not committed by git: a commit may follow that does, until the
  * timer or an fsync does it. */
-static bool waits(struct branch *b, const struct branch_state *state,
-		  const struct oid *seen)
+static bool waits(const struct following *f)
 {
+	struct branch *b = f->b;
 	int64_t now = store_now(b->store);
 
-	if (!oid_equal(&b->git_seen, seen)) {
-		b->git_seen = *seen;
-		b->git_sequence = state->sequence;
+	if (b->store->closing || !oid_equal(&f->ours.commit, f->before))
+		return false;
+	if (!oid_equal(&b->git_seen, f->seen)) {
+		b->git_seen = *f->seen;
 		b->git_since = now;
-		return true;
 	}
-	return b->git_sequence == state->sequence && now >= b->git_since &&
-	       now - b->git_since <
+	return now >= b->git_since && now - b->git_since <
 			(int64_t)b->store->options.commit_seconds;
 }
 
 /* ---- following ---- */
-
-struct following {
-	struct branch *b;
-	const struct identity *identity;
-	const struct oid *before, *seen;
-	struct oid tree;		/* of seen */
-	struct branch_state ours;
-	uint64_t sequence;
-	struct report *report;
-};
 
 /* The files stay; a commit on top of seen has what it has not. */
 static int move(struct following *f)
@@ -205,7 +204,7 @@ static int consider(struct following *f)
 		return r;
 	if (has_all_changed(f->b, delta))
 		return 0;
-	return waits(f->b, &f->ours, f->seen);
+	return waits(f);
 }
 
 static int follow(struct following *f, const struct caller *caller)

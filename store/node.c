@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/node.h"
+#include "store/slab.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -55,9 +56,11 @@ mode_t node_type_of(uint32_t git_mode)
 
 /* ---- life ---- */
 
+static struct slab nodes = SLAB(sizeof(struct node));
+
 struct node *node_new(struct worktree *w, uint32_t mode, unsigned int epoch)
 {
-	struct node *n = calloc(1, sizeof(*n));
+	struct node *n = slab_new(&nodes);
 
 	if (!n)
 		return NULL;
@@ -83,7 +86,7 @@ void node_discard(struct node *n)
 	if (n->unlinked)
 		free(n->last_name);
 	attributes_free(n->attributes);
-	free(n);
+	slab_free(&nodes, n);
 }
 
 struct entry *node_entry(const struct node *n)

@@ -158,6 +158,8 @@ static int make_way(struct node *dir, const char *place)
 {
 	char folder[DIRECTORY_PLACE_SIZE];
 
+	if (!dir->directory->places->foreign)
+		return 0;
 	for (const char *p = place; (p = strchr(p, '/')); p++) {
 		struct entry *e;
 		int r;

@@ -401,8 +401,11 @@ static void *outside_main(void *context)
 		int n = poll(fds, 2, o->soon ? INSIDE_MS :
 			     o->again || !o->watch ? AGAIN_MS : -1);
 
-		if (fds[0].revents)
+		if (fds[0].revents) {
+			if (o->soon)
+				look(o, NULL);
 			return NULL;
+		}
 		if (n > 0) {
 			look_at_events(o);
 		} else if (n == 0) {

@@ -400,6 +400,7 @@ int store_close(struct store *store, struct report *report)
 	};
 	int r, closed;
 
+	store->closing = true;
 	outside_stop(store);
 	store_stop_housekeeping(store);
 	timer_stop(store);

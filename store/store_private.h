@@ -110,6 +110,7 @@ struct store {
 	pthread_cond_t front_unused;	/* ... to here */
 
 	_Atomic uint64_t sequence;	/* the last one queued */
+	_Atomic bool closing;		/* nothing waits for git any more */
 	struct people people;
 
 	struct outside *outside;	/* by open and close alone */
@@ -134,9 +135,8 @@ struct branch {
 	_Atomic int64_t git_opened;	/* `.git` was, by CLOCK_MONOTONIC in ms */
 	_Atomic int64_t git_starting;	/* since when that was so all the time */
 	_Atomic bool git_waits;		/* the ref was moved; not followed yet: */
-	struct oid git_seen;		/* to where; these three under merging */
-	uint64_t git_sequence;		/* the last cut at that moment, */
-	int64_t git_since;		/* which was then, in seconds */
+	struct oid git_seen;		/* to where; these two under merging */
+	int64_t git_since;		/* when that was seen, in seconds */
 	bool git_known;			/* inside_lock: the folder is there, */
 	struct oid git_index;		/* and what its index was brought to */
 

@@ -37,6 +37,27 @@ static int add_move(struct comparing *c, uint64_t offset, uint64_t size,
 	return 0;
 }
 
+/* Pieces come in order and are told exactly, as many as they are. */
+static int add_range(struct ranges *ranges, uint64_t offset, uint64_t end)
+{
+	size_t capacity = ranges->capacity ? 2 * ranges->capacity : 8;
+	struct range *at;
+
+	if (ranges->count && ranges->at[ranges->count - 1].end == offset) {
+		ranges->at[ranges->count - 1].end = end;
+		return 0;
+	}
+	if (ranges->count == ranges->capacity) {
+		at = reallocarray(ranges->at, capacity, sizeof(*at));
+		if (!at)
+			return -ENOMEM;
+		ranges->at = at;
+		ranges->capacity = capacity;
+	}
+	ranges->at[ranges->count++] = (struct range){ offset, end };
+	return 0;
+}
+
 static int add_piece(void *context, uint64_t offset, uint64_t size,
 		     uint64_t from)
 {
@@ -46,31 +67,9 @@ static int add_piece(void *context, uint64_t offset, uint64_t size,
 		c->snapshot->low = size;
 		return 0;
 	}
-	if (from == ROPE_UNKNOWN || size < MOVE_LEAST) {
-		ranges_add(&c->snapshot->ranges, offset, offset + size);
-		return 0;
-	}
-	return add_move(c, offset, size, from);
-}
-
-/* Ranges that were joined may cover moves: these are of no use then. */
-static void drop_covered(struct rope_contents *s)
-{
-	const struct ranges *ranges = &s->ranges;
-	size_t kept = 0, k = 0;
-
-	for (size_t i = 0; i < s->move_count; i++) {
-		struct contents_move *m = &s->moves[i];
-
-		while (k < ranges->count && ranges->at[k].end <= m->offset)
-			k++;
-		if (ranges->all ||
-		    (k < ranges->count && ranges->at[k].offset <= m->offset &&
-		     ranges->at[k].end >= m->offset + m->size))
-			continue;
-		s->moves[kept++] = *m;
-	}
-	s->move_count = kept;
+	return from == ROPE_UNKNOWN || size < MOVE_LEAST ?
+		add_range(&c->snapshot->ranges, offset, offset + size) :
+		add_move(c, offset, size, from);
 }
 
 static void set_base(struct rope_contents *r, const struct oid *oid,
@@ -90,7 +89,6 @@ static void drop_base(struct rope_contents *r)
 int rope_contents_compare(struct rope_contents *snapshot, struct rope *older)
 {
 	struct comparing c = { .snapshot = snapshot };
-	int r;
 
 	if (rope_contents_is_stored(snapshot)) {
 		set_base(snapshot, &snapshot->stored.oid, snapshot->size);
@@ -104,9 +102,7 @@ int rope_contents_compare(struct rope_contents *snapshot, struct rope *older)
 		snapshot->ranges.all = true;
 		return 0;
 	}
-	r = rope_compare(older, snapshot->rope, add_piece, &c);
-	drop_covered(snapshot);
-	return r;
+	return rope_compare(older, snapshot->rope, add_piece, &c);
 }
 
 void rope_contents_changes(struct contents *snapshot,

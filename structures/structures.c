@@ -3,6 +3,9 @@
 #include "structures/rope_contents.h"
 #include "structures/structures_private.h"
 
+#include "store/contents.h"
+
+/* One line a type; those that merge files are in file_types.c. */
 static const struct directory_type *const directory_types[] = {
 	&queue_directory_type,
 };

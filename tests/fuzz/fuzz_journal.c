@@ -6,6 +6,7 @@
 #include "store/journal_format.h"
 #include "store/local_store.h"
 #include "store/overlay.h"
+#include "structures/structures.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -193,8 +194,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = { 0 };
 	struct use use = { 0 };
 
-	if (!first)
+	if (!first) {
 		assert(memory_odb_new(&first) == 0);
+		assert(structures_register() == 0);
+	}
 	if (folder < 0)
 		folder = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert(memory_odb_new(&use.odb) == 0);

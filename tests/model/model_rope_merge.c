@@ -185,7 +185,7 @@ static void one_case(uint64_t seed, size_t lines, struct counts *counts)
 
 static void print_counts(const struct counts *counts)
 {
-	print_message("clean %u; conflicts: equal %u, clean in ropes %u, "
+	print_message("# clean %u; conflicts: equal %u, clean in ropes %u, "
 		      "divided differently %u\n", counts->clean,
 		      counts->equal, counts->cleaner, counts->divided);
 }
@@ -240,7 +240,7 @@ static void a_merge_reads_what_differs(void **state)
 	}
 	try_merge(&w, &base, &ours, &theirs, &counts);
 	assert_int_equal(counts.clean, 1);
-	print_message("read %llu bytes in %llu objects, wrote %llu in %llu\n",
+	print_message("# read %llu bytes in %llu objects, wrote %llu in %llu\n",
 		      (unsigned long long)w.counting.read_bytes,
 		      (unsigned long long)w.counting.reads,
 		      (unsigned long long)w.counting.written_bytes,

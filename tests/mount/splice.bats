@@ -215,3 +215,34 @@ END
 	sync "$M/main/f"
 	store_git cat-file blob main:f | cmp - "$M/main/f"
 }
+
+@test "thousands of changes at once are journaled as what they are" {
+	start
+	F=$M/main/f
+	head -c 20000000 /dev/urandom | tee "$T/model" >"$F"
+	sync "$F"
+	irminfs publish -C "$M/main"
+	local before after
+	before=$(number journal_bytes)
+	python3 - "$F" "$T/model" <<'END'
+import fcntl, os, struct, sys
+path, model = sys.argv[1:]
+fd = os.open(path, os.O_RDWR)
+data = open(model, "rb").read()
+pieces = []
+for i in range(5000, 0, -1):
+    at = i * 3990
+    fcntl.ioctl(fd, 1 << 30 | 18 << 16 | 0xb7 << 8 | 2,
+                struct.pack("QQ", at, 1) + b"ab")
+    pieces.append(data[at + 1:])
+    data = data[:at]
+    pieces.append(b"ab")
+open(model, "wb").write(data + b"".join(reversed(pieces)))
+os.fsync(fd)
+END
+	after=$(number journal_bytes)
+	[ $((after - before)) -lt 1000000 ]
+	crash
+	start
+	cmp "$F" "$T/model"
+}
