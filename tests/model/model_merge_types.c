@@ -59,13 +59,17 @@ static char *merge(const struct merge_type *type, const char *base,
 		   const char *ours, const char *theirs)
 {
 	struct merge_output output, other;
+	char *text;
 
 	assert_int_equal(merge_texts(type, base, theirs, ours, &other), 0);
 	assert_int_equal(merge_texts(type, base, ours, theirs, &output), 0);
 	assert_int_equal(output.size, other.size);
 	assert_memory_equal(output.data, other.data, output.size);
 	merge_output_release(&other);
-	return strndup(output.data, output.size);
+	text = strndup(output.data, output.size);
+	assert_non_null(text);
+	merge_output_release(&output);
+	return text;
 }
 
 /* ---- bases ---- */
