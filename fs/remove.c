@@ -92,6 +92,18 @@ void op_rmdir(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 		reply_error(req, node_rmdir(dir->node, name));
 }
 
+/* The file `.git` that we make up cannot be removed. */
+static int unlink_node(struct fs *fs, struct inode *dir, const char *name)
+{
+	struct inode *made_up;
+	int r = node_unlink(dir->node, name);
+
+	if (r != -ENOENT || irmin_lookup_git(fs, dir, name, &made_up) < 0)
+		return r;
+	inode_unref(fs, made_up);
+	return -EPERM;
+}
+
 void op_unlink(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 {
 	struct inode *dir = inode_of(fs_of(req), dir_id);
@@ -100,7 +112,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 	if (dir->kind == INODE_CONTROL)
 		irmin_unlink(req, dir, name);
 	else if (dir->kind == INODE_NODE)
-		reply_error(req, node_unlink(dir->node, name));
+		reply_error(req, unlink_node(fs_of(req), dir, name));
 	else
 		reply_error(req, -EPERM);
 }
