@@ -2,6 +2,8 @@
 #include "fs/operations.h"
 
 #include "fs/listing.h"
+#include "fs/pending.h"
+#include "fs/queue.h"
 
 #include <errno.h>
 #include <string.h>
@@ -124,6 +126,7 @@ static int batch_add(void *context, const struct listed *entry)
  * the error comes when it is used. */
 static void batch_load(struct fs *fs, struct inode *dir, struct batch *batch)
 {
+	double timeout = queue_is(dir) ? 0 : TIMEOUT_FOREVER;
 	struct batch_entry *e;
 	struct node *node;
 
@@ -132,7 +135,7 @@ static void batch_load(struct fs *fs, struct inode *dir, struct batch *batch)
 		if (node_lookup(dir->node, e->name, &node) < 0 ||
 		    inode_for_node(fs, dir, node, &e->inode) < 0)
 			continue;
-		if (entry_fill(fs, e->inode, TIMEOUT_FOREVER, &e->entry) < 0) {
+		if (entry_fill(fs, e->inode, timeout, &e->entry) < 0) {
 			inode_unref(fs, e->inode);
 			e->inode = NULL;
 		}
@@ -242,6 +245,8 @@ static int fill(struct page *page, struct inode *inode, off_t offset)
 		return 0;
 	if (inode->kind != INODE_NODE)
 		return list_other(page, inode, offset);
+	if (queue_is(inode))
+		pending_settle(fs_of(page->req), inode);
 	if (!page->plus)
 		return node_list(inode->node, offset > DOTS ? offset - DOTS : 0,
 				 add_listed, page);

@@ -3,11 +3,29 @@
 
 #include "fs/connection.h"
 #include "fs/handle.h"
+#include "fs/pending.h"
+#include "fs/queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
 /* ---- open and release ---- */
+
+/* The reply to a change of contents tells the kernel nothing about the mode. */
+static int drop_privileges(fuse_req_t req, struct inode *inode)
+{
+	const struct stat unused = { 0 };
+	struct fs *fs = fs_of(req);
+	int r;
+
+	if (!node_is_privileged(inode->node))
+		return 0;
+	r = node_set_attributes(inode->node, &unused, NODE_DROP_PRIVILEGES);
+	if (r == 0)
+		fuse_lowlevel_notify_inval_inode(fs->session,
+						 inode_id(fs, inode), -1, 0);
+	return r;
+}
 
 static bool is_changing(const struct fuse_file_info *info)
 {
@@ -21,6 +39,7 @@ static int open_node(fuse_req_t req, struct inode *inode,
 	int r = 0;
 
 	info->keep_cache = 1;
+	info->noflush = 1;
 	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
 	if (!is_changing(info))
 		return 0;
@@ -28,9 +47,10 @@ static int open_node(fuse_req_t req, struct inode *inode,
 		return -EROFS;
 	if (is_writable(info))
 		node_writer_begin(inode->node);
-	if (info->flags & O_TRUNC)
-		r = node_truncate(inode->node, 0,
-				  connection_kills_privileges());
+	if ((info->flags & O_TRUNC) && connection_kills_privileges())
+		r = drop_privileges(req, inode);
+	if (r == 0 && (info->flags & O_TRUNC))
+		r = node_truncate(inode->node, 0, false);
 	if (r < 0 && is_writable(info))
 		node_writer_end(inode->node);
 	return r;
@@ -61,8 +81,20 @@ void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
 
 	if (inode->kind == INODE_NODE && is_writable(info))
 		node_writer_end(inode->node);
+	if (inode->kind == INODE_NODE)
+		pending_end(fs, pending_of(info));
 	else if (inode->kind == INODE_CONTROL)
 		handle_free(fs, handle_of(info));
+	reply_error(req, 0);
+}
+
+/* Not asked for where info->noflush was set, by a kernel that knows it. */
+void op_flush(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
+{
+	struct fs *fs = fs_of(req);
+
+	if (inode_of(fs, id)->kind == INODE_NODE && pending_of(info))
+		pending_flushed(fs, pending_of(info));
 	reply_error(req, 0);
 }
 
@@ -87,29 +119,15 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		fuse_reply_buf(req, data, done);
 }
 
-/* The reply to a change of contents tells the kernel nothing about the mode. */
-static int drop_privileges(fuse_req_t req, struct inode *inode)
-{
-	const struct stat unused = { 0 };
-	struct fs *fs = fs_of(req);
-	int r;
-
-	if (!node_is_privileged(inode->node))
-		return 0;
-	r = node_set_attributes(inode->node, &unused, NODE_DROP_PRIVILEGES);
-	if (r == 0)
-		fuse_lowlevel_notify_inval_inode(fs->session,
-						 inode_id(fs, inode), -1, 0);
-	return r;
-}
-
 static int sync_branch(fuse_req_t req, struct inode *inode)
 {
 	const struct caller caller = caller_of(req, "fsync");
 	struct branch *b = inode->kind == INODE_NODE ? inode_branch(inode) :
 						       NULL;
 
-	return b ? branch_sync(b, &caller) : 0;
+	int r = b ? pending_push(fs_of(req), inode->node) : 0;
+
+	return r == 0 && b ? branch_sync(b, &caller) : r;
 }
 
 void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
@@ -138,6 +156,18 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 		fuse_reply_write(req, done);
 }
 
+static void reply_claim(fuse_req_t req, struct inode *inode)
+{
+	struct branch *b = inode_branch(inode);
+	int r = !b || branch_readonly(b) ? -EROFS :
+					   queue_claim(fs_of(req), inode);
+
+	if (r < 0)
+		reply_error(req, r == -ENOTSUP ? -ENOTTY : r);
+	else
+		fuse_reply_ioctl(req, 0, NULL, 0);
+}
+
 void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
 	      void *argument, struct fuse_file_info *info, unsigned int flags,
 	      const void *data, size_t size, size_t out_size)
@@ -148,10 +178,12 @@ void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
 	if (inode->kind == INODE_CONTROL && is_file &&
 	    command == FS_REQUEST(size))
 		irmin_ioctl(req, inode, data, size, info);
+	else if (inode->kind == INODE_NODE && command == FS_CLAIM)
+		reply_claim(req, inode);
 	else if (inode->kind != INODE_NODE || !is_file ||
 		 !is_splice(command, size))
 		reply_error(req, -ENOTTY);
-	else if (info->fh != HANDLE_WRITABLE)
+	else if (!(info->fh & HANDLE_WRITABLE))
 		reply_error(req, -EBADF);
 	else
 		splice_ioctl(req, inode, data, size);

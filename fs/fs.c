@@ -135,6 +135,8 @@ static int init(struct fs *fs, const struct fs_options *options)
 	if (r == 0)
 		r = tolds_new(&fs->tolds);
 	if (r == 0)
+		r = pendings_new(&fs->pendings);
+	if (r == 0)
 		r = make_session(fs, options);
 	if (r == 0)
 		r = notifier_new(fs, &fs->trees);
@@ -230,6 +232,7 @@ void fs_free(struct fs *fs)
 	helper_free(fs->helper);
 	rename_branch_free(fs->renames);
 	tolds_free(fs->tolds);
+	pendings_free(fs, fs->pendings);
 	handles_release(fs);
 	inodes_release(fs);
 	if (fs->session)

@@ -22,6 +22,10 @@ struct fs_options {
 #define FS_REQUEST(size) _IOC(_IOC_WRITE, 0xb7, 1, size)
 #define FS_REQUEST_MAX ((size_t)_IOC_SIZEMASK)
 
+/* Of an element of a queue that is open: takes exactly that element out of the
+ * queue.  ENOENT: somebody else has; ENOTTY: it is none. */
+#define FS_CLAIM _IO(0xb7, 2)
+
 struct fs;
 
 /* Mounts: the kernel knows the mount when it returns, requests wait for fs_run.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/inode.h"
 
+#include "store/slab.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -21,6 +23,9 @@ static struct space_inode *space_of(struct inode *inode)
 
 /* ---- life ---- */
 
+/* Those of nodes of branches: one for each file that the kernel knows. */
+static struct slab node_inodes = SLAB(sizeof(struct inode));
+
 void inode_link_locked(struct inodes *all, struct inode *inode)
 {
 	inode->next = all->first;
@@ -40,7 +45,7 @@ static void unlink_locked(struct inodes *all, struct inode *inode)
 	if (inode->next)
 		inode->next->previous = inode->previous;
 	all->count--;
-	if (inode_is_of_view(inode))
+	if (inode->of_view)
 		view_inode_unlink_locked(all, inode);
 	else if (inode->kind == INODE_NODE)
 		*node_slot(inode->node) = NULL;
@@ -70,12 +75,15 @@ static void destroy(struct fs *fs, struct inode *inode)
 	}
 	if (inode->kind == INODE_LINK)
 		free(inode->name);
-	if (inode->view)
-		view_unref(inode->view);
+	if (inode_view(inode))
+		view_unref(inode_view(inode));
 	if (inode->branch)
 		branch_unref(inode->branch);
 	inode_unref(fs, inode->parent);
-	free(inode);
+	if (inode->kind == INODE_NODE && !inode->of_view)
+		slab_free(&node_inodes, inode);
+	else
+		free(inode);
 }
 
 /* Gives up what the caller changed: unlocks, and frees what is unused. */
@@ -125,7 +133,7 @@ void inode_forget(struct fs *fs, struct inode *inode, uint64_t count)
 static struct inode *node_inode_locked(struct fs *fs, struct node *node,
 				       struct inode *parent)
 {
-	struct inode *inode = calloc(1, sizeof(*inode));
+	struct inode *inode = slab_new(&node_inodes);
 
 	if (!inode)
 		return NULL;
@@ -168,7 +176,7 @@ int inode_for_node(struct fs *fs, struct inode *near, struct node *node,
 	struct inode *root = inode_tree(near);
 	bool is_new;
 
-	if (root->view)
+	if (root->of_view)
 		return view_inode_get(fs, root, node, ret);
 	return get_node(fs, node, root, NULL, ret, &is_new);
 }

@@ -46,6 +46,7 @@ struct view_key {
 struct view_inode {
 	struct inode inode;		/* first */
 	struct view_key key;		/* NULL, NULL: a root */
+	struct view *view;		/* of a root, referenced */
 	char *name;			/* of a root, owned */
 	UT_hash_handle hh;		/* roots: by name, others: by key */
 };
@@ -67,10 +68,10 @@ static inline struct control_inode *control_inode_of(struct inode *inode)
 }
 
 /* Nodes of revisions (inode_view.c). */
-static inline bool inode_is_of_view(const struct inode *inode)
+/* The revision that a tree's root is of, or NULL. */
+static inline struct view *inode_view(const struct inode *inode)
 {
-	return inode->kind == INODE_NODE &&
-	       (inode->parent ? inode->parent->view : inode->view);
+	return inode->of_view ? ((const struct view_inode *)inode)->view : NULL;
 }
 void view_inode_unlink_locked(struct inodes *all, struct inode *inode);
 int view_inode_get(struct fs *fs, struct inode *root, struct node *node,

@@ -33,6 +33,7 @@ static struct view_inode *view_inode_new(struct node *node,
 	if (!v)
 		return NULL;
 	v->inode.kind = INODE_NODE;
+	v->inode.of_view = true;
 	v->inode.node = node;
 	v->inode.parent = parent;
 	v->inode.refs = 1;
@@ -112,7 +113,7 @@ static struct inode *root_locked(struct fs *fs, const char *name,
 		HASH_ADD_KEYPTR(hh, fs->inodes->views, v->name,
 				strlen(v->name), v);
 	if (v && v->hh.tbl) {
-		v->inode.view = view;
+		v->view = view;
 		inode_link_locked(fs->inodes, &v->inode);
 		return &v->inode;
 	}
@@ -131,7 +132,7 @@ int inode_for_view(struct fs *fs, const char *name, struct view *view,
 
 	pthread_mutex_lock(&fs->inodes->lock);
 	HASH_FIND_STR(fs->inodes->views, name, known);
-	if (known && known->inode.view == view) {
+	if (known && known->view == view) {
 		inode = &known->inode;
 		inode->refs++;
 	} else {

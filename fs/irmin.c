@@ -2,6 +2,7 @@
 #include "fs/irmin.h"
 
 #include "fs/inode.h"
+#include "fs/queue.h"
 #include "store/inside.h"
 
 #include <errno.h>
@@ -109,6 +110,10 @@ static int lookup_fixed(struct fs *fs, struct inode *dir, const char *name,
 	unsigned int place = place_of(dir->parent);
 	const struct control_kind *kind;
 
+	if (strcmp(name, FIRST_NAME) == 0) {
+		*ret_keep = false;
+		return queue_first(fs, dir->parent, ret);
+	}
 	for (int id = 0; id < CONTROL_COUNT; id++) {
 		kind = &control_kinds[id];
 		if (!(kind->places & place) || strcmp(kind->name, name) != 0)
@@ -198,6 +203,8 @@ static int list_fixed(struct inode *dir, irmin_visit *visit, void *context)
 		if (kind->places & place)
 			r = visit(context, kind->name, kind->mode & S_IFMT);
 	}
+	if (r == 0 && queue_has_first(dir->parent))
+		r = visit(context, FIRST_NAME, S_IFREG);
 	return r;
 }
 

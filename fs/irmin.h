@@ -35,6 +35,9 @@ enum control {
 	CONTROL_COUNT
 };
 
+/* In the control directory of a queue: its first element. */
+#define FIRST_NAME "first"
+
 struct control_kind {
 	const char *name;	/* NULL: has no fixed name */
 	mode_t mode;		/* type, and who may at most do what */

@@ -2,7 +2,9 @@
 #include "fs/irmin.h"
 
 #include "fs/handle.h"
+#include "fs/inode.h"
 #include "store/control.h"
+#include "store/irmin_attribute.h"
 #include "store/inside.h"
 
 #include <errno.h>
@@ -28,8 +30,10 @@ static int read_store(struct fs *fs, struct inode *inode,
 	struct inode *subject = irmin_subject(inode);
 	const char *file = control_kinds[irmin_id(inode)].name;
 
-	return control_read(fs->store, subject->branch, subject->view ?
-			    view_commit(subject->view) : NULL, file, caller,
+	struct view *view = inode_view(subject);
+
+	return control_read(fs->store, subject->branch,
+			    view ? view_commit(view) : NULL, file, caller,
 			    text);
 }
 
@@ -42,6 +46,16 @@ static int read_conflict(struct fs *fs, struct inode *inode, struct handle *h)
 		return r;
 	return conflict_read(fs, &found, irmin_id(inode), &h->text,
 			     &h->contents);
+}
+
+static int print_type(struct inode *subject, struct buffer *text)
+{
+	char type[IRMIN_TYPE_SIZE] = "";
+	int r = subject->kind == INODE_NODE ?
+		node_type_name(subject->node, type) : 0;
+
+	return r < 0 ? r : buffer_printf(text, "%s\n", *type ? type :
+					 "directory");
 }
 
 /* What reading the file gives, as of its opening. */
@@ -58,7 +72,7 @@ static int load(struct fs *fs, struct inode *inode, const struct caller *caller,
 		return inside_open(irmin_subject(inode)->branch, caller,
 				   &h->text);
 	case CONTROL_TYPE:
-		return buffer_puts(&h->text, "directory\n");
+		return print_type(irmin_subject(inode), &h->text);
 	case CONTROL_VERSION:
 		return buffer_puts(&h->text, IRMINFS_VERSION "\n");
 	case CONTROL_STATS:

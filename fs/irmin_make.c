@@ -27,8 +27,8 @@ static int fork_branch(struct fs *fs, struct making *m, struct inode *subject,
 	if (subject->branch)
 		return store_fork(fs->store, subject->branch, m->name,
 				  &m->caller, report);
-	return store_fork_commit(fs->store, view_commit(subject->view), m->name,
-				 &m->caller, report);
+	return store_fork_commit(fs->store, view_commit(inode_view(subject)),
+				 m->name, &m->caller, report);
 }
 
 static int tag(struct fs *fs, struct making *m, struct inode *subject,
@@ -37,9 +37,9 @@ static int tag(struct fs *fs, struct making *m, struct inode *subject,
 	struct oid head;
 	int r;
 
-	if (subject->view)
-		return store_tag(fs->store, view_commit(subject->view), m->name,
-				 report);
+	if (inode_view(subject))
+		return store_tag(fs->store, view_commit(inode_view(subject)),
+				 m->name, report);
 	r = branch_commit(subject->branch, &m->caller, NULL, &head);
 	return r < 0 ? r : store_tag(fs->store, &head, m->name, report);
 }

@@ -2,6 +2,8 @@
 #include "fs/operations.h"
 
 #include "fs/inode.h"
+#include "fs/pending.h"
+#include "fs/queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +28,7 @@ static void reply_made(fuse_req_t req, struct inode *dir, int r,
 	if (r < 0)
 		reply_error(req, r);
 	else
-		reply_entry(req, inode, answer, true);
+		reply_entry(req, inode, answer, !queue_is(dir));
 }
 
 static void make_node(fuse_req_t req, struct inode *dir, const char *name,
@@ -140,26 +142,68 @@ void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir_id, const char *name)
 
 /* ---- create ---- */
 
-static void create_node(fuse_req_t req, struct inode *dir, struct node *node,
-			uint64_t answer, struct fuse_file_info *info)
+/* In a queue it is one of its elements when it is closed. */
+static int make_file(fuse_req_t req, struct inode *dir, const char *name,
+		     mode_t mode, struct node **ret)
+{
+	const struct caller caller = caller_of(req, "make");
+	int r = queue_is(dir) ? node_make_pending(dir->node, name, mode, &caller,
+						  ret) : -ENOTSUP;
+
+	return r == -ENOTSUP ? node_make(dir->node, name, S_IFREG | mode,
+					 &caller, ret) : r;
+}
+
+/* What its open is to remember.  -ENOMEM. */
+static int note_pending(fuse_req_t req, struct inode *dir, const char *name,
+			struct node *node, struct fuse_file_info *info)
+{
+	struct pending *p;
+
+	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
+	info->noflush = !node_is_pending(node);
+	if (info->noflush)
+		return 0;
+	p = pending_new(fs_of(req), dir, name, node, fuse_req_ctx(req)->pid);
+	if (!p) {
+		node_cancel_pending(node);
+		return -ENOMEM;
+	}
+	info->fh |= (uintptr_t)p;
+	return 0;
+}
+
+static void undo_create(fuse_req_t req, struct node *node,
+			struct fuse_file_info *info)
+{
+	if (is_writable(info))
+		node_writer_end(node);
+	if (pending_of(info))
+		pending_drop(fs_of(req), pending_of(info));
+}
+
+static void create_node(fuse_req_t req, struct inode *dir, const char *name,
+			struct node *node, uint64_t answer,
+			struct fuse_file_info *info)
 {
 	struct inode *inode;
-	int r;
+	int r = note_pending(req, dir, name, node, info);
 
 	/* held beyond inode, which is given up with the reply */
 	node_ref(node);
-	r = inode_for_node(fs_of(req), dir, node, &inode);
-	if (r < 0) {
-		reply_error(req, r);
-		node_unref(node);
-		return;
-	}
-	info->keep_cache = 1;
-	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
 	if (is_writable(info))
 		node_writer_begin(node);
-	if (!reply_create(req, inode, answer, true, info) && is_writable(info))
-		node_writer_end(node);
+	info->keep_cache = 1;
+	if (r == 0)
+		r = inode_for_node(fs_of(req), dir, node, &inode);
+	else
+		node_unref(node);
+	if (r < 0)
+		reply_error(req, r);
+	else if (!reply_create(req, inode, answer, !queue_is(dir), info))
+		r = -EINTR;
+	if (r < 0)
+		undo_create(req, node, info);
 	node_unref(node);
 }
 
@@ -167,7 +211,6 @@ void op_create(fuse_req_t req, fuse_ino_t dir_id, const char *name, mode_t mode,
 	       struct fuse_file_info *info)
 {
 	struct inode *dir = inode_of(fs_of(req), dir_id);
-	const struct caller caller = caller_of(req, "make");
 	uint64_t answer = answer_begin(fs_of(req));
 	struct node *node;
 	int r = check_dir(dir, name);
@@ -178,8 +221,7 @@ void op_create(fuse_req_t req, fuse_ino_t dir_id, const char *name, mode_t mode,
 		return;
 	}
 	if (r == 0)
-		r = node_make(dir->node, name, S_IFREG | (mode & 07777),
-			      &caller, &node);
+		r = make_file(req, dir, name, mode & 07777, &node);
 	/* It came from below after the kernel found nothing: the kernel looks
 	 * again on ESTALE, and opens it. */
 	if (r == -EEXIST && !(info->flags & O_EXCL))
@@ -187,5 +229,5 @@ void op_create(fuse_req_t req, fuse_ino_t dir_id, const char *name, mode_t mode,
 	if (r < 0)
 		reply_error(req, r);
 	else
-		create_node(req, dir, node, answer, info);
+		create_node(req, dir, name, node, answer, info);
 }

@@ -69,6 +69,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
 	      void *argument, struct fuse_file_info *info, unsigned int flags,
 	      const void *data, size_t size, size_t out_size);
 void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);
+void op_flush(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);
 void op_fsync(fuse_req_t req, fuse_ino_t id, int data_only,
 	      struct fuse_file_info *info);
 void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
@@ -84,6 +85,10 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_offset,
 bool is_splice(unsigned int command, size_t size);
 void splice_ioctl(fuse_req_t req, struct inode *inode, const void *data,
 		  size_t size);
+
+/* queue.c */
+void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
+		 const char *value, size_t size, int flags);
 
 /* dir.c */
 void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);

@@ -26,7 +26,7 @@ static void op_init(void *userdata, struct fuse_conn_info *c)
 	c->time_gran = 1;
 }
 
-/* Operations that are not here are answered with ENOSYS, once: flush, extended
+/* Operations that are not here are answered with ENOSYS, once: reading extended
  * attributes, access (the kernel checks permissions), locks (they stay in the
  * kernel). */
 const struct fuse_lowlevel_ops fs_operations = {
@@ -49,12 +49,14 @@ const struct fuse_lowlevel_ops fs_operations = {
 	.write = op_write,
 	.ioctl = op_ioctl,
 	.release = op_release,
+	.flush = op_flush,
 	.fsync = op_fsync,
 	.opendir = op_opendir,
 	.readdir = op_readdir,
 	.releasedir = op_releasedir,
 	.fsyncdir = op_fsync,
 	.statfs = op_statfs,
+	.setxattr = op_setxattr,
 	.create = op_create,
 	.fallocate = op_fallocate,
 	.readdirplus = op_readdirplus,

@@ -6,6 +6,7 @@
 
 #include "fs/fs.h"
 
+#include <assert.h>
 #include <fuse_lowlevel.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -31,7 +32,8 @@
  *
  * Locks, all leaves except `replying`, which is held while a reply is written:
  * inodes->lock, notifier->lock, jobs->lock, handles_lock, handle->lock,
- * tolds->lock, helper->lock (held while waiting for the helper process).
+ * tolds->lock, pendings->lock (work trees are locked below it), helper->lock (held
+ * while waiting for the helper process).
  */
 
 #define TIMEOUT_FOREVER (86400.0 * 365)
@@ -47,6 +49,7 @@ struct guard;
 struct helper;
 struct rename_branch;
 struct tolds;
+struct pendings;
 struct inodes;
 struct inode;
 struct handle;
@@ -74,11 +77,13 @@ struct fs {
 	struct guard *guard;
 	struct rename_branch *renames;
 	struct tolds *tolds;
+	struct pendings *pendings;
 
 	int stop_fd;			/* wakes the thread stopper */
 	pthread_t stopper;
 	bool has_stopper;
 	_Atomic bool stopping;		/* fs_stop was called */
+	_Atomic size_t forgotten;	/* inodes since memory was given back */
 
 	/* See answer_begin. */
 	pthread_rwlock_t replying;
@@ -125,7 +130,8 @@ enum inode_kind {
  * (`lookups`) or we hold references.  The root of a tree holds the branch or the
  * view, every other inode of the tree holds the root. */
 struct inode {
-	enum inode_kind kind;
+	enum inode_kind kind : 8;
+	bool of_view;			/* NODE: part of a struct view_inode */
 	uint32_t refs;			/* inodes->lock */
 	uint64_t lookups;		/* inodes->lock */
 	struct inode *previous, *next;	/* of all; inodes->lock */
@@ -137,9 +143,10 @@ struct inode {
 	/* NODE: the tree's root, NULL if it is itself.  CONTROL: the directory
 	 * that it is in.  Referenced. */
 	struct inode *parent;
-	struct branch *branch;		/* roots of trees: one of them, */
-	struct view *view;		/* referenced */
+	struct branch *branch;		/* root of a branch's tree; referenced */
 };
+
+static_assert(sizeof(struct inode) <= 56, "many inodes are in memory");
 
 /* The number that the kernel knows it by, and back. */
 fuse_ino_t inode_id(const struct fs *fs, const struct inode *inode);
@@ -325,6 +332,11 @@ void told_branch(struct fs *fs, fuse_req_t req, const struct inode *space,
 		 const char *name);
 /* The answer to a LOOKUP will be a space; may block for a little. */
 void told_space(struct fs *fs, fuse_req_t req);
+
+/* ---- elements of queues that are being made (pending.c) ---- */
+
+int pendings_new(struct pendings **ret);	/* -ENOMEM */
+void pendings_free(struct fs *fs, struct pendings *all);
 
 /* ---- the store's wishes (front.c) ---- */
 

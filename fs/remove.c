@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/operations.h"
+#include "fs/pending.h"
+#include "fs/queue.h"
 
 #include <errno.h>
 #include <string.h>
@@ -79,6 +81,14 @@ static int rmdir_in_space(fuse_req_t req, struct inode *space, const char *name)
 	return r;
 }
 
+static void rmdir_node(fuse_req_t req, struct inode *dir, const char *name)
+{
+	int r = node_rmdir(dir->node, name);
+
+	queue_tell_attributes(fs_of(req), dir);
+	reply_error(req, r);
+}
+
 void op_rmdir(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 {
 	struct inode *dir = inode_of(fs_of(req), dir_id);
@@ -89,19 +99,29 @@ void op_rmdir(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 	else if (dir->kind == INODE_CONTROL || strcmp(name, CONTROL_NAME) == 0)
 		irmin_rmdir(req, dir, name);
 	else
-		reply_error(req, node_rmdir(dir->node, name));
+		rmdir_node(req, dir, name);
 }
 
 /* The file `.git` that we make up cannot be removed. */
-static int unlink_node(struct fs *fs, struct inode *dir, const char *name)
+static int explain_missing(struct fs *fs, struct inode *dir, const char *name)
 {
 	struct inode *made_up;
-	int r = node_unlink(dir->node, name);
 
-	if (r != -ENOENT || irmin_lookup_git(fs, dir, name, &made_up) < 0)
-		return r;
+	if (irmin_lookup_git(fs, dir, name, &made_up) < 0)
+		return -ENOENT;
 	inode_unref(fs, made_up);
 	return -EPERM;
+}
+
+static int unlink_node(fuse_req_t req, struct inode *dir, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	int r = queue_is(dir) ? pending_cancel(fs, dir, name,
+					       fuse_req_ctx(req)->pid) : -ENOENT;
+
+	if (r == -ENOENT)
+		r = node_unlink(dir->node, name);
+	return r == -ENOENT ? explain_missing(fs, dir, name) : r;
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t dir_id, const char *name)
@@ -112,7 +132,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 	if (dir->kind == INODE_CONTROL)
 		irmin_unlink(req, dir, name);
 	else if (dir->kind == INODE_NODE)
-		reply_error(req, unlink_node(fs_of(req), dir, name));
+		reply_error(req, unlink_node(req, dir, name));
 	else
 		reply_error(req, -EPERM);
 }

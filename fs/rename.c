@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/operations.h"
+#include "fs/pending.h"
+#include "fs/queue.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,15 +20,81 @@ static bool is_readonly(struct inode *dir)
 	return !b || branch_readonly(b);
 }
 
-static int rename_node(struct inode *from_dir, const char *from,
+/* What the caller is still writing gets another name in its queue, and is pushed
+ * before it leaves that.  -ENOENT: it is no such thing. */
+static int rename_pending(fuse_req_t req, struct inode *from_dir,
+			  const char *from, struct inode *to_dir, const char *to)
+{
+	struct fs *fs = fs_of(req);
+	pid_t pid = fuse_req_ctx(req)->pid;
+	struct node *node;
+	int r;
+
+	if (!queue_is(from_dir))
+		return -ENOENT;
+	if (from_dir == to_dir)
+		return pending_rename(fs, from_dir, from, to, pid);
+	node = pending_find(fs, from_dir, from, pid);
+	if (!node)
+		return -ENOENT;
+	r = pending_push(fs, node);
+	node_unref(node);
+	return r < 0 ? r : -ENOENT;
+}
+
+/* The kernel takes what it kept of the old name to the new one, which may be
+ * another element's, and keeps it; and knows nothing of a number. */
+static void tell_pushed(struct fs *fs, struct inode *queue, const char *to,
+			const char *name)
+{
+	notify_drop_name(fs->trees, queue, to);
+	if (name)
+		notify_drop_name(fs->trees, queue, name);
+	queue_changed(fs, queue);
+}
+
+static int rename_node(fuse_req_t req, struct inode *from_dir, const char *from,
 		       struct inode *to_dir, const char *to, unsigned int flags)
 {
+	scoped_free char *name = NULL;
+	int r;
+
 	if (strcmp(from, CONTROL_NAME) == 0 || strcmp(to, CONTROL_NAME) == 0)
 		return -EPERM;
 	/* mv would copy first, and be left with a source that it cannot remove */
 	if (is_readonly(from_dir) || is_readonly(to_dir))
 		return -EROFS;
-	return node_rename(from_dir->node, from, to_dir->node, to, flags);
+	r = rename_pending(req, from_dir, from, to_dir, to);
+	if (r != -ENOENT)
+		return r;
+	r = node_rename_named(from_dir->node, from, to_dir->node, to, flags,
+			      &name);
+	queue_tell_attributes(fs_of(req), from_dir);
+	if (r == 0 && queue_is(to_dir))
+		tell_pushed(fs_of(req), to_dir, to, name);
+	return r;
+}
+
+/* ".irmin/first" out of its queue claims. */
+static int rename_first(fuse_req_t req, struct inode *control,
+			const char *from, struct inode *to_dir, const char *to,
+			unsigned int flags)
+{
+	struct inode *queue = control->parent;
+	scoped_free char *name = NULL;
+	int r;
+
+	if (irmin_id(control) != CONTROL_DIRECTORY ||
+	    strcmp(from, FIRST_NAME) != 0 || !queue_is(queue))
+		return -EPERM;
+	if (strcmp(to, CONTROL_NAME) == 0)
+		return -EPERM;
+	if (is_readonly(queue) || is_readonly(to_dir))
+		return -EROFS;
+	r = node_rename_first(queue->node, to_dir->node, to, flags, &name);
+	if (r == 0)
+		queue_changed(fs_of(req), queue);
+	return r;
 }
 
 /* ---- branches ---- */
@@ -189,8 +257,11 @@ void op_rename(fuse_req_t req, fuse_ino_t from_id, const char *from,
 	else if (strlen(to) > NAME_LENGTH_MAX)
 		reply_error(req, -ENAMETOOLONG);
 	else if (from_dir->kind == INODE_NODE && to_dir->kind == INODE_NODE)
-		reply_error(req, rename_node(from_dir, from, to_dir, to,
+		reply_error(req, rename_node(req, from_dir, from, to_dir, to,
 					     flags));
+	else if (from_dir->kind == INODE_CONTROL && to_dir->kind == INODE_NODE)
+		reply_error(req, rename_first(req, from_dir, from, to_dir, to,
+					      flags));
 	else if (inode_is_space(from_dir) && inode_is_space(to_dir))
 		rename_in_spaces(req, from_dir, from, to_dir, to, flags);
 	else

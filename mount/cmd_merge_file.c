@@ -20,7 +20,7 @@ enum { MERGE_ERROR = 2 };
 struct merge_file_options {
 	const char *type, *marker_size, *path;
 	struct flag_list labels;
-	bool in_place;
+	bool in_place, suggest;
 };
 
 /* BASE OURS THEIRS. */
@@ -162,6 +162,14 @@ static int merge(const struct command *self, const struct sides *s,
 
 	if (!type)
 		return say(self->name, STATUS_USAGE, "there is no type %s", name);
+	if (type->wants_times)
+		return say(self->name, STATUS_USAGE, "%s merges by the time of "
+			   "commits, and files have none", name);
+	if (o->suggest && !type->wants_text)
+		return say(self->name, STATUS_USAGE, "%s has no suggestions",
+			   name);
+	if (o->suggest)
+		type = merge_suggestion();
 	r = type->merge(&input, &output);
 	if (r < 0)
 		return say(self->name, MERGE_ERROR, "cannot merge %s as %s: %s",
@@ -177,8 +185,10 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	struct merge_file_options o = { 0 };
 	const struct flag flags[] = {
-		{ 't', "type", "NAME", "text, binary, union, ours, theirs, ...",
-		  .text = &o.type },
+		{ 't', "type", "NAME", "text, token, counter, set, log, union, "
+		  "binary, ours, theirs", .text = &o.type },
+		{ 's', "suggest", NULL, "settle conflicts of text also where it "
+		  "is only likely to be right", .set = &o.suggest },
 		{ 'i', "in-place", NULL, "write the result into OURS",
 		  .set = &o.in_place },
 		{ 'L', "label", "TEXT",

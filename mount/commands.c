@@ -7,10 +7,12 @@ const struct command *const commands[] = {
 	&command_mount, &command_umount,
 	&command_branches, &command_make, &command_fork, &command_rename,
 	&command_swap, &command_drop, &command_restore,
-	&command_merge, &command_merge_file, &command_conflicts,
-	&command_resolve,
+	&command_merge, &command_merge_file, &command_drivers,
+	&command_conflicts, &command_resolve,
 	&command_status, &command_commit, &command_publish, &command_log,
-	&command_splice, &command_stats, &command_fsck,
+	&command_splice,
+	&command_mkqueue, &command_push, &command_pop, &command_peek,
+	&command_stats, &command_fsck,
 	NULL,
 };
 

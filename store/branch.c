@@ -82,8 +82,24 @@ char *branch_name(struct branch *b)
 
 /* ---- the work tree ---- */
 
+/* Files are worth more than what is known of them besides. */
+static int new_worktree(struct branch *b, struct worktree_options *options,
+			struct worktree **ret)
+{
+	int r = worktree_new(options, ret);
+
+	if (r != -EIO && r != -EUCLEAN)
+		return r;
+	log_error("What Git does not hold of branch %s (times, owners and the "
+		  "like) cannot be read: %s; it is left out.", b->name,
+		  strerror(-r));
+	options->face = (struct oid){ 0 };
+	return worktree_new(options, ret);
+}
+
 static int make_worktree(struct branch *b, const struct commit *commit,
-			 const char *readonly, struct worktree **ret)
+			 const struct oid *face, const char *readonly,
+			 struct worktree **ret)
 {
 	struct store *store = b->store;
 	struct worktree_options options = {
@@ -92,6 +108,8 @@ static int make_worktree(struct branch *b, const struct commit *commit,
 		.clock = store->options.clock,
 		.incarnation = b->incarnation,
 		.tree = commit->tree,
+		.local = store->local_odb,
+		.face = *face,
 		.time = { .tv_sec = commit->committer.time },
 		.uid = store->options.uid,
 		.gid = store->options.gid,
@@ -109,7 +127,7 @@ static int make_worktree(struct branch *b, const struct commit *commit,
 	}
 	if (b->dropped || b->gone)
 		return -ENOENT;
-	r = worktree_new(&options, &w);
+	r = new_worktree(b, &options, &w);
 	if (r)
 		return r;
 	b->time = commit->committer.time;
@@ -119,12 +137,28 @@ static int make_worktree(struct branch *b, const struct commit *commit,
 }
 
 /* A head that is not known yet is that of a fork whose source had changes. */
-static int find_head(struct branch *b, struct oid *ret_head)
+static void known_head(struct branch *b, struct oid *ret_head,
+		       struct oid *ret_face)
 {
-	pthread_mutex_lock(&b->store->lock);
+	SCOPED_LOCK(&b->store->lock);
 	*ret_head = b->head;
-	pthread_mutex_unlock(&b->store->lock);
-	return oid_is_zero(ret_head) ? branch_head(b, ret_head) : 0;
+	*ret_face = b->local;
+}
+
+static int find_head(struct branch *b, struct oid *ret_head,
+		     struct oid *ret_face)
+{
+	struct oid same;
+	int r;
+
+	known_head(b, ret_head, ret_face);
+	if (!oid_is_zero(ret_head))
+		return 0;
+	r = branch_head(b, ret_head);
+	/* it was told of before that returned */
+	if (r == 0)
+		known_head(b, &same, ret_face);
+	return r;
 }
 
 /* Nothing changes the head of a branch whose tree is not loaded, so the head
@@ -132,14 +166,14 @@ static int find_head(struct branch *b, struct oid *ret_head)
 int branch_worktree(struct branch *b, struct worktree **ret)
 {
 	struct commit *commit;
-	struct oid head;
+	struct oid head, face;
 	int r;
 
 	if (b->worktree) {
 		*ret = b->worktree;
 		return 0;
 	}
-	r = find_head(b, &head);
+	r = find_head(b, &head, &face);
 	if (r)
 		return r;
 	r = commit_read(b->store->odb, &head, &commit);
@@ -151,7 +185,7 @@ int branch_worktree(struct branch *b, struct worktree **ret)
 			  strerror(-r));
 		return r;
 	}
-	r = make_worktree(b, commit, branch_readonly(b), ret);
+	r = make_worktree(b, commit, &face, branch_readonly(b), ret);
 	commit_free(commit);
 	return r;
 }

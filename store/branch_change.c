@@ -88,6 +88,7 @@ static int fork_locked(struct branch *from, struct branch *b,
 	int r;
 
 	b->time = from->time;
+	b->local = from->local;
 	r = branch_cut(from, identity, NULL, record, b, ret_sequence,
 		       &captured);
 	if (r || !is_known || captured)

@@ -49,8 +49,10 @@ static void cut_published(void *context, struct cut *cut)
 		struct branch *b = store_find_incarnation_locked(store,
 							record->branch);
 
-		if (b && !oid_is_zero(&record->head))
-			b->head = record->head;
+		if (!b || oid_is_zero(&record->head))
+			continue;
+		b->head = record->head;
+		b->local = record->local;
 	}
 }
 

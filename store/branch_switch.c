@@ -64,6 +64,8 @@ static int take(void *context, struct delta *delta)
 
 	if (s->b->sequence != s->state->sequence)
 		return -EAGAIN;
+	for (size_t i = 0; i < s->count; i++)
+		s->records[i].time = worktree_apply_time(s->b->worktree);
 	return store_queue(s->b->store, s->records, s->count, s->about,
 			   s->about_count, &s->sequence);
 }

@@ -191,8 +191,3 @@ void contents_captured(struct contents *c)
 {
 	c->ops->captured(c);
 }
-
-bool contents_is_text(const void *data, size_t size)
-{
-	return !size || !memchr(data, '\0', size < 8000 ? size : 8000);
-}

@@ -146,7 +146,8 @@ struct contents_changes {
 	uint64_t size;
 	enum contents_base base;
 	struct oid oid;
-	uint64_t base_size, since;
+	uint64_t base_size;		/* 0 if it is EMPTY */
+	uint64_t since;
 	uint64_t low;
 	/* Owned by the snapshot: moves that begin at or behind low and end at
 	 * or before the size, by rising offset, without overlaps ... */
@@ -168,6 +169,7 @@ struct pool;
 
 struct contents_kind {
 	const char *name;
+	const char *first_entry;	/* of the tree of a stored one */
 	/* Contents that are the same as `from`, a kind that cannot splice, to
 	 * journal and stored() too; nobody may change `from` any more. */
 	int (*convert)(struct pool *pool, struct contents *from,
@@ -195,7 +197,7 @@ struct contents_kind {
 	/* Stores the same one with that bit. */
 	int (*set_executable)(struct odb *odb, const struct oid *oid,
 			      bool executable, struct oid *ret_oid);
-	/* May be NULL.  Merges stored ones by lines, reading only what differs; base: zero if
+	/* Merges stored ones by lines, reading only what differs; base: zero if
 	 * there is none.  1: conflict, with markers.  The executable bit of the
 	 * result is any. */
 	int (*merge)(struct odb *odb, const struct oid *base,
@@ -215,6 +217,10 @@ const struct contents_kind *contents_kind(void);
  * NULL.  -ENOMEM. */
 int contents_recognise(struct odb *odb, const struct oid *oid, uint32_t *mode,
 		       uint64_t *ret_size);
+
+/* false: contents_recognise need not be asked about a tree that has been read. */
+struct tree;
+bool contents_may_be_rope(const struct tree *tree);
 
 /* Bytes of a file that is stored with MODE_*.  -EUCLEAN: it is none; errors of
  * odb_read_header. */
@@ -241,6 +247,9 @@ struct merge_side {
 	const void *data;
 	size_t size;
 	const char *label;	/* for conflict markers: branch name or "base" */
+	/* For types that want them (merge_type.wants_times), else NULL and 0. */
+	const struct oid *oid;	/* of the blob */
+	int64_t time;		/* of the last commit that changed it, seconds */
 };
 
 struct merge_input {
@@ -260,6 +269,13 @@ struct merge_output {
 struct merge_type {
 	const char *name;
 	int (*merge)(const struct merge_input *input, struct merge_output *ret);
+	/* What is no text on all sides is merged by the binary rule. */
+	bool wants_text;
+	/* Needs the sides' times: only commits can be merged so. */
+	bool wants_times;
+	/* What both sides changed alike is to be merged too, instead of taking
+	 * it as it is. */
+	bool wants_equal;
 };
 
 /* Adds a type for merge=NAME.  Call before a store is opened.  -EEXIST, -ENOSPC
@@ -268,6 +284,12 @@ int merge_type_register(const struct merge_type *type);
 
 /* The type of that name or NULL.  Built in: text, union, binary, ours, theirs. */
 const struct merge_type *merge_type_find(const char *name);
+
+/* The type to suggest with where text is in conflict: its clean result is good
+ * enough to be shown to a person, not to be taken unseen.  Registered once, like
+ * a type, but found by no name.  -EEXIST. */
+int merge_suggestion_register(const struct merge_type *type);
+const struct merge_type *merge_suggestion(void);	/* NULL: none */
 
 /* Whether Git takes it for text: no NUL in the first 8,000 bytes. */
 bool contents_is_text(const void *data, size_t size);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 static const struct contents_kind *registered;
 
@@ -40,6 +41,12 @@ int contents_recognise(struct odb *odb, const struct oid *oid, uint32_t *mode,
 	if (ret_size)
 		*ret_size = size;
 	return 0;
+}
+
+bool contents_may_be_rope(const struct tree *tree)
+{
+	return registered && tree->count &&
+	       strcmp(tree->entries[0].name, registered->first_entry) == 0;
 }
 
 int contents_stored_size(struct odb *odb, const struct oid *oid, uint32_t mode,

@@ -28,8 +28,10 @@ void delta_free(struct delta *delta)
 		contents_unref(entry->contents);
 		delta_free(entry->directory);
 		node_unref(entry->node);
+		local_free(entry->local);
 	}
 	free(delta->entries);
+	local_free(delta->local);
 	free(delta);
 }
 
@@ -66,14 +68,21 @@ struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
 	return entry;
 }
 
+static int copy_local(const struct local *local, struct local **ret)
+{
+	*ret = local ? local_copy(local) : NULL;
+	return local && !*ret ? -ENOMEM : 0;
+}
+
 static int copy_entry(const struct delta_entry *entry, struct delta *to)
 {
 	struct delta_entry *added =
 		delta_add(to, entry->kind, entry->mode, entry->name);
 
-	if (!added)
+	if (!added || copy_local(entry->local, &added->local) < 0)
 		return -ENOMEM;
 	added->oid = entry->oid;
+	added->same = entry->same;
 	if (entry->contents)
 		added->contents = contents_ref(entry->contents);
 	return entry->directory ?
@@ -85,6 +94,8 @@ int delta_copy(const struct delta *delta, struct delta **ret_copy)
 	struct delta *copy = delta_new(delta->complete);
 	int r = copy ? 0 : -ENOMEM;
 
+	if (r == 0)
+		r = copy_local(delta->local, &copy->local);
 	for (size_t i = 0; r == 0 && i < delta->count; i++)
 		r = copy_entry(&delta->entries[i], copy);
 	if (r < 0) {
@@ -361,6 +372,13 @@ int delta_between(struct odb *odb, const struct oid *from, const struct oid *to,
 
 /* ---- walking ---- */
 
+/* What is below a directory that is not complete has its own say. */
+static bool is_same(const struct delta_entry *entry)
+{
+	return entry->same && (entry->kind != DELTA_DIRECTORY ||
+			       entry->directory->complete);
+}
+
 static int walk(const struct delta *delta, struct buffer *path,
 		delta_visit *visit, void *context)
 {
@@ -371,6 +389,8 @@ static int walk(const struct delta *delta, struct buffer *path,
 	for (size_t i = 0; i < delta->count && r == 0; i++) {
 		const struct delta_entry *entry = sorted[i];
 
+		if (is_same(entry))
+			continue;
 		r = buffer_puts(path, entry->name);
 		if (r < 0)
 			return r;

@@ -3,6 +3,7 @@
 #define STORE_DELTA_H
 
 #include "store/contents.h"
+#include "store/local.h"
 #include "store/oid.h"
 
 /* What changed in a directory and below, relative to a state that both sides
@@ -27,6 +28,13 @@ struct delta_entry {
 	struct contents *contents;	/* snapshot, owned; CONTENTS only */
 	struct delta *directory;	/* owned; DIRECTORY only */
 	struct node *node;		/* private to work trees; or NULL */
+	/* What Git does not hold of it, as it is now (local.h), without
+	 * LOCAL_GIT; owned.  NULL: of a DIRECTORY that is not complete, as it
+	 * was; of others, unknown (local_store). */
+	struct local *local;
+	struct local_ref table;		/* see delta.table */
+	/* Git has of the name what it had: local alone says what changed. */
+	bool same;
 };
 
 /* Invariant: names are distinct.  An entry whose kind of object differs from
@@ -40,6 +48,12 @@ struct delta {
 	 * stores it (delta_store), or by who made the delta from trees. */
 	struct oid oid;
 	uint64_t number;	/* private to work trees */
+	/* Of a root that is not the entry of another delta, as in delta_entry. */
+	struct local *local;
+	/* Result: where the facts of the directory's entries are.  Set by
+	 * local_store. */
+	struct local_ref table;
+	bool own;		/* something in it Git does not have */
 };
 
 /* An empty delta; NULL: no memory. */
@@ -74,9 +88,9 @@ int delta_store(struct delta *delta, struct odb *odb, const struct oid *base);
 int delta_between(struct odb *odb, const struct oid *from, const struct oid *to,
 		  struct delta **ret_delta);
 
-/* Calls visit for each changed path (files, symlinks, submodules; directories
- * only where removed, or as an OBJECT, or complete without entries), in the
- * order of paths.  A nonzero return ends
+/* Calls visit for each path that Git sees changed (files, symlinks, submodules;
+ * directories only where removed, or as an OBJECT, or complete without entries;
+ * none that are the same), in the order of paths.  A nonzero return ends
  * the walk and is returned.  base as for delta_store is not needed. */
 typedef int delta_visit(void *context, const char *path,
 			const struct delta_entry *entry);

@@ -78,10 +78,16 @@ static void move(struct delta *older, struct delta *newer)
 			newer->entries[newer->count++] = *entry;
 			continue;
 		}
-		if (is_change_within(over))
+		if (is_change_within(over)) {
 			move(entry->directory, over->directory);
+			if (!over->local)
+				over->local = STEAL(entry->local);
+		}
+		over->same &= entry->same;
 		older->entries[kept++] = *entry;
 	}
+	if (!newer->local)
+		newer->local = STEAL(older->local);
 	older->count = kept;
 	newer->complete |= older->complete;
 }

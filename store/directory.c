@@ -155,6 +155,7 @@ static int copy_entries(struct directory *d, const struct tree *tree,
 			.mode = from->mode, .epoch = epoch,
 			.live = 1, .stored = 1,
 		};
+		d->directories += node_type_of(from->mode) == S_IFDIR;
 		name = stpcpy(name, from->name) + 1;
 	}
 	d->capacity = tree->count + 1;
@@ -197,6 +198,7 @@ int directory_load(struct directory *d, struct odb *odb, const struct oid *oid,
 
 void directory_add_loaded(struct directory *d)
 {
+	d->directories += node_type_of(d->entries[d->count].mode) == S_IFDIR;
 	d->count++;
 	d->live++;
 	d->stored++;
@@ -208,9 +210,11 @@ void directory_free(struct directory *d)
 	if (!d)
 		return;
 	places_free(d);
-	for (uint32_t i = 0; i < d->count; i++)
+	for (uint32_t i = 0; i < d->count; i++) {
 		if (d->entries[i].owned)
 			free(d->entries[i].name);
+		attributes_free(d->entries[i].attributes);
+	}
 	free(d->entries);
 	free(d->index);
 	free(d->replaced);
@@ -346,14 +350,19 @@ struct entry *directory_put(struct directory *d, char **name)
 	return e;
 }
 
-/* What was the entry is gone; Git may have had it. */
+/* What was the entry is gone; Git or the local face may have had it. */
 static void leave(struct directory *d, struct entry *e, bool remember)
 {
-	if (remember && e->stored && !e->replaced && !d->places) {
+	if (remember && (e->stored || e->captured) && !e->replaced &&
+	    !d->places) {
 		e->replaced = 1;
+		e->git_had = e->stored;
 		d->replaced[d->replaced_count++] = position_of(d, e);
 	}
 	directory_set_stored(d, e, false);
+	e->captured = 0;
+	attributes_free(STEAL(e->attributes));
+	directory_set_mode(d, e, 0);
 	e->node = NULL;
 	e->epoch = 0;
 }
@@ -367,7 +376,7 @@ void directory_supersede(struct directory *d, struct entry *e, bool remember)
 void directory_renew(struct directory *d, struct entry *e)
 {
 	if (e->stored && !e->replaced) {
-		e->replaced = 1;
+		e->replaced = e->git_had = 1;
 		d->replaced[d->replaced_count++] = position_of(d, e);
 	}
 	directory_set_stored(d, e, false);
@@ -394,6 +403,13 @@ void directory_remove(struct directory *d, struct entry *e, bool remember)
 		make_hole(d, e);
 }
 
+void directory_set_mode(struct directory *d, struct entry *e, uint32_t mode)
+{
+	d->directories -= node_type_of(e->mode) == S_IFDIR;
+	d->directories += node_type_of(mode) == S_IFDIR;
+	e->mode = mode;
+}
+
 void directory_set_stored(struct directory *d, struct entry *e, bool stored)
 {
 	d->stored += (uint32_t)stored - e->stored;
@@ -405,7 +421,7 @@ void directory_forget_replaced(struct directory *d)
 	for (uint32_t i = 0; i < d->replaced_count; i++) {
 		struct entry *e = &d->entries[d->replaced[i]];
 
-		e->replaced = 0;
+		e->replaced = e->git_had = 0;
 		if (!e->live)
 			make_hole(d, e);
 	}

@@ -13,26 +13,33 @@
  * and go and while the array is compacted.  A name that is replaced keeps its
  * place, so that a listing shows it exactly once.  An index by name finds them.
  *
- * Two facts about the last capture are kept with the entries:
+ * Facts about the last capture are kept with the entries:
  *   stored    Git has this very entry (Git does not have empty directories)
- *   replaced  Git had the name, but for another entry, which is gone; a
+ *   captured  the local face has it, whether Git does or not
+ *   replaced  either had the name, but for another entry, which is gone; a
  *             replaced entry that is not live stands for the missing name
+ *   git_had   with replaced: Git had it
  */
 
 struct node;
+struct attributes;
 struct directory_places;
 
 struct entry {
 	char *name;
 	struct node *node;	/* while it is loaded; has oid and mode then */
+	struct attributes *attributes;	/* owned; NULL: as stored in Git; a
+					 * loaded node has them instead */
 	uint64_t seq;
 	uint64_t number;	/* st_ino while no node is loaded */
 	struct oid oid;
 	unsigned int mode : 16;		/* MODE_* */
-	unsigned int epoch : 12;	/* of its time, see struct worktree */
+	unsigned int epoch : 10;	/* of its time, see struct worktree */
 	unsigned int live : 1;		/* else: replaced, or a hole */
 	unsigned int stored : 1;
+	unsigned int captured : 1;
 	unsigned int replaced : 1;
+	unsigned int git_had : 1;
 	unsigned int owned : 1;		/* name is an allocation of its own */
 };
 
@@ -40,6 +47,7 @@ struct directory {
 	struct entry *entries;
 	uint32_t count, capacity;
 	uint32_t live, stored;		/* how many entries are */
+	uint32_t directories;		/* of the live ones */
 	uint32_t holes;			/* neither live nor replaced */
 	uint32_t *index;		/* positions + 2; 0 free, 1 was used */
 	uint32_t index_size, index_used;	/* a power of two, or 0 */
@@ -97,6 +105,8 @@ void directory_renew(struct directory *d, struct entry *e);
 /* The live entry is gone. */
 void directory_remove(struct directory *d, struct entry *e, bool remember);
 
+/* Of a live entry. */
+void directory_set_mode(struct directory *d, struct entry *e, uint32_t mode);
 void directory_set_stored(struct directory *d, struct entry *e, bool stored);
 
 /* A capture has seen what was replaced. */

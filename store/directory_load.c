@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/contents.h"
 #include "store/directory_places.h"
 #include "store/directory_private.h"
 #include "store/util.h"
@@ -16,27 +17,46 @@ struct walk {
 	void *context;
 };
 
-static int walk_tree(struct walk *walk, const struct oid *oid,
+static int walk_folder(struct walk *walk, const struct tree_entry *folder,
+		       unsigned int depth);
+
+static int walk_tree(struct walk *walk, const struct tree *tree,
 		     unsigned int depth)
 {
 	size_t length = walk->path.length;
-	struct tree *tree;
-	int r = depth > TREE_DEPTH_MAX ? -EUCLEAN :
-					 tree_read(walk->odb, oid, &tree);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < tree->count && r == 0; i++) {
 		const struct tree_entry *e = &tree->entries[i];
 
 		r = buffer_puts(&walk->path, e->name);
-		if (r == 0 && e->mode == MODE_TREE)
-			r = buffer_puts(&walk->path, "/") ?:
-				walk_tree(walk, &e->oid, depth + 1);
-		else if (r == 0)
-			r = walk->visit(walk->context, walk->path.data, e);
+		if (r == 0)
+			r = e->mode == MODE_TREE ?
+				walk_folder(walk, e, depth + 1) :
+				walk->visit(walk->context, walk->path.data, e);
 		walk->path.length = length;
 	}
+	return r;
+}
+
+/* Or a file that is stored as one. */
+static int walk_folder(struct walk *walk, const struct tree_entry *folder,
+		       unsigned int depth)
+{
+	struct tree_entry e = *folder;
+	struct tree *tree;
+	int r = depth > TREE_DEPTH_MAX ? -EUCLEAN :
+					 tree_read(walk->odb, &e.oid, &tree);
+
+	if (r < 0)
+		return r;
+	if (contents_may_be_rope(tree))
+		r = contents_recognise(walk->odb, &e.oid, &e.mode, NULL);
+	if (r == 0 && mode_is_rope(e.mode))
+		r = walk->visit(walk->context, walk->path.data, &e);
+	else if (r == 0)
+		r = buffer_puts(&walk->path, "/") ?:
+			walk_tree(walk, tree, depth);
 	tree_free(tree);
 	return r;
 }
@@ -47,10 +67,17 @@ int places_walk(struct odb *odb, const struct oid *oid, const char *prefix,
 	struct walk walk = {
 		.odb = odb, .visit = visit, .context = context,
 	};
+	struct tree *tree;
 	int r = buffer_puts(&walk.path, prefix);
 
 	if (r == 0)
-		r = walk_tree(&walk, oid, 0);
+		r = tree_read(odb, oid, &tree);
+	if (r < 0) {
+		buffer_release(&walk.path);
+		return r;
+	}
+	r = walk_tree(&walk, tree, 0);
+	tree_free(tree);
 	buffer_release(&walk.path);
 	return r;
 }
@@ -137,8 +164,7 @@ static int add_entry(struct directory *d, const struct loaded *from,
 	e->live = e->stored = 1;
 	directory_add_loaded(d);
 	places_index_add(p, d->count - 1);
-	if (!from->foreign)
-		places_note_key(p, p->at[d->count - 1]);
+	places_note_key(p, p->at[d->count - 1]);
 	return 0;
 }
 

@@ -280,8 +280,18 @@ void places_note_key(struct directory_places *p, const char *place)
 	char key[DIRECTORY_KEY_SIZE];
 	const char *name;
 
-	if (p->type->parse(place, key, &name) == 0 && strcmp(key, p->last) > 0)
+	if (p->type->parse(place, key, &name) < 0)
+		p->foreign++;
+	else if (strcmp(key, p->last) > 0)
 		memcpy(p->last, key, sizeof(key));
+}
+
+static bool is_foreign(const struct directory_places *p, const char *place)
+{
+	char key[DIRECTORY_KEY_SIZE];
+	const char *name;
+
+	return p->type->parse(place, key, &name) < 0;
 }
 
 /* ---- changes ---- */
@@ -333,6 +343,8 @@ static void give_up(struct directory *d, struct entry *e, bool remember)
 
 	if (!*at)
 		return;
+	if (p->foreign && is_foreign(p, *at))
+		p->foreign--;
 	*index_slot(p, *at) = SLOT_USED;
 	if (remember && e->stored)
 		p->gone[p->gone_count++] = *at;
@@ -376,14 +388,6 @@ struct sorted {
 	char *place;
 	bool foreign;
 };
-
-static bool is_foreign(const struct directory_places *p, const char *place)
-{
-	char key[DIRECTORY_KEY_SIZE];
-	const char *name;
-
-	return p->type->parse(place, key, &name) < 0;
-}
 
 static int compare(const void *a, const void *b)
 {

@@ -21,6 +21,7 @@ struct directory_places {
 	size_t text_size;
 	char last[DIRECTORY_KEY_SIZE];	/* the largest key so far, or "" */
 	uint32_t first;			/* before it are holes only */
+	uint32_t foreign;		/* entries without a key */
 	uint32_t pending;		/* elements that are being made */
 };
 
@@ -97,6 +98,7 @@ void places_forget_gone(struct directory *d);
 
 /* There is room. */
 void places_index_add(struct directory_places *p, uint32_t position);
+/* Of an entry that gets this place. */
 void places_note_key(struct directory_places *p, const char *place);
 
 #endif

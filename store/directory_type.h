@@ -42,4 +42,10 @@ int directory_type_register(const struct directory_type *type);
 /* The type of that name, or NULL. */
 const struct directory_type *directory_type_find(const char *name);
 
+/* Whether a stored path is that of an element of some directory of a type, as far
+ * as the path alone can tell: then *ret_folder bytes of it, with the slash, are
+ * the directory, and ret_name, inside it, is what users see. */
+bool directory_type_parse(const char *path, size_t *ret_folder,
+			  const char **ret_name);
+
 #endif

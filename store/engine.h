@@ -62,8 +62,12 @@ struct record {
 	/* It names objects that are not in Git yet, so it has to be published. */
 	bool direct;
 	struct conflict_report *conflicts;
-	/* Result: the branch's head after this record. */
-	struct oid head;
+	/* When what it brings from elsewhere came into the work tree (COMMIT that
+	 * is direct, MOVE); zero: the commit's time, or now. */
+	struct timespec time;
+	/* Results: the branch's head after this record, and the root of its
+	 * local face. */
+	struct oid head, local;
 };
 
 struct cut {
@@ -111,6 +115,8 @@ struct engine_insider {
 struct engine_options {
 	struct git_repo *repo;	/* outlives the engine */
 	struct odb *odb;	/* outlives it */
+	struct odb *local;	/* for local faces (local_format.h), or NULL: what
+				 * Git cannot hold is forgotten; outlives it */
 	bool readonly;		/* cuts fail with -EROFS */
 	clock_function *clock;	/* NULL: clock_real */
 	bool keep_all;		/* each cut is a commit of its own */

@@ -41,8 +41,11 @@ int engine_record_table(struct engine *e, const struct table *table)
 int engine_store_objects(struct engine *e, const struct table *table,
 			 bool unwritten)
 {
-	int r = check(e, "objects", odb_flush(e->odb));
+	int r = e->local ? odb_flush(e->local) : 0;
 
+	if (r == 0)
+		r = odb_flush(e->odb);
+	r = check(e, "objects", r);
 	if (r < 0)
 		return r;
 	return check(e, "the pin", engine_pin_more(e, table, unwritten));
@@ -141,6 +144,8 @@ static int do_batch(struct engine *e, struct cut *batch, uint64_t through,
 		engine_write_refs(e, table, true);
 		engine_pin_stuck(e, table);
 		odb_settle(e->odb);
+		if (e->local)
+			odb_settle(e->local);
 		tell(batch, true);
 	}
 	*ret_table = table;

@@ -16,6 +16,7 @@ static int engine_new(const struct engine_options *options,
 	if (!e)
 		return -ENOMEM;
 	e->odb = options->odb;
+	e->local = options->local;
 	e->readonly = options->readonly;
 	e->keep_all = options->keep_all;
 	e->pause_ns = options->pause_ns ? options->pause_ns : ENGINE_PAUSE_NS;
@@ -176,6 +177,8 @@ static int recover(struct engine *e, struct table *table, bool changed,
 				  strerror(-r));
 	engine_write_refs(e, table, true);
 	odb_settle(e->odb);
+	if (e->local)
+		odb_settle(e->local);
 	if (e->storage->ops->recovered)
 		e->storage->ops->recovered(e->storage);
 	return 0;

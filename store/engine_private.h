@@ -19,7 +19,7 @@
  * engine_open does it before the thread is there and engine_close when it has
  * gone.  "The thread" below means whichever of them.  A batch is
  *   1. folded; its records are applied to a copy of the table; objects are written
- *   2. odb_flush
+ *   2. odb_flush, of the local faces' objects too
  *   3. the pin: what the new table names and no ref will hold
  *   4. stored(): from here on new frames may build on these objects
  *   5. the table file, with the sequence that it is of: from here on it is true,
@@ -51,6 +51,7 @@ struct stuck {
 struct engine {
 	/* Fixed after engine_open. */
 	struct odb *odb;
+	struct odb *local;		/* NULL: none */
 	struct engine_storage *storage;
 	struct journal *journal;	/* NULL: none */
 	struct pool *pool;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/engine_private.h"
+#include "store/engine_local.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -98,6 +98,7 @@ struct work {
 	struct engine *engine;
 	struct table *table;
 	struct refs refs;
+	struct odb *stage;	/* of local faces, or NULL */
 	bool changed;
 };
 
@@ -110,9 +111,25 @@ static void set_outside(struct work *work, struct table_branch *b,
 	work->changed = true;
 }
 
+/* What fails here is found out when the face is read: its rows know what they
+ * are about. */
+static void follow_local(struct work *work, struct table_branch *b,
+			 const struct oid *head)
+{
+	struct engine *e = work->engine;
+	struct oid before = b->local;
+	struct timespec now;
+
+	e->clock(&now);
+	if (!e->readonly &&
+	    engine_local_move(e, &work->stage, b, head, &now) < 0)
+		b->local = before;
+}
+
 static void adopt(struct work *work, struct table_branch *b,
 		  const struct oid *head)
 {
+	follow_local(work, b, head);
 	b->head = b->outside = *head;
 	work->changed = true;
 }
@@ -164,7 +181,7 @@ static int split(struct work *work, uint64_t incarnation, const struct oid *seen
 {
 	struct table_branch *b = table_find(work->table, incarnation);
 	scoped_free char *mine = name_of_mine(work, b->name, false);
-	struct oid ours = b->head;
+	struct oid ours = b->head, local = b->local;
 
 	if (!mine)
 		return -ENOMEM;
@@ -172,8 +189,10 @@ static int split(struct work *work, uint64_t incarnation, const struct oid *seen
 		    "mounted: it is what the other program made of it, and the "
 		    "commits made here are branch %s; merge them", b->name, mine);
 	adopt(work, b, seen);
-	if (!table_add(work->table, work->table->next_incarnation, mine, &ours))
+	b = table_add(work->table, work->table->next_incarnation, mine, &ours);
+	if (!b)
 		return -ENOMEM;
+	b->local = local;
 	work->table->next_incarnation++;
 	return 0;
 }
@@ -517,6 +536,9 @@ int engine_reconcile(struct engine *e, struct table *table, bool *ret_changed)
 		r = rename_clashing(&work);
 	}
 	refs_release(&work.refs);
+	if (r == 0)
+		r = engine_local_keep(e, work.stage, table);
+	odb_free(work.stage);
 	if (r < 0)
 		return r;
 	check_heads(e, table);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/engine_private.h"
+#include "store/engine_local.h"
 #include "store/message.h"
 
 #include <errno.h>
+
+static const struct oid no_local;
 
 /* One pass over the cuts of a batch. */
 struct pass {
@@ -11,6 +13,7 @@ struct pass {
 	char *head;		/* branch that HEAD names, once it was asked */
 	bool head_asked;
 	uint64_t commits;
+	struct odb *stage;	/* of local faces, or NULL */
 	uint64_t *blocked;	/* branches whose next cuts are held back */
 	size_t blocked_count;
 };
@@ -81,6 +84,28 @@ static int write_commit(struct pass *pass, const struct record *record,
 	return r;
 }
 
+/* When the record's changes were made, as far as it is known. */
+static struct timespec time_of(struct pass *pass, const struct record *record)
+{
+	struct timespec time = record->time;
+
+	if (!time.tv_sec && !time.tv_nsec && record->commit)
+		time.tv_sec = record->commit->committer.time;
+	else if (!time.tv_sec && !time.tv_nsec)
+		pass->engine->clock(&time);
+	return time;
+}
+
+static int follow_local(struct pass *pass, struct record *record,
+			struct table_branch *branch, int64_t head_time)
+{
+	struct timespec now = time_of(pass, record);
+
+	return engine_local_follow(pass->engine, &pass->stage, branch,
+				   record->delta, record->direct, head_time,
+				   &now);
+}
+
 static int apply_commit(struct pass *pass, struct record *record,
 			struct table_branch *branch)
 {
@@ -100,6 +125,9 @@ static int apply_commit(struct pass *pass, struct record *record,
 		if (r < 0)
 			return r;
 		tree = &record->delta->oid;
+		r = follow_local(pass, record, branch, head->committer.time);
+		if (r < 0)
+			return r;
 	}
 	if (oid_equal(tree, &head->tree) && !record->commit->parent_count)
 		return 0;
@@ -118,8 +146,12 @@ static int check_commit(struct pass *pass, const struct oid *oid)
 static int apply_move(struct pass *pass, struct record *record,
 		      struct table_branch *branch)
 {
+	struct timespec now = time_of(pass, record);
 	int r = check_commit(pass, &record->oid);
 
+	if (r == 0)
+		r = engine_local_move(pass->engine, &pass->stage, branch,
+				      &record->oid, &now);
 	if (r == 0)
 		branch->head = record->oid;
 	return r;
@@ -167,7 +199,7 @@ static int check_free(struct table *table, const char *name)
 }
 
 static int add_branch(struct pass *pass, const struct record *record,
-		      const struct oid *head)
+		      const struct oid *head, const struct oid *local)
 {
 	struct table_branch *branch;
 	int r = check_free(pass->table, record->name);
@@ -179,6 +211,7 @@ static int add_branch(struct pass *pass, const struct record *record,
 	branch = table_add(pass->table, record->branch, record->name, head);
 	if (!branch)
 		return -ENOMEM;
+	branch->local = *local;
 	/* the journal may bring back one that the table does not know of */
 	if (pass->table->next_incarnation <= record->branch)
 		pass->table->next_incarnation = record->branch + 1;
@@ -195,24 +228,25 @@ static int apply_make(struct pass *pass, struct record *record)
 	r = odb_write(pass->engine->odb, OBJECT_TREE, "", 0, &tree);
 	if (r == 0)
 		r = write_commit(pass, record, &tree, NULL, &head);
-	return r < 0 ? r : add_branch(pass, record, &head);
+	return r < 0 ? r : add_branch(pass, record, &head, &no_local);
 }
 
 static int apply_fork(struct pass *pass, struct record *record)
 {
 	const struct table_branch *from;
-	struct oid head = record->oid;
+	struct oid head = record->oid, local;
 	int r;
 
 	if (!record->from) {
 		r = check_commit(pass, &head);
-		return r < 0 ? r : add_branch(pass, record, &head);
+		return r < 0 ? r : add_branch(pass, record, &head, &no_local);
 	}
 	from = table_find(pass->table, record->from);
 	if (!from)
 		return -ENOENT;
 	head = from->head;	/* adding moves the array */
-	return add_branch(pass, record, &head);
+	local = from->local;
+	return add_branch(pass, record, &head, &local);
 }
 
 /* HEAD follows the branch that it names to another name. */
@@ -412,8 +446,10 @@ static int apply_cut(struct pass *pass, struct cut *cut)
 		if (r < 0)
 			return r;
 		branch = table_find(pass->table, record->branch);
-		if (branch)
+		if (branch) {
 			record->head = branch->head;
+			record->local = branch->local;
+		}
 	}
 	return 0;
 }
@@ -515,11 +551,14 @@ int engine_apply(struct engine *e, struct cut *cuts, struct table **ret_table,
 		};
 
 		r = pass.table ? try_pass(&pass, cuts, ret_applied) : -ENOMEM;
+		if (r == 0)
+			r = engine_local_keep(e, pass.stage, pass.table);
 		if (r == 0) {
 			*ret_commits = pass.commits;
 			*ret_table = STEAL(pass.table);
 		}
 		table_free(pass.table);
+		odb_free(pass.stage);
 		free(pass.blocked);
 		free(pass.head);
 	}

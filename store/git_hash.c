@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <git2.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define CACHE_BYTES ((ssize_t)16 << 20)
 #define WINDOW_BYTES ((size_t)8 << 20)
@@ -22,10 +23,26 @@ static void set_options(void)
 	git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, MAPPED_BYTES);
 }
 
+static atomic_bool begun;
+
+static void set_allocator(void)
+{
+	if (!begun)
+		git_libgit2_opts(GIT_OPT_SET_ALLOCATOR, NULL);
+}
+
+void git_library_begin_small(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, set_allocator);
+}
+
 void git_library_begin(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	begun = true;
 	git_libgit2_init();
 	pthread_once(&once, set_options);
 }

@@ -114,11 +114,19 @@ int git_attribute(struct git_repo *repo, const struct oid *commit,
 		  const char *path, const char *attribute, char **ret_value,
 		  bool *ret_unset);
 
-/* ---- line merge (git_merge.c) ---- */
+/* Commits that tip has and none of hidden has, the latest first, at most `most`;
+ * a new allocation (git_commits.c).  -ENOTSUP: a shallow repository; -ENOENT: a
+ * commit is missing; -EUCLEAN, -EIO, -ENOMEM. */
+int git_commits_since(struct git_repo *repo, const struct oid *tip,
+		      const struct oid *hidden, size_t hidden_count,
+		      size_t most, struct oid **ret, size_t *ret_count);
 
-/* Git's line merge of files, no repository needed; favor 0: markers, 'o' ours,
- * 't' theirs, 'u' union.  0 clean, 1 conflict with markers in ret_data (from
- * malloc), negative errno. */
+/* ---- line merge (git_lines.c) ---- */
+
+/* Git's line merge of files, no repository needed; favor 0: markers, 'b' markers
+ * with the base between them (and conflicts not split where lines agree), 'o'
+ * ours, 't' theirs, 'u' union.  0 clean, 1 conflict with markers in ret_data
+ * (from malloc), negative errno. */
 struct merge_input;
 int git_merge_lines(const struct merge_input *input, char favor,
 		    void **ret_data, size_t *ret_size);

@@ -14,12 +14,20 @@
 #define REST_FAILED 600
 
 /* git-config(1): one thread, bounded memory, nothing that serves others. */
+#define MODEST								       \
+	"-c", "pack.threads=1", "-c", "pack.windowMemory=32m",		       \
+	"-c", "pack.deltaCacheSize=32m", "-c", "core.bigFileThreshold=16m",    \
+	"-c", "repack.writeBitmaps=false", "-c", "pack.writeBitmaps=false",    \
+	"-c", "repack.updateServerInfo=false", "-c", "gc.auto=0", "repack"
+
 static const char *const repack[] = {
-	"-c", "pack.threads=1", "-c", "pack.windowMemory=32m",
-	"-c", "pack.deltaCacheSize=32m", "-c", "core.bigFileThreshold=16m",
-	"-c", "repack.writeBitmaps=false", "-c", "pack.writeBitmaps=false",
-	"-c", "repack.updateServerInfo=false", "-c", "gc.auto=0",
-	"repack", "--geometric=2", "-d", "-l", "-n", "-q", NULL,
+	MODEST, "--geometric=2", "-d", "-l", "-n", "-q", NULL,
+};
+
+/* What was written a moment ago may not have got a name yet. */
+static const char *const collect[] = {
+	MODEST, "--cruft", "--cruft-expiration=1.hour.ago", "-d", "-l", "-n",
+	"-q", NULL,
 };
 
 static const char *const commit_graph[] = {
@@ -65,14 +73,16 @@ static int tend(struct housekeeping *h)
 	if (count < PACKS_MOST)
 		return 0;
 	h->urgent = count >= PACKS_URGENT;
-	r = housekeeping_run(h, repack);
+	r = h->name ? h->name(h->context) : 0;
+	if (r == 0)
+		r = housekeeping_run(h, h->name ? collect : repack);
 	if (r == 0)
 		git_objects_refresh(h->repo);
-	if (r == 0)
+	if (r == 0 && !h->name)
 		r = housekeeping_run(h, commit_graph);
 	if (r < 0 && !h->complained)
-		log_warning("the packs of %s cannot be merged: %s; reading its "
-			    "history becomes slower", git_repo_path(h->repo),
+		log_warning("the packs of %s cannot be merged: %s; reading from "
+			    "it becomes slower", git_repo_path(h->repo),
 			    strerror(-r));
 	h->complained = r < 0;
 	return r;
@@ -166,12 +176,20 @@ static void init_condition(pthread_cond_t *condition)
 
 int housekeeping_new(struct git_repo *repo, struct housekeeping **ret)
 {
+	return housekeeping_new_collecting(repo, NULL, NULL, ret);
+}
+
+int housekeeping_new_collecting(struct git_repo *repo, housekeeping_name *name,
+				void *context, struct housekeeping **ret)
+{
 	struct housekeeping *h = calloc(1, sizeof(*h));
 	int r;
 
 	if (!h)
 		return -ENOMEM;
 	h->repo = repo;
+	h->name = name;
+	h->context = context;
 	/* packs of before may be many */
 	h->made = LOOK_AFTER;
 	pthread_mutex_init(&h->lock, NULL);

@@ -8,7 +8,8 @@
  * a thread that looks when some packs were made, and runs the git program at
  * most a tenth of the time, with the lowest priority unless it fell far behind.
  *
- * It consolidates geometrically (git-repack(1), --geometric): packs of ours
+ * It consolidates geometrically (git-repack(1), --geometric), if it does not
+ * collect garbage: packs of ours
  * that are kept stay, and no object is dropped, whether something refers to it or
  * not.  The repository's configuration is not changed. */
 
@@ -16,6 +17,13 @@ struct housekeeping;
 
 /* repo must outlive it, and is watched for new packs.  -ENOMEM, -EAGAIN. */
 int housekeeping_new(struct git_repo *repo, struct housekeeping **ret);
+
+/* The same for a repository in which objects become garbage: all packs are merged
+ * into one, and what no ref needs is dropped when it is older than an hour.  name
+ * is called before, to set the refs; if it fails nothing is done. */
+typedef int housekeeping_name(void *context);
+int housekeeping_new_collecting(struct git_repo *repo, housekeeping_name *name,
+				void *context, struct housekeeping **ret);
 
 /* Ends what is running, within about a second, and removes its temporary files.
  * Accepts NULL. */

@@ -122,13 +122,18 @@ static int get_entry(struct decoder *d, struct delta *delta)
 		r = journal_get_u8(d, &extras);
 	if (r < 0)
 		return r;
-	if (extras)
+	if (extras & ~(JOURNAL_FACTS | JOURNAL_SAME))
 		return -ENOTSUP;
 	if (!name || tree_check_name(name) < 0 || !is_mode(kind, mode))
 		return -EUCLEAN;
 	entry = delta_add(delta, kind, mode, name);
 	if (!entry)
 		return -ENOMEM;
+	entry->same = extras & JOURNAL_SAME;
+	if (extras & JOURNAL_FACTS)
+		r = local_decode(&d->at, d->end, &entry->local);
+	if (r < 0)
+		return r;
 	if (kind == DELTA_OBJECT)
 		return journal_get_oid(d, &entry->oid);
 	if (kind == DELTA_CONTENTS)
@@ -160,16 +165,20 @@ static int get_delta(struct decoder *d, struct delta **ret)
 {
 	struct delta *delta = NULL;
 	uint32_t count = 0;
-	uint8_t complete;
-	int r = journal_get_u8(d, &complete);
+	uint8_t flags;
+	int r = journal_get_u8(d, &flags);
 
-	if (r == 0)
-		r = journal_get_u32(d, &count);
-	if (r < 0 || complete > 1 || ++d->depth > JOURNAL_DEPTH_MAX)
+	if (r < 0 || ++d->depth > JOURNAL_DEPTH_MAX)
 		return -EUCLEAN;
-	delta = delta_new(complete);
+	if (flags & ~(JOURNAL_DELTA_COMPLETE | JOURNAL_DELTA_FACTS))
+		return -ENOTSUP;
+	delta = delta_new(flags & JOURNAL_DELTA_COMPLETE);
 	if (!delta)
 		return -ENOMEM;
+	if (flags & JOURNAL_DELTA_FACTS)
+		r = local_decode(&d->at, d->end, &delta->local);
+	if (r == 0)
+		r = journal_get_u32(d, &count);
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		r = get_entry(d, delta);
 	if (r == 0)

@@ -199,11 +199,27 @@ static void check_entry(struct encoder *e, const struct delta_entry *entry)
 		e->error = -ENOTSUP;
 }
 
+/* Of NULL: nothing. */
+static void put_facts(struct encoder *e, const struct local *local)
+{
+	scoped_buffer struct buffer bytes = { 0 };
+	int r;
+
+	if (!local)
+		return;
+	r = local_encode(local, &bytes);
+	if (r < 0 && !e->error)
+		e->error = r;
+	put(e, bytes.data, bytes.length);
+}
+
 static void put_delta(struct encoder *e, const struct delta *delta)
 {
 	if (++e->depth > JOURNAL_DEPTH_MAX && !e->error)
 		e->error = -ENOTSUP;
-	put_u8(e, delta->complete);
+	put_u8(e, (delta->complete ? JOURNAL_DELTA_COMPLETE : 0) |
+		  (delta->local ? JOURNAL_DELTA_FACTS : 0));
+	put_facts(e, delta->local);
 	put_u32(e, delta->count);
 	for (size_t i = 0; i < delta->count && !e->error; i++) {
 		const struct delta_entry *entry = &delta->entries[i];
@@ -212,7 +228,9 @@ static void put_delta(struct encoder *e, const struct delta *delta)
 		put_u8(e, entry->kind);
 		put_u32(e, entry->mode);
 		put_text(e, entry->name);
-		put_u8(e, 0);
+		put_u8(e, (entry->local ? JOURNAL_FACTS : 0) |
+			  (entry->same ? JOURNAL_SAME : 0));
+		put_facts(e, entry->local);
 		if (entry->kind == DELTA_OBJECT)
 			put_oid(e, &entry->oid);
 		else if (entry->kind == DELTA_CONTENTS)

@@ -40,13 +40,15 @@
  *   commit     u32 number of parents, their oids; author and committer, each
  *              text name, text email, i64 seconds, i32 minutes east;
  *              text message (NULL: made of the delta), text trailers
- *   delta      u8 complete, u32 number of entries, the entries
+ *   delta      u8 flags (1: complete, 2: facts), facts if there are (of the
+ *              root directory itself), u32 number of entries, the entries
  * A cut whose records have more than that (conflicts), or that refers to objects
  * made for it (merges), has no frame: it is durable when it is published.
  *
  * An entry of a delta:
  *   u8 kind (enum delta_kind), u32 git mode (a file that is stored as a rope,
- *   or is to be: 110644 or 110755), text name, u8 extras (below), then
+ *   or is to be: 110644 or 110755), text name, u8 extras (1: facts, 2: same, as
+ *   in struct delta_entry), facts if there are, then
  *   OBJECT     oid; it is published and pinned or reached from a ref
  *   CONTENTS   u64 id, u64 version, u64 size, u8 base (enum contents_base),
  *              oid (STORED: of a blob or, of a rope, a tree), u64 base size or
@@ -65,11 +67,8 @@
  *   3  u64 from: the bytes that the base has there.  Not below low, not in what
  *      another of kind 3 has, and from within the base
  *
- * Extras, which this version refuses when they are not zero, are kept for what
- * Git does not hold: bit 0 attributes (u32 mode, u32 uid, u32 gid, u32 device,
- * i64 seconds and u32 nanoseconds of mtime and ctime), bit 1 extended attributes
- * (u32 count, text name, text value each), bit 2 u64 group of hard links, bit 3
- * the entry belongs to the local face.  They come in this order behind `extras`.
+ * Facts are what Git does not hold of an entry: local_format.h has their bytes.
+ * Objects that they name are in irminfs/local, published.
  *
  * Valid is a frame in a segment of the table's epoch whose length is within the
  * segment and checksum right.  A segment ends at the first frame that is not; the
@@ -101,6 +100,11 @@
 
 #define JOURNAL_PART_COMMIT 1u
 #define JOURNAL_PART_DELTA 2u
+
+#define JOURNAL_FACTS 1u		/* extras of an entry */
+#define JOURNAL_SAME 2u
+#define JOURNAL_DELTA_COMPLETE 1u	/* flags of a delta */
+#define JOURNAL_DELTA_FACTS 2u
 
 #define JOURNAL_BYTES 0u		/* kinds of extents */
 #define JOURNAL_ZEROS 1u

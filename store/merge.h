@@ -8,8 +8,8 @@
 
 /* Three-way merge of trees, structure by structure; ours is the target.
  *
- * Costs O(changes x width of their directories): subtrees that are equal on two
- * sides are never read.  Nothing here knows work trees or branches.
+ * Costs O(changes x width of their directories): subtrees that one side left as
+ * they were are never read.  Nothing here knows work trees or branches.
  *
  * Paths are compared by name alone, without Git's detection of renames: a file
  * renamed on one side and changed on the other is "changed against deleted" at
@@ -32,6 +32,11 @@ struct merge_context {
 	 * paths (merge_trees), as merge_rule_read says (merge_commits). */
 	int (*rule)(void *context, const char *path, struct merge_rule *ret);
 	void *rule_context;
+	/* When ours and theirs last changed a path, seconds.  NULL: not known
+	 * (merge_trees), found in the history (merge_commits). */
+	int (*times)(void *context, const char *path, int64_t *ret_ours,
+		     int64_t *ret_theirs);
+	void *times_context;
 	/* Labels for markers. */
 	const char *ours_label, *theirs_label;
 	/* Folder for a driver's files, outside any mount; seconds it may take
@@ -54,7 +59,8 @@ struct merge_result {
 	struct delta *changes;		/* from ours to tree, oids set */
 	struct oid tree;		/* the merged tree, stored */
 	size_t conflict_count;
-	struct conflict *conflicts;	/* in path order; merged stored as blob */
+	struct conflict *conflicts;	/* in path order; merged and suggested
+					 * stored as blobs */
 	char **notes;			/* lines for the commit's message */
 	size_t note_count;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/commit.h"
 #include "store/merge_private.h"
+#include "store/merge_times.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -164,6 +165,19 @@ static int read_rule(void *context, const char *path, struct merge_rule *ret)
 			       c->depth, ret);
 }
 
+/* ---- times ---- */
+
+static void cleanup_timesp(struct merge_times **times)
+{
+	merge_times_free(*times);
+}
+
+static int read_times(void *context, const char *path, int64_t *ret_ours,
+		      int64_t *ret_theirs)
+{
+	return merge_times_of(context, path, ret_ours, ret_theirs);
+}
+
 /* ---- virtual bases ---- */
 
 static int base_of(struct history *h, const struct commits *a,
@@ -291,6 +305,7 @@ int merge_commits(struct git_repo *repo, const struct merge_context *context,
 		.report = report,
 	};
 	struct rule_context rule_context = { .history = &h };
+	scoped(cleanup_timesp) struct merge_times *times = NULL;
 	const struct commits target = { .oids = (struct oid *)ours, .count = 1 };
 	struct oid base, ours_tree, theirs_tree;
 	int r = read_tree_of(&h, ours, &ours_tree);
@@ -306,6 +321,13 @@ int merge_commits(struct git_repo *repo, const struct merge_context *context,
 	if (!own.rule) {
 		own.rule = read_rule;
 		own.rule_context = &rule_context;
+	}
+	if (!own.times) {
+		times = merge_times_new(repo, ours, theirs);
+		if (!times)
+			return -ENOMEM;
+		own.times = read_times;
+		own.times_context = times;
 	}
 	return merge_trees(&own, &base, &ours_tree, &theirs_tree, ret, report);
 }

@@ -85,6 +85,8 @@ static int add_conflict(struct merge_state *state,
 	SET_SIDE(c.theirs, &sides->theirs);
 	if (merged)
 		SET_SIDE(c.merged, merged);
+	SET_SIDE(c.suggested, &state->suggested);
+	state->suggested.mode = 0;
 	conflicts[result->conflict_count++] = c;
 	return 0;
 }
@@ -112,27 +114,24 @@ static bool is_text(const struct merge_side *side)
 	return !side->data || contents_is_text(side->data, side->size);
 }
 
-/* Whether lines are to be merged of what has none. */
-static bool is_unfit(const struct merge_rule *rule,
-		     const struct merge_input *input)
-{
-	if (rule->driver || (rule->name && strcmp(rule->name, "text") != 0 &&
-			     strcmp(rule->name, "union") != 0))
-		return false;
-	return !is_text(&input->base) || !is_text(&input->ours) ||
-	       !is_text(&input->theirs);
-}
-
-static const struct merge_type *find_type(const struct merge_rule *rule,
-					  const struct merge_input *input)
+/* What is unknown is text. */
+static const struct merge_type *type_of(const struct merge_rule *rule)
 {
 	const struct merge_type *type = NULL;
 
-	if (is_unfit(rule, input))
-		return merge_type_find("binary");
 	if (rule->name)
 		type = merge_type_find(rule->name);
 	return type ? type : merge_type_find("text");
+}
+
+/* Whether text is to be merged of what is none. */
+static bool is_unfit(const struct merge_rule *rule,
+		     const struct merge_input *input)
+{
+	if (rule->driver || !type_of(rule)->wants_text)
+		return false;
+	return !is_text(&input->base) || !is_text(&input->ours) ||
+	       !is_text(&input->theirs);
 }
 
 int merge_file(const struct merge_context *context,
@@ -141,13 +140,16 @@ int merge_file(const struct merge_context *context,
 {
 	struct merge_input marked = *input;
 	struct merge_output output = { 0 };
+	const struct merge_type *type;
 	int r;
 
 	if (rule->marker_size)
 		marked.marker_size = rule->marker_size;
 	if (rule->driver)
 		return merge_driver_run(context, rule, &marked, ret, report);
-	r = find_type(rule, input)->merge(&marked, &output);
+	type = is_unfit(rule, input) ? merge_type_find("binary") :
+				       type_of(rule);
+	r = type->merge(&marked, &output);
 	if (r < 0)
 		return report_set(report, r, "Merging \"%s\" failed: %s.",
 				  input->path, strerror(-r));
@@ -236,6 +238,48 @@ static int keep_one(struct merge_state *state, const struct merge_sides *sides,
 	return 1;
 }
 
+/* A conflict in text may have a resolution to show. */
+static int suggest(struct merge_state *state, const struct merge_rule *rule,
+		   const struct merge_input *input)
+{
+	scoped(merge_output_release) struct merge_output output = { 0 };
+	const struct merge_type *type = merge_suggestion();
+	struct oid oid;
+	int r;
+
+	if (!type || state->context->depth || rule->driver ||
+	    !type_of(rule)->wants_text)
+		return 0;
+	r = type->merge(input, &output);
+	if (r)
+		return r < 0 ? r : 0;
+	r = odb_write(state->context->odb, OBJECT_BLOB, output.data,
+		      output.size, &oid);
+	if (r == 0)
+		state->suggested = (struct merge_object){ MODE_FILE, oid };
+	return r;
+}
+
+/* When each side last changed the file, for types that decide by it. */
+static int read_times(struct merge_state *state, const struct merge_sides *sides,
+		      const struct merge_rule *rule, struct merge_input *input)
+{
+	const struct merge_context *context = state->context;
+	int r;
+
+	if (rule->driver || !type_of(rule)->wants_times || !context->times)
+		return 0;
+	r = context->times(context->times_context, input->path,
+			   &input->ours.time, &input->theirs.time);
+	if (r < 0)
+		return report_set(state->report, r, "When \"%s\" was changed "
+				  "cannot be found: %s.", input->path,
+				  strerror(-r));
+	input->ours.oid = &sides->ours.oid;
+	input->theirs.oid = &sides->theirs.oid;
+	return 0;
+}
+
 /* Reads, merges and stores.  As merge_file. */
 static int merge_bytes(struct merge_state *state,
 		       const struct merge_sides *sides,
@@ -249,6 +293,9 @@ static int merge_bytes(struct merge_state *state,
 		return r;
 	if (is_unfit(rule, &b.input))
 		return keep_one(state, sides, ret);
+	r = read_times(state, sides, rule, &b.input);
+	if (r < 0)
+		return r;
 	r = merge_file(state->context, rule, &b.input, &output, state->report);
 	if (r < 0)
 		return r;
@@ -257,6 +304,8 @@ static int merge_bytes(struct merge_state *state,
 			     &sides->ours, ret);
 	if (r == 0 && output.note)
 		r = add_note(state, output.note);
+	if (r == 0 && conflict)
+		r = suggest(state, rule, &b.input);
 	return r < 0 ? r : conflict;
 }
 
@@ -293,22 +342,43 @@ static int merge_by_rule(struct merge_state *state,
 	return merge_bytes(state, sides, rule, ret);
 }
 
-static int merge_contents(struct merge_state *state,
-			  const struct merge_sides *sides,
-			  struct merge_object *ret)
+static int read_rule(struct merge_state *state, struct merge_rule *ret)
 {
 	const struct merge_context *context = state->context;
-	scoped(merge_rule_release) struct merge_rule rule = { 0 };
 	int r = 0;
 
 	if (context->rule)
-		r = context->rule(context->rule_context, state->path.data,
-				  &rule);
+		r = context->rule(context->rule_context, state->path.data, ret);
 	if (r < 0)
 		return report_set(state->report, r,
 				  "The attributes of \"%s\" cannot be read: %s.",
 				  state->path.data, strerror(-r));
-	return merge_by_rule(state, sides, &rule, ret);
+	return 0;
+}
+
+static int merge_contents(struct merge_state *state,
+			  const struct merge_sides *sides,
+			  struct merge_object *ret)
+{
+	scoped(merge_rule_release) struct merge_rule rule = { 0 };
+	int r = read_rule(state, &rule);
+
+	return r < 0 ? r : merge_by_rule(state, sides, &rule, ret);
+}
+
+/* Both sides made the same of the base. */
+static int merge_alike(struct merge_state *state,
+		       const struct merge_sides *sides, struct merge_object *ret)
+{
+	scoped(merge_rule_release) struct merge_rule rule = { 0 };
+	int r = read_rule(state, &rule);
+
+	if (r < 0)
+		return r;
+	if (!rule.driver && type_of(&rule)->wants_equal)
+		return merge_by_rule(state, sides, &rule, ret);
+	*ret = sides->ours;
+	return 0;
 }
 
 /* Of a file that was none before, the bit of none. */
@@ -347,11 +417,12 @@ static int merge_regular(struct merge_state *state,
 	/* What was no file is no base for one. */
 	if (!merge_is_regular(&files.base))
 		files.base = (struct merge_object){ 0 };
-	if (is_same_file(&files.ours, &files.theirs) ||
-	    (files.base.mode && is_same_file(&files.base, &files.theirs)))
+	if (files.base.mode && is_same_file(&files.base, &files.theirs))
 		merged = files.ours;
 	else if (files.base.mode && is_same_file(&files.base, &files.ours))
 		merged = files.theirs;
+	else if (is_same_file(&files.ours, &files.theirs))
+		r = merge_alike(state, &files, &merged);
 	else
 		r = merge_contents(state, &files, &merged);
 	if (r < 0)
@@ -359,6 +430,8 @@ static int merge_regular(struct merge_state *state,
 	set = merge_set_executable(state, executable, &merged);
 	if (set < 0)
 		return set;
+	if (state->suggested.mode && executable)
+		state->suggested.mode = MODE_EXECUTABLE;
 	if (r || modes)
 		return merge_conflict(state, sides, &merged,
 				      !r ? "executable on one side only" :
@@ -387,7 +460,7 @@ static const char *reason_for(const struct merge_sides *sides)
 int merge_leaf(struct merge_state *state, const struct merge_sides *sides,
 	       struct merge_object *ret)
 {
-	if (merge_is_settled(sides, ret))
+	if (!merge_is_alike(sides) && merge_is_settled(sides, ret))
 		return 0;
 	if (merge_is_regular(&sides->ours) && merge_is_regular(&sides->theirs))
 		return merge_regular(state, sides, ret);

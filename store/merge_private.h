@@ -36,12 +36,18 @@ struct merge_state {
 	struct irmin_cache *irmin;
 	bool attributed;		/* there may be types */
 	struct merge_result result;	/* conflicts and notes so far */
+	/* What is suggested for the file that is being merged; mode 0: nothing. */
+	struct merge_object suggested;
 };
 
 static inline void delta_freep(struct delta **delta)
 {
 	delta_free(*delta);
 }
+
+/* Whether both sides changed a file or directory to the same.  That is settled
+ * but for types that want it (merge_type.wants_equal). */
+bool merge_is_alike(const struct merge_sides *sides);
 
 /* Whether two sides agree, and then what the merge is. */
 bool merge_is_settled(const struct merge_sides *sides,

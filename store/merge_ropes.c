@@ -104,8 +104,7 @@ int merge_set_executable(struct merge_state *state, bool executable,
 
 bool merge_are_ropes(const struct merge_sides *sides)
 {
-	return contents_kind() && contents_kind()->merge &&
-	       mode_is_rope(sides->ours.mode) &&
+	return mode_is_rope(sides->ours.mode) &&
 	       mode_is_rope(sides->theirs.mode) &&
 	       (!sides->base.mode || mode_is_rope(sides->base.mode));
 }

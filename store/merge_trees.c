@@ -40,6 +40,15 @@ int merge_recognise(struct merge_state *state, struct merge_sides *sides)
 	return r;
 }
 
+bool merge_is_alike(const struct merge_sides *sides)
+{
+	uint32_t mode = sides->ours.mode;
+
+	return (mode == MODE_TREE || mode_is_file(mode)) &&
+	       merge_same(&sides->ours, &sides->theirs) &&
+	       !merge_same(&sides->ours, &sides->base);
+}
+
 bool merge_is_settled(const struct merge_sides *sides,
 		      struct merge_object *ret)
 {
@@ -367,7 +376,8 @@ static int merge_name(struct merge_state *state,
 		*ret = sides->theirs;
 		return 0;
 	}
-	if (resolved == RESOLVED_NOTHING && merge_is_settled(sides, ret))
+	if (resolved == RESOLVED_NOTHING && !merge_is_alike(sides) &&
+	    merge_is_settled(sides, ret))
 		return 0;
 	r = merge_recognise(state, &leaves);
 	if (r < 0)
@@ -377,7 +387,7 @@ static int merge_name(struct merge_state *state,
 	can_descend = (ours || theirs) && (ours || !leaves.ours.mode) &&
 		      (theirs || !leaves.theirs.mode);
 	if (!(resolved == RESOLVED_BELOW && can_descend) &&
-	    merge_is_settled(&leaves, ret))
+	    !merge_is_alike(&leaves) && merge_is_settled(&leaves, ret))
 		return 0;
 	r = can_descend ? find_type(state, &type) : 0;
 	if (r < 0)

@@ -20,6 +20,11 @@ void merge_output_release(struct merge_output *output)
 
 /* ---- common to the types ---- */
 
+bool contents_is_text(const void *data, size_t size)
+{
+	return !size || !memchr(data, '\0', size < 8000 ? size : 8000);
+}
+
 static int take(const struct merge_side *side, int outcome,
 		struct merge_output *ret)
 {
@@ -130,17 +135,28 @@ static int merge_theirs(const struct merge_input *input,
 
 /* ---- registry ---- */
 
-static const struct merge_type text_type = { "text", merge_text };
-static const struct merge_type union_type = { "union", merge_union };
-static const struct merge_type binary_type = { "binary", merge_binary };
-static const struct merge_type ours_type = { "ours", merge_ours };
-static const struct merge_type theirs_type = { "theirs", merge_theirs };
+static const struct merge_type text_type = {
+	.name = "text", .merge = merge_text, .wants_text = true,
+};
+static const struct merge_type union_type = {
+	.name = "union", .merge = merge_union, .wants_text = true,
+};
+static const struct merge_type binary_type = {
+	.name = "binary", .merge = merge_binary,
+};
+static const struct merge_type ours_type = {
+	.name = "ours", .merge = merge_ours,
+};
+static const struct merge_type theirs_type = {
+	.name = "theirs", .merge = merge_theirs,
+};
 
 /* Filled before a store is opened, constant afterwards: no lock. */
 static const struct merge_type *types[TYPES_MAX] = {
 	&text_type, &union_type, &binary_type, &ours_type, &theirs_type,
 };
 static size_t type_count = 5;
+static const struct merge_type *suggestion;
 
 const struct merge_type *merge_type_find(const char *name)
 {
@@ -158,4 +174,17 @@ int merge_type_register(const struct merge_type *type)
 		return -ENOSPC;
 	types[type_count++] = type;
 	return 0;
+}
+
+int merge_suggestion_register(const struct merge_type *type)
+{
+	if (suggestion)
+		return -EEXIST;
+	suggestion = type;
+	return 0;
+}
+
+const struct merge_type *merge_suggestion(void)
+{
+	return suggestion;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/directory_type.h"
 #include "store/store_private.h"
 
 #include <errno.h>
@@ -106,18 +107,34 @@ static const char *path_tail(const char *path, size_t most)
 	return path;
 }
 
+/* As users see it: elements of queues have long paths. */
+static int show_path(const char *path, struct buffer *ret)
+{
+	const char *name;
+	size_t folder;
+
+	if (!directory_type_parse(path, &folder, &name))
+		return buffer_puts(ret, path);
+	return buffer_append(ret, path, folder) ?: buffer_puts(ret, name);
+}
+
 static int list_path(void *context, const char *path,
 		     const struct delta_entry *entry)
 {
 	struct listing *l = context;
-	scoped_buffer struct buffer quoted = { 0 };
-	const char *tail = path_tail(path, LISTED_MAX);
+	scoped_buffer struct buffer quoted = { 0 }, shown = { 0 };
+	const char *tail;
 	int r;
 
 	if (l->count++ == 0)
 		l->kind = entry->kind;
 	if (l->full)
 		return 0;
+	r = show_path(path, &shown);
+	if (r)
+		return r;
+	path = shown.data;
+	tail = path_tail(path, LISTED_MAX);
 	r = quote_path(tail, &quoted);
 	if (r)
 		return r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/node.h"
+#include "store/slab.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -55,9 +56,11 @@ mode_t node_type_of(uint32_t git_mode)
 
 /* ---- life ---- */
 
+static struct slab nodes = SLAB(sizeof(struct node));
+
 struct node *node_new(struct worktree *w, uint32_t mode, unsigned int epoch)
 {
-	struct node *n = calloc(1, sizeof(*n));
+	struct node *n = slab_new(&nodes);
 
 	if (!n)
 		return NULL;
@@ -82,8 +85,8 @@ void node_discard(struct node *n)
 		contents_unref(n->contents);
 	if (n->unlinked)
 		free(n->last_name);
-	free(n->attributes);
-	free(n);
+	attributes_free(n->attributes);
+	slab_free(&nodes, n);
 }
 
 struct entry *node_entry(const struct node *n)
@@ -104,7 +107,7 @@ void node_place_locked(struct node *n, struct node *dir, struct entry *e)
 	struct node *old = n->parent;
 
 	attach(n, dir, e);
-	e->mode = node_git_mode(n);
+	directory_set_mode(dir->directory, e, node_git_mode(n));
 	e->epoch = n->epoch;
 	if (old)
 		node_put_locked(old);
@@ -175,6 +178,7 @@ static void leave_entry(struct node *n)
 	struct entry *e = node_entry(n);
 
 	e->node = NULL;
+	e->attributes = STEAL(n->attributes);
 	e->oid = n->oid;
 	e->mode = node_git_mode(n);
 	e->number = n->displaced ?
@@ -341,6 +345,21 @@ static void tell_hidden(const struct node *dir)
 		    path && *path ? "/" : "");
 }
 
+/* Files are worth more than what is known of them besides. */
+static int load_local(struct node *dir, struct directory *d)
+{
+	scoped_free char *path = NULL;
+	int r = node_load_local(dir, d);
+
+	if (r != -EIO && r != -EUCLEAN && r != -ENOTSUP)
+		return r;
+	path = node_make_path(dir);
+	log_error("what Git does not hold of the files in \"%s\" (times, "
+		  "owners and the like) cannot be read: %s; it is left out",
+		  path ? path : "", strerror(-r));
+	return 0;
+}
+
 static int load_directory(struct node *dir)
 {
 	struct worktree *w = dir->worktree;
@@ -358,6 +377,8 @@ static int load_directory(struct node *dir)
 				       dir->epoch) :
 			   directory_load(d, w->options.odb, &dir->oid,
 					  dir->epoch);
+	if (r == 0)
+		r = load_local(dir, d);
 	dir->directory = d;
 	if (r == 0)
 		r = node_add_empty_locked(dir);
@@ -399,6 +420,7 @@ int node_load_locked(struct node *dir, struct entry *e, struct node **ret)
 		return -ENOMEM;
 	n->oid = e->oid;
 	n->number = e->number;
+	n->attributes = STEAL(e->attributes);
 	attach(n, dir, e);
 	*ret = n;
 	return 0;

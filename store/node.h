@@ -46,14 +46,22 @@ enum node_kind {
 				 * and are not known to be stored */
 #define NODE_KEPT 8u		/* one reference: memory alone has all of it */
 #define NODE_EMITTED 16u	/* capture: it is in the delta */
+#define NODE_ENTRY 32u		/* its place or git mode differ from it */
+#define NODE_ATTRIBUTES 64u	/* its attributes do */
 
-/* Of nodes that differ from the defaults of their work tree. */
+/* Of nodes that differ from the defaults of their work tree, and of entries
+ * without a node.  What is not known was the default when they were made. */
 struct attributes {
 	uid_t uid;
 	gid_t gid;
 	mode_t permissions;
+	unsigned int known;	/* LOCAL_ATTRIBUTES: owner and permissions;
+				 * LOCAL_TIMES */
 	struct timespec atime, mtime, ctime;
+	struct local *local;	/* other facts as stored; owned; or NULL */
 };
+
+void attributes_free(struct attributes *a);	/* accepts NULL */
 
 #define SIZE_UNKNOWN UINT64_MAX
 
@@ -105,9 +113,12 @@ struct worktree {
 	_Atomic int refusal;		/* error for changes, or 0 */
 	struct node *root;		/* fixed; one reference */
 	struct node *writers;		/* state alone; nodes with writers */
-	/* Times of nodes as stored: [0] the options', then one an apply. */
+	/* Times of nodes as stored: [0] of what nothing else is known,
+	 * [head_epoch] of what was changed while nobody looked, then one an
+	 * apply and one for each that the local face names. */
 	struct timespec *times;
-	unsigned int time_count;
+	unsigned int time_count, head_epoch;
+	struct timespec apply_time;	/* of the apply that goes on */
 	uint32_t number;		/* of captures and applies */
 	uint64_t salts;			/* for new numbers of nodes */
 	struct displaced *displaced;	/* a hash, by number */
@@ -116,7 +127,7 @@ struct worktree {
 	_Atomic bool rewritten;		/* the root's .gitattributes, by us */
 };
 
-#define EPOCHS_MAX 4096u
+#define EPOCHS_MAX 1024u
 
 /* ---- node.c ---- */
 
@@ -164,6 +175,11 @@ int node_open_directory_locked(struct node *dir);
  * Entries do not move. */
 int node_load_locked(struct node *dir, struct entry *e, struct node **ret);
 
+/* Times of nodes as stored: the epoch of that one.  -ENOMEM.  When there is no
+ * room, the last one moves on: what it was for looks changed again, which costs
+ * a reading and no more. */
+int worktree_epoch_locked(struct worktree *w, const struct timespec *time);
+
 /* node_path under any lock. */
 char *node_make_path(const struct node *n);
 
@@ -180,6 +196,8 @@ int worktree_check_writable(struct worktree *w);
 /* Something of n differs from the last capture: its contents (modified), or
  * only its place or git mode.  "state". */
 void node_mark(struct node *n, bool modified);
+/* Its attributes differ, and nothing that Git sees.  "state". */
+void node_mark_attributes(struct node *n);
 /* Takes it out of its parent's list of CHANGED children.  "state". */
 void node_unmark(struct node *n);
 /* Gives it the reference of NODE_KEPT.  "state". */
@@ -195,6 +213,10 @@ void node_detach_locked(struct node *n, char *last_name);
 
 /* Attributes of n: its own or the defaults.  "state". */
 struct attributes node_attributes(const struct node *n);
+
+/* Of what is as stored: by git mode and epoch. */
+struct attributes attributes_default(const struct worktree *w, uint32_t mode,
+				     unsigned int epoch);
 
 /* Memory for attributes, if n has none: before a change that will need it.  Any
  * lock, without "state".  -ENOMEM. */
@@ -233,6 +255,28 @@ int leaving_check_locked(struct leaving *leaving, const struct entry *e);
 /* Its entry is given up: it is detached. */
 void leaving_done_locked(struct leaving *leaving, const struct timespec *now);
 void leaving_release_locked(struct leaving *leaving);
+
+/* ---- node_local.c: the local face ---- */
+
+/* Facts of a live entry of dir as they are now, for a delta; the caller frees
+ * them.  NULL: no memory. */
+struct local *node_facts(const struct node *dir, const struct entry *e);
+struct local *node_root_facts(const struct node *root);
+
+/* Room for where the facts below a directory will be stored.  -ENOMEM. */
+int node_reserve_table(struct node *dir);
+/* They are stored. */
+void node_set_table(struct node *dir, const struct delta *delta);
+
+/* Brings the facts of d's entries, which directory_load has just made for dir,
+ * and the entries that Git does not have.  Errors of local_table_each. */
+int node_load_local(struct node *dir, struct directory *d);
+/* Whether below the entry, a directory that is not loaded, is something that Git
+ * does not have. */
+bool node_entry_has_own(const struct entry *e);
+
+/* Of a new tree: its root's facts, and the time of all that has no other. */
+int worktree_load_root(struct worktree *w);
 
 /* A node without a place: a directory without entries, or a file or symlink
  * that takes over *contents.  mode as of node_make. */
@@ -278,6 +322,9 @@ struct entry *newcomer_put_locked(struct newcomer *newcomer, struct node *dir);
 
 /* Whether the entry keeps its key when it is renamed in its directory. */
 bool node_entry_has_key(const struct node *dir, const struct entry *e);
+
+/* The first element of a loaded queue, or NULL. */
+struct entry *node_first_entry_locked(struct node *dir);
 
 /* Path of n as it is stored; the caller frees it.  NULL: no memory. */
 char *node_make_stored_path(const struct node *n);

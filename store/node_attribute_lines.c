@@ -103,6 +103,8 @@ static int make_file(struct attribute_edit *edit, struct worktree *w,
 		a.permissions &= 0666;
 	if (edit->old.node)
 		edit->fresh->executable = edit->old.node->executable;
+	a.known = LOCAL_ATTRIBUTES | LOCAL_TIMES;
+	a.local = NULL;		/* is the old one's */
 	*edit->fresh->attributes = a;
 	return 0;
 }

@@ -4,11 +4,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static mode_t default_permissions(const struct node *n)
+void attributes_free(struct attributes *a)
 {
-	switch ((enum node_kind)n->kind) {
+	if (!a)
+		return;
+	local_free(a->local);
+	free(a);
+}
+
+static mode_t default_permissions(uint32_t mode)
+{
+	switch (node_kind_of(mode)) {
 	case KIND_FILE:
-		return n->executable ? 0755 : 0644;
+		return mode_is_executable(mode) ? 0755 : 0644;
 	case KIND_SYMLINK:
 		return 0777;
 	case KIND_DIRECTORY:
@@ -19,19 +27,25 @@ static mode_t default_permissions(const struct node *n)
 	return 0555;
 }
 
-struct attributes node_attributes(const struct node *n)
+struct attributes attributes_default(const struct worktree *w, uint32_t mode,
+				     unsigned int epoch)
 {
-	const struct worktree *w = n->worktree;
-	struct timespec time = w->times[n->epoch];
+	struct timespec time = w->times[epoch];
 	mode_t mask = w->options.owner_only ? 0700 : 07777;
 
-	if (n->attributes)
-		return *n->attributes;
 	return (struct attributes){
 		.uid = w->options.uid, .gid = w->options.gid,
-		.permissions = default_permissions(n) & mask,
+		.permissions = default_permissions(mode) & mask,
 		.atime = time, .mtime = time, .ctime = time,
 	};
+}
+
+/* What it has of `local` stays n's. */
+struct attributes node_attributes(const struct node *n)
+{
+	if (n->attributes)
+		return *n->attributes;
+	return attributes_default(n->worktree, node_git_mode(n), n->epoch);
 }
 
 int attributes_reserve(const struct node *n, struct attributes **spare)
@@ -53,8 +67,10 @@ struct attributes *attributes_own(struct node *n, struct attributes **spare)
 	if (!n->attributes) {
 		**spare = node_attributes(n);
 		n->attributes = STEAL(*spare);
-		if (!n->removed)
-			node_keep(n);
+	}
+	if (!n->removed) {
+		n->flags |= NODE_ATTRIBUTES;
+		node_keep(n);
 	}
 	return n->attributes;
 }
@@ -65,12 +81,16 @@ void attributes_touch(struct node *n, struct attributes **spare,
 	struct attributes *a = attributes_own(n, spare);
 
 	a->mtime = a->ctime = *now;
+	a->known |= LOCAL_TIMES;
 }
 
 void attributes_touch_inode(struct node *n, struct attributes **spare,
 			    const struct timespec *now)
 {
-	attributes_own(n, spare)->ctime = *now;
+	struct attributes *a = attributes_own(n, spare);
+
+	a->ctime = *now;
+	a->known |= LOCAL_TIMES;
 }
 
 static mode_t privileges(mode_t permissions)
@@ -93,11 +113,21 @@ bool node_is_privileged(struct node *n)
 	       privileges(n->attributes->permissions);
 }
 
+/* A directory's are its name, "." and the ".." of those in it.  One that is not
+ * loaded says 1, as file systems do that do not count. */
+static nlink_t count_links(const struct node *n)
+{
+	if (n->removed)
+		return n->pending;
+	return node_is_directory(n) && n->directory ?
+	       2 + n->directory->directories : 1;
+}
+
 int node_stat(struct node *n, struct stat *ret)
 {
 	struct attributes a;
 	uint64_t size = 4096;
-	bool removed;
+	nlink_t links;
 	int r;
 
 	if (node_type(n) != S_IFDIR) {
@@ -109,13 +139,11 @@ int node_stat(struct node *n, struct stat *ret)
 		SCOPED_READ(&n->worktree->lock);
 		SCOPED_LOCK(&n->worktree->state);
 		a = node_attributes(n);
-		removed = n->removed && !n->pending;
+		links = count_links(n);
 	}
 	*ret = (struct stat){
 		.st_ino = n->number, .st_mode = node_type(n) | a.permissions,
-		/* As on Btrfs, a directory's links tell nothing about the
-		 * number of those below it. */
-		.st_nlink = !removed,
+		.st_nlink = links,
 		.st_uid = a.uid, .st_gid = a.gid,
 		.st_size = size, .st_blksize = 65536,
 		.st_blocks = (size + 511) / 512,
@@ -152,6 +180,7 @@ static void change_permissions(struct node *n, mode_t permissions)
 	bool executable = permissions & 0100;
 
 	n->attributes->permissions = permissions;
+	n->attributes->known |= LOCAL_ATTRIBUTES;
 	if (n->kind != KIND_FILE || n->executable == executable)
 		return;
 	n->executable = executable;
@@ -171,6 +200,8 @@ static void change(struct node *n, const struct stat *values,
 		a->uid = values->st_uid;
 	if (which & NODE_SET_GID)
 		a->gid = values->st_gid;
+	if (which & (NODE_SET_UID | NODE_SET_GID))
+		a->known |= LOCAL_ATTRIBUTES;
 	if (which & NODE_SET_ATIME)
 		a->atime = values->st_atim;
 	if (which & NODE_SET_MTIME)
@@ -179,6 +210,8 @@ static void change(struct node *n, const struct stat *values,
 		a->ctime = values->st_ctim;
 	else
 		n->worktree->options.clock(&a->ctime);
+	a->known |= LOCAL_TIMES;
+	node_mark_attributes(n);
 }
 
 static bool is_structured(struct node *n)

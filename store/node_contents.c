@@ -262,6 +262,8 @@ int node_splice(struct node *n, uint64_t offset, uint64_t delete_size,
 	if (r < 0)
 		return r;
 	SCOPED_READ(&n->worktree->lock);
+	/* What is appended meanwhile goes behind the end that there is then. */
+	SCOPED_LOCK(&n->worktree->appending);
 	r = change_allowed(&change);
 	if (r == 0)
 		r = contents_splice(change.c, offset, delete_size, data,

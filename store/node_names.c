@@ -37,6 +37,7 @@ struct attributes node_new_attributes(const struct node *dir, mode_t mode,
 	struct attributes a = {
 		.uid = caller->uid, .gid = caller->gid,
 		.permissions = mode & 07777,
+		.known = LOCAL_ATTRIBUTES | LOCAL_TIMES,
 	};
 
 	if (above.permissions & S_ISGID) {

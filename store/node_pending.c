@@ -184,31 +184,39 @@ int node_claim(struct node *n, struct node **ret_dir, char **ret_name)
 
 /* ---- the head ---- */
 
+struct entry *node_first_entry_locked(struct node *dir)
+{
+	struct directory *d = dir->directory;
+
+	places_skip_holes(d);
+	for (uint32_t i = d->places->first; i < d->count; i++) {
+		struct entry *e = &d->entries[i];
+
+		if (e->live && node_type_of(e->mode) != S_IFDIR &&
+		    strcmp(e->name, CONTROL_NAME) != 0)
+			return e;
+	}
+	return NULL;
+}
+
 static int load_first_locked(struct node *dir, struct node **ret,
 			     char **ret_name)
 {
-	const struct directory *d;
+	struct entry *e;
 	int r = node_open_directory_locked(dir);
 
 	if (r < 0)
 		return r;
 	if (!node_is_typed(dir))
 		return -ENOTSUP;
-	d = dir->directory;
-	places_skip_holes(d);
-	for (uint32_t i = d->places->first; i < d->count; i++) {
-		struct entry *e = &d->entries[i];
-
-		if (!e->live || node_type_of(e->mode) == S_IFDIR ||
-		    strcmp(e->name, CONTROL_NAME) == 0)
-			continue;
-		*ret_name = strdup(e->name);
-		r = *ret_name ? node_load_locked(dir, e, ret) : -ENOMEM;
-		if (r == 0)
-			dir->worktree->refs++;
-		return r;
-	}
-	return -ENOENT;
+	e = node_first_entry_locked(dir);
+	if (!e)
+		return -ENOENT;
+	*ret_name = strdup(e->name);
+	r = *ret_name ? node_load_locked(dir, e, ret) : -ENOMEM;
+	if (r == 0)
+		dir->worktree->refs++;
+	return r;
 }
 
 int node_first(struct node *dir, struct node **ret, char **ret_name)

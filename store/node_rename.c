@@ -235,6 +235,15 @@ static void execute_locked(struct rename *rename)
 				      rename->moved.node->worktree, &now);
 }
 
+/* from: NULL for the first element. */
+static struct entry *find_source(struct node *dir, const char *from)
+{
+	if (!from)
+		return node_is_typed(dir) ? node_first_entry_locked(dir) : NULL;
+	return strcmp(from, CONTROL_NAME) == 0 ? NULL :
+		directory_find_live(dir->directory, from);
+}
+
 /* 1: both are the same entry, so that there is nothing to do. */
 static int open_locked(struct rename *rename, const char *from, const char *to,
 		       unsigned int flags)
@@ -252,9 +261,9 @@ static int open_locked(struct rename *rename, const char *from, const char *to,
 		return r;
 	if (rename->exchange && (node_is_typed(from_dir) || node_is_typed(to_dir)))
 		return -EINVAL;
-	rename->from = directory_find_live(from_dir->directory, from);
+	rename->from = find_source(from_dir, from);
 	rename->to = directory_find_live(to_dir->directory, to);
-	if (!rename->from || strcmp(from, CONTROL_NAME) == 0)
+	if (!rename->from)
 		return -ENOENT;
 	if (rename->to && (flags & RENAME_NOREPLACE))
 		return -EEXIST;
@@ -326,22 +335,38 @@ static int rename_node(struct node *from_dir, const char *from,
 	return 0;
 }
 
-int node_rename_named(struct node *from_dir, const char *from,
-		      struct node *to_dir, const char *to, unsigned int flags,
-		      char **ret_name)
+static int check(struct node *from_dir, struct node *to_dir, const char *to,
+		 unsigned int flags)
 {
-	int r = node_check_new_name(to);
-	struct node *held;
-
-	*ret_name = NULL;
 	if (from_dir->worktree != to_dir->worktree)
 		return -EXDEV;
 	if (flags && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
 		return -EINVAL;
+	return node_check_new_name(to);
+}
+
+int node_rename_named(struct node *from_dir, const char *from,
+		      struct node *to_dir, const char *to, unsigned int flags,
+		      char **ret_name)
+{
+	int r = check(from_dir, to_dir, to, flags);
+	struct node *held;
+
+	*ret_name = NULL;
 	if (r < 0)
 		return r;
 	held = open_structured(from_dir, from, to_dir);
 	r = rename_node(from_dir, from, to_dir, to, flags, ret_name);
 	node_unref(held);
 	return r;
+}
+
+int node_rename_first(struct node *queue, struct node *to_dir, const char *to,
+		      unsigned int flags, char **ret_name)
+{
+	int r = check(queue, to_dir, to, flags);
+
+	*ret_name = NULL;
+	return r < 0 ? r : rename_node(queue, NULL, to_dir, to, flags,
+				       ret_name);
 }

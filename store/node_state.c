@@ -38,13 +38,12 @@ void node_keep(struct node *n)
 	}
 }
 
-void node_mark(struct node *n, bool modified)
+static void mark(struct node *n, unsigned int how)
 {
 	if (n->removed)
 		return;
-	for (; n; n = n->parent, modified = true) {
-		if (modified)
-			n->flags |= NODE_MODIFIED;
+	for (; n; n = n->parent, how = NODE_MODIFIED) {
+		n->flags |= how;
 		/* Above a CHANGED one all is marked. */
 		if (n->flags & NODE_CHANGED)
 			return;
@@ -57,14 +56,28 @@ void node_mark(struct node *n, bool modified)
 	}
 }
 
-/* Whether what is in memory cannot be had from the stored tree: changes,
- * attributes, a directory that Git does not have because it is empty. */
+void node_mark(struct node *n, bool modified)
+{
+	mark(n, NODE_ATTRIBUTES | (modified ? NODE_MODIFIED : NODE_ENTRY));
+}
+
+void node_mark_attributes(struct node *n)
+{
+	mark(n, NODE_ATTRIBUTES);
+}
+
+/* Whether what is in memory cannot be had from what is stored: changes, and
+ * without a local face attributes, or a directory that Git does not have because
+ * it is empty. */
 static bool must_keep(const struct node *n)
 {
 	if (n->removed)
 		return false;
-	return (n->flags & (NODE_CHANGED | NODE_MODIFIED | NODE_PENDING)) ||
-	       n->attributes || (n->parent && !node_entry(n)->stored);
+	if (n->flags & (NODE_CHANGED | NODE_MODIFIED | NODE_PENDING |
+			NODE_ATTRIBUTES))
+		return true;
+	return !n->worktree->options.local &&
+	       (n->attributes || (n->parent && !node_entry(n)->stored));
 }
 
 void node_settle_locked(struct node *n)
@@ -92,7 +105,8 @@ void node_detach_locked(struct node *n, char *last_name)
 	n->refs++;
 	node_unmark(n);
 	n->removed = 1;
-	n->flags &= ~(NODE_MODIFIED | NODE_PENDING);
+	n->flags &= ~(NODE_MODIFIED | NODE_PENDING | NODE_ENTRY |
+		      NODE_ATTRIBUTES);
 	if (last_name) {
 		n->unlinked = 1;
 		n->last_name = last_name;

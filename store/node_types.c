@@ -88,7 +88,7 @@ static int add_directory(void *context, const char *path, const char *type)
 	if (r < 0 || !is)
 		return r;
 	e = directory_put(a->d, &name);
-	e->mode = MODE_TREE;
+	directory_set_mode(a->d, e, MODE_TREE);
 	e->oid = oid_empty_tree;
 	e->number = directory_number_of(a->d, e->name);
 	e->epoch = a->dir->epoch;
@@ -158,6 +158,8 @@ static int make_way(struct node *dir, const char *place)
 {
 	char folder[DIRECTORY_PLACE_SIZE];
 
+	if (!dir->directory->places->foreign)
+		return 0;
 	for (const char *p = place; (p = strchr(p, '/')); p++) {
 		struct entry *e;
 		int r;

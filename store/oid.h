@@ -18,6 +18,12 @@ static inline bool oid_equal(const struct oid *a, const struct oid *b)
 	return memcmp(a->id, b->id, OID_SIZE) == 0;
 }
 
+/* As memcmp. */
+static inline int oid_compare(const struct oid *a, const struct oid *b)
+{
+	return memcmp(a->id, b->id, OID_SIZE);
+}
+
 static inline bool oid_is_zero(const struct oid *oid)
 {
 	static const struct oid zero;

@@ -9,9 +9,9 @@
 struct tracking {
 	uint64_t id;
 	uint64_t captured;		/* version then; 0: never */
-	bool has_base;			/* that is a blob, base of base_size */
+	bool has_base;			/* that is a blob, base */
 	struct oid base;
-	uint64_t base_size;
+	uint64_t base_size;		/* then */
 	uint64_t low;			/* the smallest size since */
 	struct ranges ranges;
 };

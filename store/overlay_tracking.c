@@ -14,6 +14,12 @@ void tracking_set_base(struct tracking *t, const struct oid *oid, uint64_t size)
 	t->base_size = size;
 }
 
+static void drop_base(struct tracking *t, uint64_t size)
+{
+	t->has_base = false;
+	t->base_size = size;
+}
+
 int tracking_copy(const struct tracking *t, struct tracking *ret_copy)
 {
 	struct tracking copy = *t;
@@ -38,11 +44,11 @@ void overlay_changes(struct contents *snapshot, struct contents_changes *ret)
 	*ret = (struct contents_changes){
 		.id = t->id, .version = o->version, .size = o->size,
 		.low = t->low, .ranges = &t->ranges,
+		.base_size = t->base_size,
 	};
 	if (t->has_base) {
 		ret->base = CONTENTS_STORED;
 		ret->oid = t->base;
-		ret->base_size = t->base_size;
 	} else if (t->captured) {
 		ret->base = CONTENTS_CAPTURED;
 		ret->since = t->captured;
@@ -66,6 +72,6 @@ void overlay_captured(struct contents *c)
 	if (overlay_is_stored(o))
 		tracking_set_base(t, blob_oid(o->stored), o->size);
 	else if (!is_base(t))
-		t->has_base = false;
+		drop_base(t, o->size);
 	tracking_clear(t);
 }

@@ -263,7 +263,7 @@ static void release_branches(struct store *store)
 static void store_free(struct store *store)
 {
 	outside_stop(store);
-	housekeeping_free(STEAL(store->housekeeping));
+	store_stop_housekeeping(store);
 	timer_stop(store);
 	release_branches(store);
 	engine_free(store->engine);
@@ -272,6 +272,7 @@ static void store_free(struct store *store)
 	close_fd(&store->temporary_fd);
 	close_fd(&store->private_fd);
 	lock_release(store->lock_file);
+	git_repo_free(store->local);
 	git_repo_free(store->repo);
 	pthread_mutex_destroy(&store->merging);
 	pthread_mutex_destroy(&store->inside_lock);
@@ -347,6 +348,8 @@ static int open_parts(struct store *store, const char *path,
 	if (!r)
 		r = open_folders(store, report);
 	if (!r)
+		r = store_open_local(store, report);
+	if (!r)
 		r = open_pool(store);
 	if (!r)
 		r = store_open_engine(store, report);
@@ -359,7 +362,7 @@ static int open_parts(struct store *store, const char *path,
 		return r;
 	/* it is of use, not needed; threads that use it come after it */
 	if (!store->options.no_housekeeping)
-		housekeeping_new(store->repo, &store->housekeeping);
+		store_start_housekeeping(store);
 	r = timer_start(store);
 	if (!r && store->options.follow)
 		r = outside_start(store);
@@ -399,7 +402,7 @@ int store_close(struct store *store, struct report *report)
 
 	store->closing = true;
 	outside_stop(store);
-	housekeeping_free(STEAL(store->housekeeping));
+	store_stop_housekeeping(store);
 	timer_stop(store);
 	r = store_sync(store, &caller);
 	closed = engine_close(store->engine);

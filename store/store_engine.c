@@ -30,6 +30,7 @@ static int open_engine(struct store *store, struct report *report)
 	struct engine_options options = {
 		.repo = store->repo,
 		.odb = store->odb,
+		.local = store->local_odb,
 		.readonly = store->readonly != NULL,
 		.clock = store->options.clock,
 		.keep_all = store->options.keep_all,
@@ -61,6 +62,7 @@ static int load_branch(struct store *store, const struct table_branch *row)
 	if (!b)
 		return -ENOMEM;
 	b->head = row->head;
+	b->local = row->local;
 	b->dropped = row->dropped;
 	r = store_insert_locked(store, b);
 	if (r)

@@ -82,9 +82,12 @@ struct store {
 	/* Fixed after store_open. */
 	struct git_repo *repo;
 	struct odb *odb;		/* repo's */
+	struct git_repo *local;		/* of local faces; NULL: none, as */
+	struct odb *local_odb;		/* its */
 	struct pool *pool;
 	struct engine *engine;
-	struct housekeeping *housekeeping;	/* NULL: none */
+	struct housekeeping *housekeeping;	/* NULL: none, as of */
+	struct housekeeping *local_housekeeping;	/* local */
 	struct store_lock *lock_file;	/* NULL: read-only */
 	int private_fd;			/* irminfs/; -1: read-only */
 	int temporary_fd;		/* for files of this process */
@@ -144,6 +147,7 @@ struct branch {
 	struct name *entry;		/* owned, also while it is in no hash */
 	const char *name;		/* entry->text */
 	struct oid head;		/* as last stored; zero: not yet */
+	struct oid local;		/* root of its local face then */
 	int64_t dropped;		/* when, seconds; 0: live */
 	bool gone;			/* expired or merged away: in no hash */
 	bool checked;			/* `readonly` is known */
@@ -152,6 +156,15 @@ struct branch {
 	size_t report_count;
 	UT_hash_handle hh;
 };
+
+/* ---- store_local.c ---- */
+
+/* Opens or makes the repository of local faces. */
+int store_open_local(struct store *store, struct report *report);
+
+/* Of both repositories. */
+void store_start_housekeeping(struct store *store);
+void store_stop_housekeeping(struct store *store);
 
 /* ---- store.c ---- */
 

@@ -196,6 +196,7 @@ static int copy_branches(struct table *copy, const struct table *table)
 		if (!to)
 			return -ENOMEM;
 		to->outside = from->outside;
+		to->local = from->local;
 		to->dropped = from->dropped;
 	}
 	return 0;

@@ -43,6 +43,8 @@ struct table_branch {
 	struct oid head;	/* commit */
 	struct oid outside;	/* value its ref had when we last saw or wrote it;
 				 * zero: no ref */
+	struct oid local;	/* root of its local face (local_format.h); zero:
+				 * none yet */
 	int64_t dropped;	/* when it was dropped, seconds; 0: it is live */
 };
 

@@ -57,15 +57,15 @@ static int get_oid(const char *hex, struct oid *ret)
 
 static int get_branch(const json_t *json, struct table *table)
 {
-	const char *name_text, *head_hex, *outside_hex = NULL;
+	const char *name_text, *head_hex, *outside_hex = NULL, *local_hex = NULL;
 	json_int_t incarnation, dropped = 0;
 	scoped_free char *name = NULL;
-	struct oid head, outside;
+	struct oid head, outside, local;
 	struct table_branch *branch;
-	int r = UNPACK((json_t *)json, "{s:I, s:s, s:s, s?:s, s?:I}",
+	int r = UNPACK((json_t *)json, "{s:I, s:s, s:s, s?:s, s?:s, s?:I}",
 		       "incarnation", &incarnation, "name", &name_text,
-		       "head", &head_hex, "outside", &outside_hex, "dropped",
-		       &dropped);
+		       "head", &head_hex, "outside", &outside_hex, "local",
+		       &local_hex, "dropped", &dropped);
 
 	if (r == 0)
 		r = get_text(name_text, &name);
@@ -73,6 +73,8 @@ static int get_branch(const json_t *json, struct table *table)
 		r = get_oid(head_hex, &head);
 	if (r == 0)
 		r = get_oid(outside_hex, &outside);
+	if (r == 0)
+		r = get_oid(local_hex, &local);
 	if (r < 0)
 		return r;
 	if (!*name || dropped < 0 || incarnation <= 0 ||
@@ -85,6 +87,7 @@ static int get_branch(const json_t *json, struct table *table)
 	if (!branch)
 		return -ENOMEM;
 	branch->outside = outside;
+	branch->local = local;
 	branch->dropped = dropped;
 	return 0;
 }

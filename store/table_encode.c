@@ -67,6 +67,8 @@ static int put_branch(json_t *object, const void *element)
 		r = put_oid(object, "head", &branch->head);
 	if (r == 0)
 		r = put_oid(object, "outside", &branch->outside);
+	if (r == 0)
+		r = put_oid(object, "local", &branch->local);
 	if (r == 0 && branch->dropped)
 		r = put_number(object, "dropped", branch->dropped);
 	return r;

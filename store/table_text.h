@@ -12,7 +12,7 @@
  *    "next_incarnation": N,             larger than every incarnation
  *    "branches": [                      by rising incarnation
  *      {"incarnation": N, "name": TEXT, "head": OID, "outside": OID?,
- *       "dropped": SECONDS?}],          live ones have distinct names
+ *       "local": OID?, "dropped": SECONDS?}],          live ones have distinct names
  *    "gone": [{"name": TEXT, "outside": OID?}],
  *    "head": {"from": TEXT, "to": TEXT}?,
  *    "reports": [                       one a pair

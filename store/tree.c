@@ -96,10 +96,22 @@ static int decode_entries(struct tree *tree, size_t size)
 	return 0;
 }
 
+/* Names are seldom as short as they can be; gives back what is not worth it to
+ * keep. */
+static void fit(struct tree *tree, size_t capacity)
+{
+	struct tree_entry *fitted;
+
+	if (capacity - tree->count < 64)
+		return;
+	fitted = realloc(tree->entries, (tree->count + 1) * sizeof(*fitted));
+	if (fitted)
+		tree->entries = fitted;
+}
+
 int tree_decode(void *data, size_t size, struct tree **ret_tree)
 {
 	struct tree *tree = calloc(1, sizeof(*tree));
-	struct tree_entry *fitted;
 	int r;
 
 	if (!tree) {
@@ -113,9 +125,7 @@ int tree_decode(void *data, size_t size, struct tree **ret_tree)
 		tree_free(tree);
 		return r;
 	}
-	fitted = realloc(tree->entries, (tree->count + 1) * sizeof(*fitted));
-	if (fitted)
-		tree->entries = fitted;
+	fit(tree, count_at_most(size));
 	*ret_tree = tree;
 	return 0;
 }
@@ -175,27 +185,52 @@ static int compare_entries(const void *a, const void *b)
 	return tree_compare(x->name, x->mode, y->name, y->mode);
 }
 
+/* Who changes one entry of a tree has the others in order. */
+static bool are_sorted(const struct tree_entry *entries, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (compare_entries(&entries[i - 1], &entries[i]) > 0)
+			return false;
+	return true;
+}
+
+static char *write_mode(uint32_t mode, char *to)
+{
+	int shift = mode >> 15 ? 15 : 12;
+
+	for (; shift >= 0; shift -= 3)
+		*to++ = '0' + (mode >> shift & 7);
+	return to;
+}
+
+static char *write_entry(const struct tree_entry *entry, char *to)
+{
+	size_t length = strlen(entry->name) + 1;
+
+	to = write_mode(mode_stored(entry->mode), to);
+	*to++ = ' ';
+	memcpy(to, entry->name, length);
+	memcpy(to + length, entry->oid.id, OID_SIZE);
+	return to + length + OID_SIZE;
+}
+
 int tree_write(struct odb *odb, struct tree_entry *entries, size_t count,
 	       struct oid *ret_oid)
 {
-	scoped_buffer struct buffer b = { 0 };
+	scoped_free char *data = NULL;
+	size_t size = 1;
+	char *end;
 
-	if (count)
+	if (!are_sorted(entries, count))
 		qsort(entries, count, sizeof(*entries), compare_entries);
-	for (size_t i = 0; i < count; i++) {
-		int r = buffer_printf(&b, "%o %s",
-				      mode_stored(entries[i].mode),
-				      entries[i].name);
-
-		if (r == 0)
-			r = buffer_append(&b, "", 1);
-		if (r == 0)
-			r = buffer_append(&b, entries[i].oid.id, OID_SIZE);
-		if (r < 0)
-			return r;
-	}
-	return odb_write(odb, OBJECT_TREE, b.data ? b.data : "", b.length,
-			 ret_oid);
+	for (size_t i = 0; i < count; i++)
+		size += sizeof("100644 ") + strlen(entries[i].name) + OID_SIZE;
+	end = data = malloc(size);
+	if (!data)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		end = write_entry(&entries[i], end);
+	return odb_write(odb, OBJECT_TREE, data, end - data, ret_oid);
 }
 
 static int resolve_component(struct odb *odb, struct tree_entry *at,

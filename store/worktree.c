@@ -22,13 +22,14 @@ int worktree_new(const struct worktree_options *options,
 		 struct worktree **ret_worktree)
 {
 	struct worktree *w = calloc(1, sizeof(*w));
+	int r;
 
 	if (!w)
 		return -ENOMEM;
 	w->options = *options;
 	if (oid_is_zero(&w->options.tree))
 		w->options.tree = oid_empty_tree;
-	w->times = calloc(1, sizeof(*w->times));
+	w->times = calloc(2, sizeof(*w->times));
 	w->irmin = irmin_cache_new();
 	if (!w->times || !w->irmin || make_root(w) < 0) {
 		irmin_cache_free(w->irmin);
@@ -36,8 +37,17 @@ int worktree_new(const struct worktree_options *options,
 		free(w);
 		return -ENOMEM;
 	}
-	w->times[0] = options->time;
-	w->time_count = 1;
+	w->times[0] = w->times[1] = options->time;
+	w->time_count = 2;
+	w->head_epoch = 1;
+	r = worktree_load_root(w);
+	if (r < 0) {
+		node_discard(w->root);
+		irmin_cache_free(w->irmin);
+		free(w->times);
+		free(w);
+		return r;
+	}
 	w->refs = 1;
 	w->refusal = options->readonly ? -EROFS : 0;
 	rwlock_init(&w->lock);

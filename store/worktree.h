@@ -43,6 +43,8 @@ struct worktree_options {
 	uint64_t incarnation;	/* mixed into inode numbers */
 	struct oid tree;	/* zero: empty */
 	struct timespec time;	/* of nodes as stored: the commit's */
+	struct odb *local;	/* where the local face is, or NULL: none */
+	struct oid face;	/* its root (local_format.h); zero: none yet */
 	uid_t uid;		/* owner of nodes as stored */
 	gid_t gid;
 	bool readonly;
@@ -174,6 +176,10 @@ bool node_is_pending(struct node *n);
 /* The first element and its name (the caller frees it).  -ENOENT: none,
  * -ENOTSUP: no queue. */
 int node_first(struct node *dir, struct node **ret, char **ret_name);
+/* Renames whichever element is the first.  -ENOENT: there is none; errors of
+ * node_rename. */
+int node_rename_first(struct node *queue, struct node *to_dir, const char *to,
+		      unsigned int flags, char **ret_name);
 /* Takes exactly this element out of its queue, as unlink does.  Of any number of
  * callers one gets 0, and where it was; the others -ENOENT.  -ENOTSUP: it is no
  * element. */
@@ -242,7 +248,8 @@ int worktree_each_changed(struct worktree *w,
 typedef int worktree_take(void *context, struct delta *delta);
 int worktree_capture(struct worktree *w, worktree_take *take, void *context);
 
-/* A captured delta has been stored (all oids set, delta_store). */
+/* A captured delta has been stored (all oids set, delta_store, and with a local
+ * face all tables, local_store). */
 void worktree_adopt(struct worktree *w, const struct delta *delta);
 
 /* ---- changes from below: merges, outside heads ---- */
@@ -270,12 +277,17 @@ struct worktree_watch {
  * (-EAGAIN) that none came after the one that the delta was made for.  The delta
  * is not used any more once take is called.  watch may be NULL.  A tree that is
  * read-only follows too; not one whose branch is gone.
+ * Without a local face nothing is CHANGED by it; with one, directories are whose
+ * times it changed.
  * -EBUSY: a path that would be replaced or taken away is open for writing;
  * -EAGAIN: it was changed since the last capture: capture and merge again.
  * Both put its path in ret_path (the caller frees it). */
 int worktree_apply(struct worktree *w, const struct delta *delta,
 		   const struct worktree_watch *watch, worktree_take *take,
 		   void *context, char **ret_path);
+
+/* When what is being applied changes the tree; for take. */
+struct timespec worktree_apply_time(struct worktree *w);
 
 /* First path of delta that is open for writing here, or NULL; the caller frees
  * it. */

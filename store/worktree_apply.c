@@ -9,8 +9,7 @@
 
 /* ---- carrying out a plan ---- */
 
-/* A new time for nodes as stored; when there is no room, the last one moves on:
- * what it was for looks changed again, which costs a reading and no more. */
+/* As worktree_epoch_locked, in two steps. */
 static int reserve_time(struct worktree *w)
 {
 	struct timespec *times;
@@ -68,7 +67,7 @@ static void put(struct step *step, unsigned int epoch,
 	}
 	if (step->place)
 		places_set(d, e, STEAL(step->place));
-	e->mode = step->mode;
+	directory_set_mode(d, e, step->mode);
 	e->oid = step->oid;
 	if (fresh) {
 		struct attributes *a = fresh->attributes;
@@ -80,7 +79,7 @@ static void put(struct step *step, unsigned int epoch,
 		node_put_locked(fresh);
 	}
 	e->epoch = epoch;
-	directory_set_stored(d, e, true);
+	directory_set_stored(d, e, !step->unstored);
 }
 
 static void take_away(struct step *step)
@@ -103,23 +102,27 @@ static void finish(struct touched *touched, const struct timespec *now)
 	/* without memory for that they are in order when they are loaded again */
 	if (node_is_typed(dir) && touched->changes)
 		places_sort(dir->directory);
+	attributes_touch(dir, &touched->spare, now);
+	if (touched->aside)
+		return;
 	dir->oid = touched->oid;
 	dir->flags &= ~NODE_PENDING;
 	dir->stamp = dir->worktree->number;
-	attributes_touch(dir, &touched->spare, now);
 	if (dir->parent)
 		directory_set_stored(dir->parent->directory, node_entry(dir),
 				     !node_git_has_nothing(&dir->oid));
+	/* the table of its facts is not known yet: a capture will tell */
+	if (dir->worktree->options.local)
+		node_mark(dir, true);
 	node_settle_locked(dir);
 }
 
 void plan_execute_locked(struct plan *plan)
 {
 	struct worktree *w = plan->worktree;
-	struct timespec now;
+	struct timespec now = w->apply_time;
 	unsigned int epoch;
 
-	w->options.clock(&now);
 	w->number++;
 	epoch = add_time(w, &now);
 	for (size_t i = 0; i < plan->step_count; i++) {
@@ -131,6 +134,23 @@ void plan_execute_locked(struct plan *plan)
 	for (size_t i = plan->touched_count; i-- > 0;)
 		if (!plan->touched[i].gone)
 			finish(&plan->touched[i], &now);
+}
+
+struct timespec worktree_apply_time(struct worktree *w)
+{
+	return w->apply_time;
+}
+
+int worktree_epoch_locked(struct worktree *w, const struct timespec *time)
+{
+	int r;
+
+	for (unsigned int i = 0; i < w->time_count; i++)
+		if (w->times[i].tv_sec == time->tv_sec &&
+		    w->times[i].tv_nsec == time->tv_nsec)
+			return i;
+	r = reserve_time(w);
+	return r < 0 ? r : (int)add_time(w, time);
 }
 
 /* ---- files that are being written ---- */
@@ -303,6 +323,7 @@ static int commit(struct plan *plan, const struct plan *known,
 	if (!plan_is_same(plan, known))
 		return 1;
 	r = plan_reserve_locked(plan);
+	w->options.clock(&w->apply_time);
 	if (r == 0)
 		r = take(context, NULL);
 	if (r < 0)

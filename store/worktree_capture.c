@@ -15,20 +15,6 @@
 
 static int build(struct node *dir, struct delta *delta);
 
-static int emit_object(struct delta *delta, const char *name, uint32_t mode,
-		       const struct oid *oid)
-{
-	struct delta_entry *entry;
-
-	if (mode == MODE_TREE && node_git_has_nothing(oid))
-		return 0;
-	entry = delta_add(delta, DELTA_OBJECT, mode, name);
-	if (!entry)
-		return -ENOMEM;
-	entry->oid = *oid;
-	return 0;
-}
-
 /* For its adoption, even when entries of two captures were folded into one
  * delta: each is known by the number of its own. */
 static void note_node(struct delta_entry *entry, struct node *n)
@@ -37,14 +23,55 @@ static void note_node(struct delta_entry *entry, struct node *n)
 	entry->number = n->worktree->number + 1;
 }
 
-/* Files that plain Git itself reads stay blobs. */
+/* An entry with all facts. */
+static int add(struct delta *delta, enum delta_kind kind, uint32_t mode,
+	       const char *name, const struct node *dir, const struct entry *e,
+	       struct delta_entry **ret)
+{
+	struct delta_entry *entry = delta_add(delta, kind, mode, name);
+
+	if (!entry)
+		return -ENOMEM;
+	*ret = entry;
+	entry->local = node_facts(dir, e);
+	return entry->local ? 0 : -ENOMEM;
+}
+
+/* Of what is not a directory, and of one in which nothing changed. */
+static bool is_same(const struct delta *delta, const struct entry *e)
+{
+	const struct node *n = e->node;
+	const struct oid *oid = n ? &n->oid : &e->oid;
+
+	if (e->mode == MODE_TREE && node_git_has_nothing(oid))
+		return delta->complete || (!e->stored && !e->git_had);
+	return n && !delta->complete &&
+	       !(n->flags & (NODE_MODIFIED | NODE_ENTRY));
+}
+
+static int emit_object(struct delta *delta, const char *name,
+		       const struct node *dir, const struct entry *e)
+{
+	uint32_t mode = e->node ? node_git_mode(e->node) : e->mode;
+	struct delta_entry *entry;
+	int r = add(delta, DELTA_OBJECT, mode, name, dir, e, &entry);
+
+	if (r < 0)
+		return r;
+	entry->oid = e->node ? e->node->oid : e->oid;
+	entry->same = is_same(delta, e);
+	return 0;
+}
+
+/* Files that plain Git itself reads stay blobs, and so do those in directories of
+ * a type, in which trees are the type's own. */
 static int wants_rope(struct node *n, bool *ret)
 {
 	const char *name = node_entry(n)->name;
 	char type[IRMIN_TYPE_SIZE] = "";
 	int r = 0;
 
-	if (!contents_kind())
+	if (!contents_kind() || n->parent->directory->places)
 		return 0;
 	if (strncmp(name, ".git", 4) != 0)
 		r = node_irmin_type(n->parent, name, type);
@@ -73,92 +100,112 @@ static int choose_mode(struct node *n, uint32_t *ret_mode)
 	return 0;
 }
 
-static int emit_contents(struct delta *delta, const char *name, struct node *n)
+static int emit_contents(struct delta *delta, const char *name,
+			 const struct node *dir, const struct entry *e)
 {
 	struct delta_entry *entry;
 	struct contents *snapshot;
 	uint32_t mode;
-	int r = choose_mode(n, &mode);
+	int r = choose_mode(e->node, &mode);
 
 	if (r == 0)
-		r = contents_snapshot(n->contents, &snapshot);
+		r = contents_snapshot(e->node->contents, &snapshot);
 	if (r < 0)
 		return r;
-	entry = delta_add(delta, DELTA_CONTENTS, mode, name);
-	if (!entry) {
+	r = add(delta, DELTA_CONTENTS, mode, name, dir, e, &entry);
+	if (r < 0) {
 		contents_unref(snapshot);
-		return -ENOMEM;
+		return r;
 	}
 	entry->contents = snapshot;
+	entry->same = is_same(delta, e);
+	note_node(entry, e->node);
+	return 0;
+}
+
+/* Whether Git has nothing of a directory that is described as a whole. */
+static bool is_empty(const struct delta *delta)
+{
+	for (size_t i = 0; i < delta->count; i++)
+		if (!delta->entries[i].same)
+			return false;
+	return delta->complete;
+}
+
+/* What changed in a directory that stays, and its own facts only if those did,
+ * or all of it. */
+static int put_directory(struct delta *delta, const char *name,
+			 const struct node *dir, const struct entry *e,
+			 struct delta *below)
+{
+	struct node *n = e->node;
+	struct delta_entry *entry;
+	int r = add(delta, DELTA_DIRECTORY, MODE_TREE, name, dir, e, &entry);
+
+	if (r < 0)
+		return r;
+	if (!below->complete &&
+	    !(n->flags & (NODE_ATTRIBUTES | NODE_ENTRY)))
+		local_free(STEAL(entry->local));
+	entry->directory = below;
+	entry->same = is_empty(below) && !e->git_had &&
+		      (delta->complete || !e->stored);
 	note_node(entry, n);
+	n->flags |= NODE_EMITTED;
 	return 0;
 }
 
 static int emit_directory(struct delta *delta, const char *name,
-			  struct node *n, bool complete)
+			  const struct node *dir, const struct entry *e)
 {
-	struct delta_entry *entry;
-	struct delta *below = delta_new(complete);
+	struct node *n = e->node;
+	struct delta *below = delta_new(delta->complete || !e->stored);
 	int r = below ? build(n, below) : -ENOMEM;
 
-	if (r == 0 && below->count) {
-		entry = delta_add(delta, DELTA_DIRECTORY, MODE_TREE, name);
-		if (entry) {
-			entry->directory = below;
-			note_node(entry, n);
-			n->flags |= NODE_EMITTED;
-			return 0;
-		}
-		r = -ENOMEM;
-	}
+	if (r == 0 && n->worktree->options.local)
+		r = node_reserve_table(n);
+	if (r == 0 && (below->count || below->complete ||
+		       (n->flags & (NODE_ATTRIBUTES | NODE_ENTRY))))
+		r = put_directory(delta, name, dir, e, STEAL(below));
 	delta_free(below);
 	return r;
 }
 
 /* As what its directory stores under a name. */
-static int emit_as(struct delta *delta, const char *name, struct entry *e)
+static int emit_as(struct delta *delta, const char *name,
+		   const struct node *dir, struct entry *e)
 {
 	struct node *n = e->node;
 
 	if (!n)
-		return emit_object(delta, name, e->mode, &e->oid);
+		return emit_object(delta, name, dir, e);
 	n->flags &= ~NODE_EMITTED;
 	if (node_is_clean(n))
-		return emit_object(delta, name, node_git_mode(n), &n->oid);
-	if (node_is_directory(n))
-		return emit_directory(delta, name, n,
-				      delta->complete || !e->stored);
-	return emit_contents(delta, name, n);
+		return emit_object(delta, name, dir, e);
+	return node_is_directory(n) ? emit_directory(delta, name, dir, e) :
+				      emit_contents(delta, name, dir, e);
 }
 
-static int emit(struct delta *delta, struct entry *e)
+static int emit(struct delta *delta, const struct node *dir, struct entry *e)
 {
-	return emit_as(delta, e->name, e);
+	return emit_as(delta, e->name, dir, e);
 }
 
-/* Whether Git will have a live entry that replaces another one; such an entry is
- * new in its place, so all of it was emitted if there is anything. */
-static bool is_emitted(const struct entry *e)
-{
-	const struct node *n = e->node;
-
-	if (!node_is_directory(n))
-		return true;
-	return node_is_clean(n) ? !node_git_has_nothing(&n->oid) :
-				  n->flags & NODE_EMITTED;
-}
-
-/* Names that Git had, and that nothing has taken that Git will have. */
+/* Names that were there and that nothing has taken. */
 static int emit_removed(struct node *dir, struct delta *delta)
 {
 	const struct directory *d = dir->directory;
 
 	for (uint32_t i = 0; i < d->replaced_count; i++) {
 		const struct entry *e = &d->entries[d->replaced[i]];
+		struct delta_entry *entry;
 
-		if (!(e->live && is_emitted(e)) &&
-		    !delta_add(delta, DELTA_REMOVED, 0, e->name))
+		if (e->live)
+			continue;
+		entry = delta_add(delta, DELTA_REMOVED, 0, e->name);
+		if (!entry)
 			return -ENOMEM;
+		entry->same = !e->git_had;
 	}
 	return 0;
 }
@@ -208,10 +255,10 @@ static size_t count_places(struct node *dir, bool complete)
 }
 
 static int emit_place(const struct placed *placed, const char *name,
-		      struct delta *delta)
+		      const struct node *dir, struct delta *delta)
 {
 	if (placed->entry)
-		return emit_as(delta, name, placed->entry);
+		return emit_as(delta, name, dir, placed->entry);
 	return delta_add(delta, DELTA_REMOVED, 0, name) ? 0 : -ENOMEM;
 }
 
@@ -232,11 +279,12 @@ static bool has_with(const struct placed *placed, size_t count, size_t depth,
 }
 
 static int emit_folder(const struct placed *placed, size_t count, size_t depth,
-		       bool complete, struct delta *delta);
+		       bool complete, const struct node *dir,
+		       struct delta *delta);
 
 /* What is sorted and the same in the first depth bytes. */
 static int emit_places(const struct placed *placed, size_t count, size_t depth,
-		       struct delta *delta)
+		       const struct node *dir, struct delta *delta)
 {
 	const char *replaced = NULL;	/* a file that a folder follows */
 	size_t end;
@@ -253,7 +301,7 @@ static int emit_places(const struct placed *placed, size_t count, size_t depth,
 				     length - 1, '/'))
 				replaced = name;
 			else
-				r = emit_place(&placed[i], name, delta);
+				r = emit_place(&placed[i], name, dir, delta);
 			while (end < count &&
 			       strcmp(placed[end].place + depth, name) == 0)
 				end++;
@@ -265,13 +313,14 @@ static int emit_places(const struct placed *placed, size_t count, size_t depth,
 		complete = replaced && strlen(replaced) == length - 1 &&
 			   strncmp(replaced, name, length - 1) == 0;
 		r = emit_folder(&placed[i], end - i, depth + length,
-				delta->complete || complete, delta);
+				delta->complete || complete, dir, delta);
 	}
 	return r;
 }
 
 static int emit_folder(const struct placed *placed, size_t count, size_t depth,
-		       bool complete, struct delta *delta)
+		       bool complete, const struct node *dir,
+		       struct delta *delta)
 {
 	struct delta *below = delta_new(complete);
 	struct delta_entry *entry;
@@ -282,7 +331,7 @@ static int emit_folder(const struct placed *placed, size_t count, size_t depth,
 	while (name > placed->place && name[-1] != '/')
 		name--;
 	copy = strndup(name, end - name);
-	r = below && copy ? emit_places(placed, count, depth, below) : -ENOMEM;
+	r = below && copy ? emit_places(placed, count, depth, dir, below) : -ENOMEM;
 	entry = r == 0 ? delta_add(delta, DELTA_DIRECTORY, MODE_TREE, copy) :
 			 NULL;
 	if (entry) {
@@ -293,16 +342,54 @@ static int emit_folder(const struct placed *placed, size_t count, size_t depth,
 	return r < 0 ? r : -ENOMEM;
 }
 
+/* A rope that came into a directory of a type is stored again. */
+static int reopen_rope(struct node *dir, struct entry *e)
+{
+	struct node *n;
+	int r;
+
+	if (!mode_is_rope(e->node ? node_git_mode(e->node) : e->mode) ||
+	    (e->node && !node_is_clean(e->node)))
+		return 0;
+	r = node_load_locked(dir, e, &n);
+	if (r < 0)
+		return r;
+	if (!n->contents)
+		r = contents_kind()->open(dir->worktree->options.pool, &n->oid,
+					  &n->contents);
+	if (r == 0)
+		node_mark(n, true);
+	node_put_locked(n);
+	return r;
+}
+
+static int reopen_ropes(struct node *dir, bool complete)
+{
+	struct directory *d = dir->directory;
+	int r = 0;
+
+	for (uint32_t i = 0; complete && i < d->count && r == 0; i++)
+		if (d->entries[i].live)
+			r = reopen_rope(dir, &d->entries[i]);
+	for (struct node *n = dir->changed; n && !complete && r == 0;
+	     n = n->next)
+		r = reopen_rope(dir, node_entry(n));
+	return r;
+}
+
 static int build_places(struct node *dir, struct delta *delta)
 {
+	int r = reopen_ropes(dir, delta->complete);
 	size_t count = count_places(dir, delta->complete);
 	scoped_free struct placed *placed = calloc(count + 1, sizeof(*placed));
 
+	if (r < 0)
+		return r;
 	if (!placed)
 		return -ENOMEM;
 	collect_places(dir, delta->complete, placed);
 	qsort(placed, count, sizeof(*placed), compare_places);
-	return emit_places(placed, count, 0, delta);
+	return emit_places(placed, count, 0, dir, delta);
 }
 
 /* ---- building of all ---- */
@@ -316,12 +403,12 @@ static int build(struct node *dir, struct delta *delta)
 		return build_places(dir, delta);
 	if (!delta->complete) {
 		for (struct node *n = dir->changed; n && r == 0; n = n->next)
-			r = emit(delta, node_entry(n));
+			r = emit(delta, dir, node_entry(n));
 		return r < 0 ? r : emit_removed(dir, delta);
 	}
 	for (uint32_t i = 0; i < d->count && r == 0; i++)
 		if (d->entries[i].live)
-			r = emit(delta, &d->entries[i]);
+			r = emit(delta, dir, &d->entries[i]);
 	return r;
 }
 
@@ -348,9 +435,10 @@ static void settle_child(struct node *n, bool complete)
 		n->flags |= NODE_PENDING;
 		n->stamp = w->number;
 	}
-	n->flags &= ~NODE_MODIFIED;
+	n->flags &= ~(NODE_MODIFIED | NODE_ENTRY | NODE_ATTRIBUTES);
 	node_unmark(n);
 	directory_set_stored(n->parent->directory, e, stored);
+	e->captured = 1;
 	node_settle_locked(n);
 	node_put_locked(n);
 }
@@ -366,7 +454,8 @@ static void settle_self(struct node *dir, bool complete)
 		dir->flags &= ~NODE_PENDING;
 		dir->oid = oid_empty_tree;
 	}
-	dir->flags &= ~(NODE_EMITTED | NODE_MODIFIED);
+	dir->flags &= ~(NODE_EMITTED | NODE_MODIFIED | NODE_ENTRY |
+			NODE_ATTRIBUTES);
 }
 
 static void settle(struct node *dir, bool complete)
@@ -390,9 +479,17 @@ static void settle(struct node *dir, bool complete)
 static int build_root(struct worktree *w, struct delta **ret)
 {
 	struct delta *delta = delta_new(false);
-	int r = delta ? build(w->root, delta) : -ENOMEM;
+	int r = delta ? 0 : -ENOMEM;
 
-	if (r < 0 || delta->count == 0) {
+	if (r == 0 && !node_is_clean(w->root))
+		r = build(w->root, delta);
+	if (r == 0 && w->options.local)
+		r = node_reserve_table(w->root);
+	if (r == 0 && (w->root->flags & NODE_ATTRIBUTES)) {
+		delta->local = node_root_facts(w->root);
+		r = delta->local ? 0 : -ENOMEM;
+	}
+	if (r < 0 || (delta->count == 0 && !delta->local)) {
 		delta_free(delta);
 		delta = NULL;
 	}
@@ -425,17 +522,24 @@ int worktree_capture(struct worktree *w, worktree_take *take, void *context)
 	w->root->flags &= ~NODE_EMITTED;
 	if (emitted)
 		w->root->flags |= NODE_EMITTED;
-	settle(w->root, false);
+	if (!node_is_clean(w->root))
+		settle(w->root, false);
+	else
+		settle_self(w->root, false);
 	node_unmark(w->root);
 	return r;
 }
 
-static bool adopt_node(struct node *n, uint32_t number, const struct oid *oid)
+/* below: of a directory. */
+static bool adopt_node(struct node *n, uint32_t number, const struct oid *oid,
+		       const struct delta *below)
 {
 	if (!(n->flags & NODE_PENDING) || n->stamp != number)
 		return false;
 	n->flags &= ~NODE_PENDING;
 	n->oid = *oid;
+	if (below)
+		node_set_table(n, below);
 	return true;
 }
 
@@ -443,7 +547,7 @@ static void adopt_file(struct node *n, const struct delta_entry *entry)
 {
 	contents_stored_as(n->contents, entry->contents, entry->mode,
 			   &entry->oid);
-	if (!adopt_node(n, entry->number, &entry->oid))
+	if (!adopt_node(n, entry->number, &entry->oid, NULL))
 		return;
 	n->structured = mode_is_rope(entry->mode);
 	/* It was given or lost the x bit since, which is CHANGED already. */
@@ -464,7 +568,8 @@ static void adopt_entries(const struct delta *delta)
 		if (entry->kind == DELTA_CONTENTS)
 			adopt_file(n, entry);
 		else
-			adopt_node(n, entry->number, &entry->oid);
+			adopt_node(n, entry->number, &entry->oid,
+				   entry->directory);
 		node_settle_locked(n);
 	}
 }
@@ -474,5 +579,5 @@ void worktree_adopt(struct worktree *w, const struct delta *delta)
 	SCOPED_WRITE(&w->lock);
 
 	adopt_entries(delta);
-	adopt_node(w->root, delta->number, &delta->oid);
+	adopt_node(w->root, delta->number, &delta->oid, delta);
 }

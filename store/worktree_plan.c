@@ -126,30 +126,48 @@ static int vanish(struct plan *plan, struct node *n)
 
 /* Whether a directory holds, at any depth, one that Git does not have since it
  * is empty.  Nothing in it is CHANGED. */
-static bool has_unstored(const struct node *n)
+static bool has_unstored(const struct entry *within)
 {
+	const struct node *n = within->node;
 	const struct directory *d = n && node_is_directory(n) ? n->directory :
 								NULL;
 
+	if (!d)
+		return node_entry_has_own(within);
 	for (uint32_t i = 0; d && i < d->count; i++) {
 		const struct entry *e = &d->entries[i];
 
-		if (e->live && (!e->stored || has_unstored(e->node)))
+		if (e->live && (!e->stored || has_unstored(e)))
 			return true;
 	}
 	return false;
 }
 
 /* Takes away what Git has in a directory, which itself stays. */
-static int clear(struct plan *plan, struct node *n)
+static int clear_loaded(struct plan *plan, struct node *n)
 {
-	struct directory *d = n->directory;
+	struct directory *d;
 	size_t at;
-	int r = plan_touch(plan, n, &oid_empty_tree, false, &at);
+	int r = node_open_directory_locked(n);
 
+	if (r == 0)
+		r = plan_touch(plan, n, &oid_empty_tree, false, &at);
+	d = n->directory;
 	for (uint32_t i = 0; i < d->count && r == 0; i++)
 		if (d->entries[i].live)
 			r = plan_remove_entry(plan, at, &d->entries[i]);
+	return r;
+}
+
+static int clear(struct plan *plan, size_t at, struct entry *e)
+{
+	struct node *n;
+	int r = node_load_locked(plan->touched[at].dir, e, &n);
+
+	if (r < 0)
+		return r;
+	r = clear_loaded(plan, n);
+	node_put_locked(n);
 	return r;
 }
 
@@ -209,8 +227,8 @@ int plan_remove_entry(struct plan *plan, size_t at, struct entry *e)
 	r = empty_queue(plan, plan->touched[at].dir, e);
 	if (r)
 		return r < 0 ? r : 0;
-	if (has_unstored(e->node))
-		return clear(plan, e->node);
+	if (has_unstored(e))
+		return clear(plan, at, e);
 	r = add_change(plan, at, &(struct step){
 		.kind = STEP_REMOVE, .dir = plan->touched[at].dir,
 		.name = e->name,
@@ -222,14 +240,16 @@ int plan_remove_entry(struct plan *plan, size_t at, struct entry *e)
 
 /* A file that replaces one with attributes of its own keeps the owner and the
  * permissions, as far as Git's mode does not tell otherwise. */
-static int carry_over(struct plan *plan, const struct node *old, uint32_t mode,
+static int carry_over(struct plan *plan, const struct entry *e, uint32_t mode,
 		      struct node **ret)
 {
+	const struct attributes *old = !e ? NULL : e->node ?
+				       e->node->attributes : e->attributes;
 	struct node *n;
 	mode_t *permissions;
 
-	if (!old || !old->attributes || node_type(old) == S_IFDIR ||
-	    node_kind_of(mode) != old->kind)
+	if (!old || node_type_of(e->mode) == S_IFDIR ||
+	    node_kind_of(mode) != node_kind_of(e->mode))
 		return 0;
 	n = node_new(plan->worktree, mode, 0);
 	if (!n)
@@ -239,7 +259,16 @@ static int carry_over(struct plan *plan, const struct node *old, uint32_t mode,
 		node_discard(n);
 		return -ENOMEM;
 	}
-	*n->attributes = *old->attributes;
+	*n->attributes = *old;
+	n->attributes->known |= LOCAL_TIMES;
+	if (old->local) {
+		n->attributes->local = local_copy(old->local);
+		if (!n->attributes->local) {
+			node_discard(n);
+			return -ENOMEM;
+		}
+		n->attributes->local->bits &= LOCAL_XATTRS | LOCAL_FAR;
+	}
 	permissions = &n->attributes->permissions;
 	*permissions &= 0777;
 	if (mode_is_executable(mode) && !(*permissions & 0100))
@@ -265,7 +294,7 @@ int plan_put_entry(struct plan *plan, size_t at, const struct entry *e,
 
 	if (e && is_changed(e))
 		return -EAGAIN;
-	r = carry_over(plan, e ? e->node : NULL, mode, &step.fresh);
+	r = carry_over(plan, e, mode, &step.fresh);
 	if (r < 0)
 		return r;
 	r = add_change(plan, at, &step);
@@ -513,7 +542,10 @@ static int follow(struct plan *plan, struct node *dir, const struct delta *delta
 int plan_make_locked(struct plan *plan, struct worktree *w,
 		     const struct delta *delta)
 {
+	int r;
+
 	plan->worktree = w;
 	plan->tree = delta->oid;
-	return follow(plan, w->root, delta, &delta->oid);
+	r = follow(plan, w->root, delta, &delta->oid);
+	return r < 0 ? r : plan_add_empty(plan);
 }

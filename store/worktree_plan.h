@@ -20,12 +20,14 @@ struct step {
 	char *place;			/* the same; NULL: it has none or keeps it */
 	uint32_t mode;
 	struct oid oid;
+	bool unstored;			/* Git does not have it: it is empty */
 	struct node *fresh;		/* that keeps the owner, or NULL; owned */
 };
 
 struct touched {
 	struct node *dir;		/* a reference from outside */
 	bool gone;			/* removed with all below */
+	bool aside;			/* its tree is not concerned */
 	struct oid oid;			/* its tree afterwards */
 	size_t changes;			/* steps that PUT or REMOVE in it */
 	struct attributes *spare;
@@ -64,7 +66,12 @@ void plan_release(struct plan *plan);
 int plan_follow_places(struct plan *plan, struct node *dir,
 		       const struct delta *delta, const struct oid *oid);
 
-/* ---- pieces of plans, for it ---- */
+/* ---- worktree_plan_empty.c ---- */
+
+/* Adds the directories that new lines of .gitattributes name. */
+int plan_add_empty(struct plan *plan);
+
+/* ---- pieces of plans, for these ---- */
 
 /* An array with room for one more; NULL: no memory. */
 void *plan_grow(void *array, size_t count, size_t *capacity, size_t size);

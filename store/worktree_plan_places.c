@@ -277,6 +277,10 @@ static int remove_folders(struct gathering *g)
 		return 0;
 	if (g->gone_count)
 		qsort(g->gone, g->gone_count, sizeof(*g->gone), compare_texts);
+	for (uint32_t i = 0; i < d->places->gone_count && r == 0; i++)
+		if (g->all || is_in(g->gone, g->gone_count,
+				    d->places->gone[i]))
+			r = blame(g, d->places->gone[i]);
 	for (uint32_t i = 0; i < d->count && r == 0; i++) {
 		struct entry *e = &d->entries[i];
 		const char *place = d->places->at[i];

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef int status_visit(void *context, char status, const char *path);
 
@@ -82,6 +83,13 @@ static int walk_subdirectory(struct walk *walk, const struct entry *e,
 	return walk_directory(walk, n, complete);
 }
 
+/* Whether nothing that Git sees has changed, but at most attributes. */
+static bool is_same(const struct entry *e, bool new)
+{
+	return !new && e->live && e->mode != MODE_TREE && e->node &&
+	       !(e->node->flags & (NODE_MODIFIED | NODE_ENTRY));
+}
+
 static int walk_entry(struct walk *walk, const struct entry *e, bool complete)
 {
 	size_t length = walk->path.length;
@@ -90,12 +98,14 @@ static int walk_entry(struct walk *walk, const struct entry *e, bool complete)
 
 	if (r < 0)
 		return r;
-	if (!e->live)
+	if (is_same(e, new))
+		r = 0;
+	else if (!e->live)
 		r = tell(walk, 'D');
 	else if (e->mode == MODE_TREE)
 		r = walk_subdirectory(walk, e, new);
 	else
-		r = tell(walk, new && (complete || !e->replaced) ? 'A' : 'M');
+		r = tell(walk, new && (complete || !e->git_had) ? 'A' : 'M');
 	if (r == 0)
 		leave(walk, length);
 	return r;
@@ -107,6 +117,13 @@ static int compare(const void *a, const void *b)
 
 	return tree_compare((*x)->name, (*x)->live ? (*x)->mode : MODE_FILE,
 			    (*y)->name, (*y)->live ? (*y)->mode : MODE_FILE);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
 }
 
 /* The entries to tell of: CHANGED and removed ones, or all. */
@@ -121,10 +138,39 @@ static size_t collect(const struct node *dir, bool complete,
 			ret[count++] = &d->entries[i];
 	for (struct node *n = dir->changed; n && !complete; n = n->next)
 		ret[count++] = node_entry(n);
-	for (uint32_t i = 0; i < d->replaced_count && !complete; i++)
-		if (!d->entries[d->replaced[i]].live)
-			ret[count++] = &d->entries[d->replaced[i]];
+	for (uint32_t i = 0; i < d->replaced_count && !complete; i++) {
+		const struct entry *e = &d->entries[d->replaced[i]];
+
+		if (!e->live && e->git_had)
+			ret[count++] = e;
+	}
 	return count;
+}
+
+/* Elements of a queue that were given up: by name, in order. */
+static int walk_gone(struct walk *walk, const struct directory *d)
+{
+	size_t length = walk->path.length;
+	int r = 0;
+
+	if (d->places->gone_count)
+		qsort(d->places->gone, d->places->gone_count,
+		      sizeof(*d->places->gone), compare_places);
+	for (uint32_t i = 0; i < d->places->gone_count && r == 0; i++) {
+		const char *name = d->places->gone[i];
+		char key[DIRECTORY_KEY_SIZE];
+
+		/* it may be stored again by an entry that took it */
+		if (places_find(d, name))
+			continue;
+		d->places->type->parse(name, key, &name);
+		r = enter(walk, name);
+		if (r == 0)
+			r = tell(walk, 'D');
+		if (r == 0)
+			leave(walk, length);
+	}
+	return r;
 }
 
 static int walk_directory(struct walk *walk, const struct node *dir,
@@ -141,6 +187,8 @@ static int walk_directory(struct walk *walk, const struct node *dir,
 	qsort(entries, count, sizeof(*entries), compare);
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = walk_entry(walk, entries[i], complete);
+	if (r == 0 && dir->directory->places && !complete)
+		r = walk_gone(walk, dir->directory);
 	return r;
 }
 

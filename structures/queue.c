@@ -103,6 +103,12 @@ static bool has_key(const struct queue_node *node, size_t at,
 		       QUEUE_KEY_LENGTH) == 0;
 }
 
+static bool is_stored_as_file(uint32_t mode)
+{
+	return mode == MODE_FILE || mode == MODE_EXECUTABLE ||
+	       mode == MODE_SYMLINK;
+}
+
 int queue_put(struct queue *q, const struct queue_element *element)
 {
 	struct tree_entry entry = { .mode = element->mode,
@@ -111,8 +117,10 @@ int queue_put(struct queue *q, const struct queue_element *element)
 	struct queue_slot *slot;
 	struct queue_node *node = NULL;
 	size_t at;
-	int r = queue_path(&element->key, element->name, path);
+	int r = is_stored_as_file(element->mode) ? 0 : -EINVAL;
 
+	if (r == 0)
+		r = queue_path(&element->key, element->name, path);
 	if (r == 0)
 		r = make_path(q, &element->key, &node);
 	if (r < 0)

@@ -53,7 +53,8 @@ struct queue_element {
 };
 
 /* Stores the queue with one more or one less (the zero id when none is left).
- * -EEXIST: the key is used; -ENOENT: no such element; errors of queue_path.
+ * -EEXIST: the key is used; -ENOENT: no such element; -EINVAL: a mode other than
+ * of files and symbolic links; errors of queue_path.
  * O(log n). */
 int queue_push(struct odb *odb, const struct oid *queue,
 	       const struct queue_element *element, struct oid *ret_queue);

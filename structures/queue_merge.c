@@ -294,13 +294,16 @@ static int merge_next(struct merge *m, const struct tree_entry *at)
 
 static int read_trees(struct merge *m, const struct oid sides[SIDES])
 {
-	int r = 0;
+	int r;
 
 	m->merged = queue_node_new();
-	if (!m->merged)
-		return -ENOMEM;
+	r = m->merged ? tree_read(m->odb, &sides[BASE], &m->trees[BASE]) :
+			-ENOMEM;
+	if (r == 0)
+		r = queue_node_reserve(m->merged, m->trees[BASE]->count + 1);
 	for (int i = 0; r == 0 && i < SIDES; i++) {
-		r = tree_read(m->odb, &sides[i], &m->trees[i]);
+		if (i != BASE)
+			r = tree_read(m->odb, &sides[i], &m->trees[i]);
 		if (r == 0)
 			m->spans[i] = (struct span){ m->trees[i]->entries,
 						     m->trees[i]->count };

@@ -10,7 +10,7 @@ struct queue_node *queue_node_new(void)
 	return calloc(1, sizeof(struct queue_node));
 }
 
-static int reserve(struct queue_node *node, size_t capacity)
+int queue_node_reserve(struct queue_node *node, size_t capacity)
 {
 	struct queue_slot *more;
 
@@ -33,7 +33,7 @@ int queue_node_load(struct odb *odb, const struct oid *oid,
 	int r = node ? tree_read(odb, oid, &node->tree) : -ENOMEM;
 
 	if (r == 0)
-		r = reserve(node, node->tree->count + 1);
+		r = queue_node_reserve(node, node->tree->count + 1);
 	if (r < 0)
 		return r;
 	node->count = node->tree->count;
@@ -113,7 +113,7 @@ int queue_node_insert(struct queue_node *node, size_t at,
 {
 	char *name = NULL;
 	struct queue_slot *slot;
-	int r = reserve(node, node->count + 1);
+	int r = queue_node_reserve(node, node->count + 1);
 
 	if (r == 0 && copy_name) {
 		name = strdup(entry->name);
@@ -238,6 +238,14 @@ static int compare_slots(const void *a, const void *b)
 	return tree_compare(x->name, x->mode, y->name, y->mode);
 }
 
+static bool are_sorted(const struct queue_node *node)
+{
+	for (size_t i = 1; i < node->count; i++)
+		if (compare_slots(&node->slots[i - 1], &node->slots[i]) > 0)
+			return false;
+	return true;
+}
+
 /* A position of a file whose name a directory has too; the count: none. */
 static size_t find_clash(const struct queue_node *node, size_t directories)
 {
@@ -256,7 +264,7 @@ int queue_node_settle(struct queue_node *node)
 	size_t directories = 0, at;
 	int r = 0;
 
-	if (node->count)
+	if (!are_sorted(node))
 		qsort(node->slots, node->count, sizeof(*node->slots),
 		      compare_slots);
 	for (size_t i = 0; i < node->count; i++)

@@ -71,6 +71,9 @@ static inline void queue_node_freep(struct queue_node **node)
 	queue_node_free(*node);
 }
 
+/* Room for so many slots in all.  -ENOMEM. */
+int queue_node_reserve(struct queue_node *node, size_t capacity);
+
 /* Position of the first slot that is not before (name, mode) in Git's order;
  * fast at both ends. */
 size_t queue_node_place(const struct queue_node *node, const char *name,

@@ -89,6 +89,10 @@ struct rope_source_ops {
 	/* Newlines in size bytes at offset; may be NULL: they are read. */
 	int (*count)(struct rope_source *source, uint64_t offset,
 		     uint64_t size, uint64_t *ret_newlines);
+	/* The offset behind newline number nth (from 0), which the source has;
+	 * may be NULL, and must be if count is. */
+	int (*find)(struct rope_source *source, uint64_t nth,
+		    uint64_t *ret_offset);
 };
 
 struct rope_source *rope_source_ref(struct rope_source *source);

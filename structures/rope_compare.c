@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "structures/rope_match.h"
 #include "structures/rope_private.h"
 
 #include <errno.h>
@@ -11,17 +12,9 @@
 
 struct place {
 	struct rope_node *node;
-	uint64_t offset;
+	uint64_t offset;	/* ROPE_UNKNOWN: matched */
+	size_t taken;		/* at the first of a node: of it so far */
 };
-
-struct match {
-	uint64_t offset, size, from;
-	uint64_t best;		/* bytes of the best chain that ends here */
-	size_t before;		/* the one before it in that chain, or NONE */
-	size_t rank;		/* in the order of `from` */
-};
-
-#define NONE SIZE_MAX
 
 /* Arrays, their elements being counted by length / size. */
 struct comparison {
@@ -35,17 +28,9 @@ struct comparison {
 
 static int add_place(struct buffer *b, struct rope_node *node, uint64_t offset)
 {
-	struct place place = { node, offset };
+	struct place place = { .node = node, .offset = offset };
 
 	return buffer_append(b, &place, sizeof(place));
-}
-
-static int add_match(struct comparison *c, uint64_t offset, uint64_t size,
-		     uint64_t from)
-{
-	struct match match = { .offset = offset, .size = size, .from = from };
-
-	return buffer_append(&c->matches, &match, sizeof(match));
 }
 
 static int order(uint64_t a, uint64_t b)
@@ -92,10 +77,13 @@ static struct place *find(struct buffer *b, const struct rope_node *node)
 		else
 			high = middle;
 	}
-	for (; low < PLACE_COUNT(b) && PLACES(b)[low].node == node; low++)
-		if (PLACES(b)[low].offset != ROPE_UNKNOWN)
-			return &PLACES(b)[low];
-	return NULL;
+	if (low == PLACE_COUNT(b) || PLACES(b)[low].node != node)
+		return NULL;
+	high = low + PLACES(b)[low].taken;
+	if (high == PLACE_COUNT(b) || PLACES(b)[high].node != node)
+		return NULL;
+	PLACES(b)[low].taken++;
+	return &PLACES(b)[high];
 }
 
 /* The children of what is at this level; what is below it and leaves as they
@@ -146,7 +134,8 @@ static int match_level(struct comparison *c, unsigned int level)
 		same = find(&c->older, p->node);
 		if (!same)
 			continue;
-		r = add_match(c, p->offset, p->node->sum.bytes, same->offset);
+		r = rope_match_add(&c->matches, p->offset, p->node->sum.bytes,
+				   same->offset);
 		same->offset = p->offset = ROPE_UNKNOWN;
 	}
 	if (r == 0)
@@ -182,8 +171,8 @@ static int match_overlap(struct comparison *c, const struct place *newer,
 
 	if (begin >= end || x->source != y->source)
 		return 0;
-	return add_match(c, newer->offset + (begin - x->offset), end - begin,
-			 older->offset + (begin - y->offset));
+	return rope_match_add(&c->matches, newer->offset + (begin - x->offset),
+			      end - begin, older->offset + (begin - y->offset));
 }
 
 /* Both sides in the order of sources: the pieces of the older side that begin
@@ -220,143 +209,33 @@ static int match_pieces(struct comparison *c)
 	return r;
 }
 
-/* ---- choosing ---- */
-
-#define MATCHES(c) ((struct match *)(c)->matches.data)
-#define MATCH_COUNT(c) ((c)->matches.length / sizeof(struct match))
-
-static int by_from(const void *a, const void *b)
-{
-	const struct match *x = a, *y = b;
-	int r = order(x->from, y->from);
-
-	return r ? r : order(x->offset, y->offset);
-}
-
-static int by_place(const void *a, const void *b)
-{
-	const struct match *x = a, *y = b;
-
-	return order(x->offset, y->offset);
-}
-
-/* The best chain among those of lower rank: a tree of prefixes (Fenwick). */
-static size_t best_below(const size_t *tree, const struct match *matches,
-			 size_t rank)
-{
-	size_t best = NONE;
-
-	for (; rank; rank -= rank & -rank)
-		if (tree[rank] != NONE &&
-		    (best == NONE ||
-		     matches[tree[rank]].best > matches[best].best))
-			best = tree[rank];
-	return best;
-}
-
-static void note_best(size_t *tree, const struct match *matches, size_t count,
-		      size_t i)
-{
-	for (size_t k = matches[i].rank + 1; k <= count; k += k & -k)
-		if (tree[k] == NONE ||
-		    matches[tree[k]].best < matches[i].best)
-			tree[k] = i;
-}
-
-/* Leaves the heaviest chain of matches that rises on both sides. */
-static int choose(struct comparison *c)
-{
-	size_t count = MATCH_COUNT(c), best = NONE, rank = 0, kept = count;
-	struct match *m = MATCHES(c);
-	scoped_free size_t *tree = malloc((count + 1) * sizeof(*tree));
-
-	if (!tree)
-		return -ENOMEM;
-	qsort(m, count, sizeof(*m), by_from);
-	for (size_t i = 0; i < count; i++) {
-		/* equal ones share a rank, so that none follows another */
-		if (i && m[i].from != m[i - 1].from)
-			rank = i;
-		m[i].rank = rank;
-		tree[i] = NONE;
-	}
-	tree[count] = NONE;
-	qsort(m, count, sizeof(*m), by_place);
-	for (size_t i = 0; i < count; i++) {
-		m[i].before = best_below(tree, m, m[i].rank);
-		m[i].best = m[i].size;
-		if (m[i].before != NONE)
-			m[i].best += m[m[i].before].best;
-		note_best(tree, m, count, i);
-		if (best == NONE || m[i].best > m[best].best)
-			best = i;
-	}
-	/* the chain goes to the end of the array, in order */
-	for (size_t next; best != NONE; best = next) {
-		next = m[best].before;
-		m[--kept] = m[best];
-	}
-	memmove(m, m + kept, (count - kept) * sizeof(*m));
-	c->matches.length = (count - kept) * sizeof(*m);
-	return 0;
-}
-
 /* ---- telling ---- */
 
 struct telling {
 	rope_piece_visit *visit;
 	void *context;
-	struct match piece;	/* not yet told; adjoining ones are added */
 };
 
 static int tell(struct telling *t, uint64_t offset, uint64_t size,
 		uint64_t from)
 {
-	struct match *p = &t->piece;
-	bool goes_on = from == ROPE_UNKNOWN ? p->from == ROPE_UNKNOWN :
-		       p->from != ROPE_UNKNOWN && from == p->from + p->size;
-	int r = 0;
-
-	if (size == 0)
-		return 0;
-	if (p->size && goes_on) {
-		p->size += size;
-		return 0;
-	}
-	if (p->size)
-		r = t->visit(t->context, p->offset, p->size, p->from);
-	*p = (struct match){ .offset = offset, .size = size, .from = from };
-	return r;
+	return size ? t->visit(t->context, offset, size, from) : 0;
 }
 
-/* Pieces may overlap in the older version where it has bytes of a source once
- * that the newer has twice. */
 static int tell_all(struct comparison *c, struct telling *t, uint64_t size)
 {
-	uint64_t at = 0, old = 0;
+	uint64_t at = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < MATCH_COUNT(c); i++) {
-		struct match m = MATCHES(c)[i];
-		uint64_t over = old > m.from ? old - m.from : 0;
+	for (size_t i = 0; r == 0 && i < rope_match_count(&c->matches); i++) {
+		const struct rope_match *m = &rope_matches(&c->matches)[i];
 
-		if (over >= m.size)
-			continue;
-		m.offset += over;
-		m.from += over;
-		m.size -= over;
-		r = tell(t, at, m.offset - at, ROPE_UNKNOWN);
+		r = tell(t, at, m->offset - at, ROPE_UNKNOWN);
 		if (r == 0)
-			r = tell(t, m.offset, m.size, m.from);
-		at = m.offset + m.size;
-		old = m.from + m.size;
+			r = tell(t, m->offset, m->size, m->from);
+		at = m->offset + m->size;
 	}
-	if (r == 0)
-		r = tell(t, at, size - at, ROPE_UNKNOWN);
-	if (r == 0 && t->piece.size)
-		r = t->visit(t->context, t->piece.offset, t->piece.size,
-			     t->piece.from);
-	return r;
+	return r ? r : tell(t, at, size - at, ROPE_UNKNOWN);
 }
 
 static int compare(struct comparison *c, struct rope_node *older,
@@ -377,7 +256,7 @@ static int compare(struct comparison *c, struct rope_node *older,
 		r = match_level(c, level);
 	if (r == 0)
 		r = match_pieces(c);
-	return r < 0 || MATCH_COUNT(c) == 0 ? r : choose(c);
+	return r < 0 ? r : rope_match_choose(&c->matches);
 }
 
 int rope_node_compare(struct rope_node *older, struct rope_node *newer,

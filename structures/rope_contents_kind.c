@@ -55,10 +55,10 @@ static int make_older(const struct contents_changes *changes, struct rope *rope,
 						      changes->size;
 	int r = rope_new(&older);
 
-	if (ranges->all || changes->base == CONTENTS_EMPTY)
-		end = 0;
-	if (changes->base == CONTENTS_STORED && end > changes->base_size)
+	if (end > changes->base_size)
 		end = changes->base_size;
+	if (ranges->all)
+		end = 0;
 	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
 		const struct range *range = &ranges->at[i];
 
@@ -268,6 +268,7 @@ static int set_executable(struct odb *odb, const struct oid *oid,
 
 const struct contents_kind rope_contents_kind = {
 	.name = "rope",
+	.first_entry = ".irmin-rope",
 	.convert = convert,
 	.open = open_stored,
 	.rearrange = rearrange,
@@ -276,4 +277,5 @@ const struct contents_kind rope_contents_kind = {
 	.read = read_stored,
 	.write = write_stored,
 	.set_executable = set_executable,
+	.merge = rope_store_merge,
 };

@@ -35,7 +35,7 @@ struct rope_contents {
 	uint64_t captured;		/* 0: never */
 	bool has_base;
 	struct oid base;
-	uint64_t base_size;
+	uint64_t base_size;		/* of either */
 	struct rope *older;
 	/* New bytes go there; NULL: there is none yet. */
 	struct rope_source *log;

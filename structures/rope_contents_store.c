@@ -37,6 +37,27 @@ static int add_move(struct comparing *c, uint64_t offset, uint64_t size,
 	return 0;
 }
 
+/* Pieces come in order and are told exactly, as many as they are. */
+static int add_range(struct ranges *ranges, uint64_t offset, uint64_t end)
+{
+	size_t capacity = ranges->capacity ? 2 * ranges->capacity : 8;
+	struct range *at;
+
+	if (ranges->count && ranges->at[ranges->count - 1].end == offset) {
+		ranges->at[ranges->count - 1].end = end;
+		return 0;
+	}
+	if (ranges->count == ranges->capacity) {
+		at = reallocarray(ranges->at, capacity, sizeof(*at));
+		if (!at)
+			return -ENOMEM;
+		ranges->at = at;
+		ranges->capacity = capacity;
+	}
+	ranges->at[ranges->count++] = (struct range){ offset, end };
+	return 0;
+}
+
 static int add_piece(void *context, uint64_t offset, uint64_t size,
 		     uint64_t from)
 {
@@ -46,31 +67,9 @@ static int add_piece(void *context, uint64_t offset, uint64_t size,
 		c->snapshot->low = size;
 		return 0;
 	}
-	if (from == ROPE_UNKNOWN || size < MOVE_LEAST) {
-		ranges_add(&c->snapshot->ranges, offset, offset + size);
-		return 0;
-	}
-	return add_move(c, offset, size, from);
-}
-
-/* Ranges that were joined may cover moves: these are of no use then. */
-static void drop_covered(struct rope_contents *s)
-{
-	const struct ranges *ranges = &s->ranges;
-	size_t kept = 0, k = 0;
-
-	for (size_t i = 0; i < s->move_count; i++) {
-		struct contents_move *m = &s->moves[i];
-
-		while (k < ranges->count && ranges->at[k].end <= m->offset)
-			k++;
-		if (ranges->all ||
-		    (k < ranges->count && ranges->at[k].offset <= m->offset &&
-		     ranges->at[k].end >= m->offset + m->size))
-			continue;
-		s->moves[kept++] = *m;
-	}
-	s->move_count = kept;
+	return from == ROPE_UNKNOWN || size < MOVE_LEAST ?
+		add_range(&c->snapshot->ranges, offset, offset + size) :
+		add_move(c, offset, size, from);
 }
 
 static void set_base(struct rope_contents *r, const struct oid *oid,
@@ -81,10 +80,15 @@ static void set_base(struct rope_contents *r, const struct oid *oid,
 	r->base_size = size;
 }
 
+static void drop_base(struct rope_contents *r)
+{
+	r->has_base = false;
+	r->base_size = r->size;
+}
+
 int rope_contents_compare(struct rope_contents *snapshot, struct rope *older)
 {
 	struct comparing c = { .snapshot = snapshot };
-	int r;
 
 	if (rope_contents_is_stored(snapshot)) {
 		set_base(snapshot, &snapshot->stored.oid, snapshot->size);
@@ -94,12 +98,11 @@ int rope_contents_compare(struct rope_contents *snapshot, struct rope *older)
 	if (!older) {
 		snapshot->has_base = false;
 		snapshot->captured = 0;
+		snapshot->base_size = 0;
 		snapshot->ranges.all = true;
 		return 0;
 	}
-	r = rope_compare(older, snapshot->rope, add_piece, &c);
-	drop_covered(snapshot);
-	return r;
+	return rope_compare(older, snapshot->rope, add_piece, &c);
 }
 
 void rope_contents_changes(struct contents *snapshot,
@@ -110,12 +113,11 @@ void rope_contents_changes(struct contents *snapshot,
 	*ret = (struct contents_changes){
 		.id = r->id, .version = r->version, .size = r->size,
 		.low = r->low, .moves = r->moves, .move_count = r->move_count,
-		.ranges = &r->ranges,
+		.ranges = &r->ranges, .base_size = r->base_size,
 	};
 	if (r->has_base) {
 		ret->base = CONTENTS_STORED;
 		ret->oid = r->base;
-		ret->base_size = r->base_size;
 	} else if (r->captured) {
 		ret->base = CONTENTS_CAPTURED;
 		ret->since = r->captured;
@@ -131,7 +133,7 @@ void rope_contents_captured(struct contents *c)
 	if (rope_contents_is_stored(r))
 		set_base(r, &r->stored.oid, r->size);
 	else if (r->captured != r->version)
-		r->has_base = false;
+		drop_base(r);
 	r->captured = r->version;
 	rope_free(r->older);
 	r->older = NULL;
@@ -286,31 +288,46 @@ static int load(struct rope_contents *r, const struct oid *oid, uint64_t size,
 	return error;
 }
 
-/* The version that was captured last is stored now: what is left of it is read
+/* What `version` of the contents was is stored now: what is left of it is read
  * from there.  Older objects may vanish from the repository, and bytes in memory
  * and in the log need not be kept.  When it fails all stays as it is. */
-static void move_base(struct rope_contents *r, const struct oid *oid,
-		      uint64_t size, bool is_rope)
+static void move_base(struct rope_contents *r, struct rope *then,
+		      const struct stored_version *version, uint64_t size)
 {
-	scoped_rope struct rope *stored = NULL, *now = NULL;
-	int error = load(r, oid, size, is_rope, &stored);
+	scoped_rope struct rope *stored = NULL, *now = NULL, *older = NULL;
+	int error = load(r, &version->oid, size, version->is_rope, &stored);
 
 	if (error < 0 || rope_size(stored) != size)
 		return;
-	error = r->version == r->captured ? rope_clone(stored, &now) :
-					    rebuild(r->older, r->rope, stored,
-						    &now);
+	error = r->version == version->version ?
+			rope_clone(stored, &now) :
+			rebuild(then, r->rope, stored, &now);
+	if (error == 0 && r->captured != version->version)
+		error = rebuild(then, r->older, stored, &older);
 	if (error < 0 || rope_size(now) != r->size)
 		return;
-	if (r->version == r->captured) {
+	if (r->version == version->version) {
 		rope_source_unref(r->log);
 		r->log = NULL;
 	}
 	rope_free(r->rope);
 	rope_free(r->older);
 	r->rope = STEAL(now);
-	r->older = STEAL(stored);
+	r->older = older ? STEAL(older) : STEAL(stored);
 	r->spilled = 0;
+}
+
+/* What the snapshot had, as far as we know that. */
+static int rope_then(struct rope_contents *r, struct contents *snapshot,
+		     uint64_t version, struct rope **ret)
+{
+	struct rope_contents *s = rope_contents_of(snapshot);
+
+	if (s) {
+		SCOPED_LOCK(&s->lock);
+		return rope_clone(s->rope, ret);
+	}
+	return r->captured == version ? rope_clone(r->older, ret) : -ENOENT;
 }
 
 static bool header_of(struct rope_contents *r, const struct oid *oid,
@@ -331,6 +348,7 @@ void rope_contents_stored(struct contents *c, struct contents *snapshot,
 	struct stored_version stored = {
 		.known = true, .is_rope = is_rope, .oid = *oid,
 	};
+	scoped_rope struct rope *then = NULL;
 	struct contents_changes changes;
 
 	contents_changes(snapshot, &changes);
@@ -339,10 +357,11 @@ void rope_contents_stored(struct contents *c, struct contents *snapshot,
 	stored.version = changes.version;
 	SCOPED_LOCK(&r->lock);
 	/* An older snapshot than the last one has nothing to tell. */
-	if (!r->stored.known || stored.version >= r->stored.version)
-		r->stored = stored;
-	if (r->captured != stored.version || !r->older)
+	if (r->stored.known && stored.version < r->stored.version)
 		return;
-	set_base(r, oid, changes.size);
-	move_base(r, oid, changes.size, is_rope);
+	r->stored = stored;
+	if (r->captured == stored.version)
+		set_base(r, oid, changes.size);
+	if (r->older && rope_then(r, snapshot, stored.version, &then) == 0)
+		move_base(r, then, &stored, changes.size);
 }

@@ -76,8 +76,7 @@ int rope_newlines(struct rope *rope, uint64_t *ret_newlines)
 
 /* ---- from lines to offsets ---- */
 
-/* The offset in data behind its newline number `nth`, which it has. */
-static size_t behind_newline(const unsigned char *data, size_t size,
+size_t rope_behind_newline(const unsigned char *data, size_t size,
 			     uint64_t nth)
 {
 	const unsigned char *p = data;
@@ -90,39 +89,36 @@ static size_t behind_newline(const unsigned char *data, size_t size,
 	}
 }
 
-/* Halves the range until it is small enough to read, or a block at a time where
- * the source would have to read to count. */
+/* The source knows, or is read a block at a time. */
 static int find_in_source(struct rope_source *source, uint64_t offset,
 			  uint64_t size, uint64_t nth, uint64_t *ret_offset)
 {
-	scoped_free unsigned char *block = malloc(BLOCK);
-	uint64_t start = offset;
+	scoped_free unsigned char *block = NULL;
+	uint64_t count, start = offset;
 	int r;
 
+	if (source->ops->find) {
+		r = rope_source_count(source, 0, offset, &count);
+		if (r == 0)
+			r = source->ops->find(source, count + nth, ret_offset);
+		*ret_offset -= r == 0 ? offset : 0;
+		return r;
+	}
+	block = malloc(BLOCK);
 	if (!block)
 		return -ENOMEM;
-	for (;;) {
-		uint64_t part = size < BLOCK ? size : BLOCK, count;
+	for (;; offset += BLOCK, size -= BLOCK, nth -= count) {
+		size_t part = size < BLOCK ? size : BLOCK;
 
-		if (source->ops->count && size > BLOCK)
-			part = size / 2;
-		r = rope_source_count(source, offset, part, &count);
+		r = source->ops->read(source, block, part, offset);
 		if (r < 0)
 			return r;
-		if (nth >= count) {
-			nth -= count;
-			offset += part;
-			size -= part;
-		} else if (part > BLOCK) {
-			size = part;
-		} else {
-			r = source->ops->read(source, block, part, offset);
-			if (r == 0)
-				*ret_offset = offset - start +
-					behind_newline(block, part, nth);
-			return r;
-		}
+		count = rope_count_newlines(block, part);
+		if (nth < count)
+			break;
 	}
+	*ret_offset = offset - start + rope_behind_newline(block, BLOCK, nth);
+	return 0;
 }
 
 /* Finds the offset behind newline *nth of the tree at slot.  1: it has fewer, by
@@ -153,7 +149,7 @@ static int find_line(struct rope_node **slot, uint64_t *nth,
 				      rope_piece(n)->offset, n->sum.bytes, *nth,
 				      ret_offset);
 	if (n->level == 0) {
-		*ret_offset = behind_newline(rope_leaf(n)->data, n->sum.bytes,
+		*ret_offset = rope_behind_newline(rope_leaf(n)->data, n->sum.bytes,
 					     *nth);
 		return 0;
 	}

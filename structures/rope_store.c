@@ -27,35 +27,34 @@ int rope_read_header(struct odb *odb, const struct oid *oid,
 
 /* ---- loading ---- */
 
-static int load(struct stored *s, struct rope_node **ret)
+int rope_open(struct stored *s, struct rope **ret_rope)
 {
 	struct stored_node *root;
+	struct rope *rope;
 	int r = stored_root(s, &root);
 
+	if (r == 0)
+		r = rope_new(&rope);
 	if (r < 0)
 		return r;
-	*ret = NULL;
-	return root->tree->size == 0 ? 0 :
-		rope_node_piece(&s->source, 0, root->tree->size,
-				root->tree->newlines, ret);
+	if (root->tree->size)
+		r = rope_node_piece(&s->source, 0, root->tree->size,
+				    root->tree->newlines, &rope->root);
+	if (r < 0)
+		rope_free(rope);
+	else
+		*ret_rope = rope;
+	return r;
 }
 
 int rope_load(struct odb *odb, const struct oid *oid, struct rope **ret_rope)
 {
 	struct stored *s;
-	struct rope *rope;
 	int r = stored_new(odb, oid, &s);
 
 	if (r < 0)
 		return r;
-	r = rope_new(&rope);
-	if (r == 0) {
-		r = load(s, &rope->root);
-		if (r == 0)
-			*ret_rope = rope;
-		else
-			rope_free(rope);
-	}
+	r = rope_open(s, ret_rope);
 	rope_source_unref(&s->source);
 	return r;
 }

@@ -29,8 +29,10 @@ int rope_store(struct rope *rope, struct odb *odb, bool executable,
 
 /* rope_store lets a rope remember what it was and where that is stored; the next
  * one then writes only what changed since.  The odb must keep those objects
- * meanwhile (odb_settle).  rope_remember: from was stored after it was cloned from rope (or
- * rope from it); rope remembers what from does.  rope_forget: nothing. */
+ * meanwhile (odb_settle).  rope_memory does not count what it was where that
+ * differs.
+ * rope_remember: from is a clone of rope that was stored; rope remembers what it
+ * does.  rope_forget: nothing. */
 void rope_remember(struct rope *rope, const struct rope *from);
 void rope_forget(struct rope *rope);
 
@@ -38,9 +40,14 @@ void rope_forget(struct rope *rope);
  * are needed; O(1). */
 int rope_load(struct odb *odb, const struct oid *oid, struct rope **ret_rope);
 
-/* Three-way merge of stored ropes by lines; reads only what differs.  Labels are
- * for markers.  0: clean, 1: conflict (ret_oid has markers, as the line merge
- * makes them).  O(d log n). */
+/* Three-way merge of stored ropes by lines; reads only what differs, and 4 KiB
+ * around.  A zero base: none.  Labels are for markers.  0: clean, 1: conflict
+ * (ret_oid has markers, as the line merge makes them; what is no text, as Git
+ * tells, is ours).  As the type `text` merges the whole files, but that it may be
+ * clean where that conflicts over lines of a large insertion that repeat, and
+ * above 1 MiB may divide a conflict of large changes otherwise.  Changes on both
+ * sides next to a NUL behind the first 8,000 bytes may conflict.  The mode is that
+ * of the side that changed it.  O(d log n). */
 int rope_store_merge(struct odb *odb, const struct oid *base,
 		     const struct oid *ours, const struct oid *theirs,
 		     const char *ours_label, const char *theirs_label,

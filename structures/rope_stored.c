@@ -92,7 +92,7 @@ int stored_child(struct stored *s, struct stored_node *node, unsigned int i,
 
 /* ---- chunks ---- */
 
-static int load_chunk(struct stored *s, const struct rope_entry *entry)
+static int load_chunk_locked(struct stored *s, const struct rope_entry *entry)
 {
 	void *data;
 	size_t size;
@@ -112,6 +112,14 @@ static int load_chunk(struct stored *s, const struct rope_entry *entry)
 	return 0;
 }
 
+/* Makes the chunk of entry the one that was read last. */
+static int need_chunk_locked(struct stored *s, const struct rope_entry *entry)
+{
+	if (!s->chunk || !oid_equal(&s->chunk_oid, &entry->oid))
+		return load_chunk_locked(s, entry);
+	return entry->size == s->chunk_size ? 0 : -EUCLEAN;
+}
+
 /* Reads a part of a chunk, or counts its newlines if data is NULL. */
 static int use_chunk(struct stored *s, const struct rope_entry *entry,
 		     uint64_t offset, uint64_t size, void *data,
@@ -119,15 +127,10 @@ static int use_chunk(struct stored *s, const struct rope_entry *entry,
 {
 	const unsigned char *bytes;
 	SCOPED_LOCK(&s->lock);
+	int r = need_chunk_locked(s, entry);
 
-	if (!s->chunk || !oid_equal(&s->chunk_oid, &entry->oid)) {
-		int r = load_chunk(s, entry);
-
-		if (r < 0)
-			return r;
-	}
-	if (entry->size != s->chunk_size)
-		return -EUCLEAN;
+	if (r < 0)
+		return r;
 	bytes = (unsigned char *)s->chunk + offset;
 	if (data)
 		memcpy(data, bytes, size);
@@ -192,6 +195,47 @@ static int stored_count(struct rope_source *source, uint64_t offset,
 	return r;
 }
 
+/* Adds the offset in the chunk to *offset. */
+static int find_in_chunk(struct stored *s, const struct rope_entry *entry,
+			 uint64_t nth, uint64_t *offset)
+{
+	SCOPED_LOCK(&s->lock);
+	int r = need_chunk_locked(s, entry);
+
+	if (r < 0)
+		return r;
+	if (nth >= rope_count_newlines(s->chunk, s->chunk_size))
+		return -EUCLEAN;
+	*offset += rope_behind_newline(s->chunk, s->chunk_size, nth);
+	return 0;
+}
+
+static int stored_find(struct rope_source *source, uint64_t nth,
+		       uint64_t *ret_offset)
+{
+	struct stored *s = (struct stored *)source;
+	struct stored_node *n;
+	uint64_t offset = 0;
+	int r = stored_root(s, &n);
+
+	while (r == 0) {
+		const struct rope_entry *e = n->tree->entries;
+
+		for (; nth >= e->newlines; e++) {
+			nth -= e->newlines;
+			offset += e->size;
+		}
+		if (n->tree->level == 0) {
+			r = find_in_chunk(s, e, nth, &offset);
+			break;
+		}
+		r = stored_child(s, n, e - n->tree->entries, &n);
+	}
+	if (r == 0)
+		*ret_offset = offset;
+	return r;
+}
+
 static void stored_free(struct rope_source *source)
 {
 	struct stored *s = (struct stored *)source;
@@ -206,6 +250,7 @@ static const struct rope_source_ops stored_ops = {
 	.read = stored_read,
 	.free = stored_free,
 	.count = stored_count,
+	.find = stored_find,
 };
 
 struct stored *stored_of(struct rope_source *source)

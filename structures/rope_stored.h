@@ -40,4 +40,7 @@ int stored_root(struct stored *s, struct stored_node **ret);
 int stored_child(struct stored *s, struct stored_node *node, unsigned int i,
 		 struct stored_node **ret);
 
+/* A rope of all of s, which it refers to. */
+int rope_open(struct stored *s, struct rope **ret_rope);
+
 #endif

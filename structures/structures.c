@@ -5,11 +5,7 @@
 
 #include "store/contents.h"
 
-/* One line a type. */
-static const struct merge_type *const merge_types[] = {
-	NULL,
-};
-
+/* One line a type; those that merge files are in file_types.c. */
 static const struct directory_type *const directory_types[] = {
 	&queue_directory_type,
 };
@@ -18,10 +14,10 @@ static const struct directory_type *const directory_types[] = {
 
 int structures_register(void)
 {
-	int r = contents_kind_register(&rope_contents_kind);
+	int r = structures_register_file_types();
 
-	for (size_t i = 0; r == 0 && merge_types[i]; i++)
-		r = merge_type_register(merge_types[i]);
+	if (r == 0)
+		r = contents_kind_register(&rope_contents_kind);
 	for (size_t i = 0; r == 0 && i < COUNT(directory_types); i++)
 		r = directory_type_register(directory_types[i]);
 	return r;

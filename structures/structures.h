@@ -7,4 +7,8 @@
  * called twice; -ENOSPC. */
 int structures_register(void);
 
+/* Of these only the types that merge single files, for a program that does nothing
+ * else; they need no more of store/ than contents.h and line_hunks.h. */
+int structures_register_file_types(void);
+
 #endif

@@ -4,7 +4,9 @@
 #include "store/engine.h"
 #include "store/journal.h"
 #include "store/journal_format.h"
+#include "store/local_store.h"
 #include "store/overlay.h"
+#include "structures/structures.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -134,7 +136,9 @@ static int take(void *context, const void *frame, size_t length,
 		uint64_t sequence, journal_data *data, void *source)
 {
 	struct use *use = context;
+	struct timespec time = { 0 };
 	struct journal_frame again;
+	struct oid root = { 0 };
 	struct cut *cut;
 	int r = journal_decode(use->replay, frame, length, data, source, &cut);
 
@@ -145,7 +149,11 @@ static int take(void *context, const void *frame, size_t length,
 		struct delta *delta = cut->records[i].delta;
 
 		if (delta && is_small(delta)) {
-			delta_store(delta, use->odb, &oid_empty_tree);
+			r = delta_store(delta, use->odb, &oid_empty_tree);
+			if (r == 0)
+				local_store(delta, use->odb, &root,
+					    length % 2, &time, &time,
+					    &root);
 			r = journal_encode(cut, 1 << 20, &again);
 			assert(r == 0 || r == -EFBIG || r == -EIO);
 			if (r == 0)
@@ -186,8 +194,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = { 0 };
 	struct use use = { 0 };
 
-	if (!first)
+	if (!first) {
 		assert(memory_odb_new(&first) == 0);
+		assert(structures_register() == 0);
+	}
 	if (folder < 0)
 		folder = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert(memory_odb_new(&use.odb) == 0);

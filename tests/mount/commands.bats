@@ -376,7 +376,7 @@ More about it.'
 	irminfs --version | grep -qE '^irminfs [0-9]'
 	local name
 	for name in umount branches make fork rename swap drop restore merge \
-		merge-file conflicts resolve status commit log fsck; do
+		merge-file drivers conflicts resolve status commit log fsck; do
 		irminfs "$name" --help | grep -q "^usage: irminfs $name"
 		run -129 irminfs "$name" --nonsense
 		irminfs --help | grep -qE "^  $name( |\$)"

@@ -41,6 +41,15 @@ static int fixture_read(struct odb *odb, const struct oid *oid,
 					       ret_data, ret_size);
 }
 
+static int fixture_read_header(struct odb *odb, const struct oid *oid,
+			       enum object_type *ret_type, uint64_t *ret_size)
+{
+	struct fixture *f = (struct fixture *)odb;
+	int r = fixture_check(f, oid);
+
+	return r < 0 ? r : odb_read_header(f->inner, oid, ret_type, ret_size);
+}
+
 static int fixture_unpack(struct odb *odb, const struct oid *oid, int fd)
 {
 	struct fixture *f = (struct fixture *)odb;
@@ -71,6 +80,7 @@ static int fixture_write_blob(struct odb *odb, uint64_t size,
 
 static const struct odb_ops fixture_ops = {
 	.read = fixture_read,
+	.read_header = fixture_read_header,
 	.unpack = fixture_unpack,
 	.write = fixture_write,
 	.write_blob = fixture_write_blob,

@@ -116,6 +116,7 @@ static void hostile_frames_are_refused(void **state)
 	assert_int_equal(with_byte(PARTS, 4 | 2), -ENOTSUP);
 	assert_int_equal(with_byte(PARTS, 0), -EUCLEAN);
 	assert_int_equal(with_byte(DELTA, 2), -EUCLEAN);
+	assert_int_equal(with_byte(DELTA, 4), -ENOTSUP);
 	assert_int_equal(with_u32(DELTA + 1, UINT32_MAX), -EUCLEAN);
 	assert_int_equal(with_u32(DELTA + 1, 1), -EUCLEAN);
 	assert_int_equal(with_byte(ENTRY, 9), -EUCLEAN);
@@ -123,7 +124,8 @@ static void hostile_frames_are_refused(void **state)
 	assert_int_equal(with_byte(ENTRY + 9 + 2, '/'), -EUCLEAN);
 	assert_int_equal(with_byte(ENTRY + 9 + 2, 0), -EUCLEAN);
 	assert_true(with_u32(ENTRY + 5, UINT32_MAX) < 0);
-	assert_int_equal(with_byte(ENTRY + 12, 1), -ENOTSUP);	/* extras */
+	assert_int_equal(with_byte(ENTRY + 12, 4), -ENOTSUP);	/* extras */
+	assert_true(with_byte(ENTRY + 12, 1) < 0);	/* no facts follow */
 	assert_int_equal(with_u32(ENTRY + 14, 0123), -EUCLEAN);	/* a mode */
 	cut_free(cut);
 }

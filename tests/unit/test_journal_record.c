@@ -97,6 +97,42 @@ static void deltas_come_back(void **state)
 	cut_free(cut);
 }
 
+static struct local *some_facts(unsigned int uid)
+{
+	struct local *local = local_new();
+
+	local->bits = LOCAL_ATTRIBUTES | LOCAL_TIMES;
+	local->mode = S_IFREG | 0640;
+	local->uid = uid;
+	local->mtime.tv_nsec = 7;
+	return local;
+}
+
+static void facts_come_back(void **state)
+{
+	struct delta *delta = delta_new(false);
+	struct delta_entry *e;
+	struct cut *cut;
+
+	delta->local = some_facts(1);
+	e = delta_add(delta, DELTA_OBJECT, MODE_FILE, "file");
+	e->local = some_facts(2);
+	e->same = true;
+	e = delta_add(delta, DELTA_DIRECTORY, MODE_TREE, "dir");
+	e->directory = delta_new(true);
+	e->local = some_facts(3);
+	cut = there_and_back(commit_cut(delta));
+	delta = cut->records[0].delta;
+	e = delta->entries;
+	assert_int_equal(delta->local->uid, 1);
+	assert_int_equal(e[0].local->uid, 2);
+	assert_int_equal(e[0].local->mtime.tv_nsec, 7);
+	assert_true(e[0].same && !e[1].same);
+	assert_int_equal(e[1].local->uid, 3);
+	assert_null(e[1].directory->local);
+	cut_free(cut);
+}
+
 static struct delta *nested(unsigned int levels)
 {
 	struct delta *delta = delta_new(false);
@@ -336,6 +372,37 @@ static void the_format_stays_what_it_is(void **state)
 	contents_unref(c);
 }
 
+static const unsigned char golden_facts[] = {
+	/* facts of the root, that has none; one entry */
+	0x02, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00,
+	/* OBJECT a, facts and the same */
+	0x01, 0xa4, 0x81, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x61, 0x03,
+	/* attributes and times */
+	0x03, 0x00, 0xa0, 0x81, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x07, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00,
+	/* oid */
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+};
+
+static void so_does_that_of_facts(void **state)
+{
+	struct delta *delta = delta_new(false);
+	struct cut *cut = commit_cut(delta);
+	struct delta_entry *e = delta_add(delta, DELTA_OBJECT, MODE_FILE, "a");
+	size_t size = sizeof(golden_facts);
+
+	delta->local = local_new();
+	e->local = some_facts(2);
+	e->same = true;
+	assert_int_equal(encode(cut), 0);
+	assert_memory_equal(frame.data + frame.length - size, golden_facts,
+			    size);
+	cut_free(cut);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -343,6 +410,7 @@ int main(void)
 		TEST(all_kinds_come_back),
 		TEST(commits_come_back),
 		TEST(deltas_come_back),
+		TEST(facts_come_back),
 		TEST(depth_is_limited_on_both_sides),
 		TEST(contents_come_back_change_by_change),
 		TEST(stored_contents_come_back),
@@ -351,6 +419,7 @@ int main(void)
 		TEST(contents_that_cannot_be_read_give_no_frame),
 		TEST(what_is_too_long_is_refused),
 		TEST(the_format_stays_what_it_is),
+		TEST(so_does_that_of_facts),
 	};
 
 	return cmocka_run_group_tests_name("journal_record", tests, NULL, NULL);

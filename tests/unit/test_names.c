@@ -102,13 +102,13 @@ static void each_name_of_a_revision_has_its_inodes(void **state)
 	front_open(f);
 	a = front_lookup(f, f->fs.root, "main@~0", &keep);
 	assert_false(keep);
-	assert_true(inode_is_tree_root(a) && a->view);
-	oid_hex(view_commit(a->view), hex);
+	assert_true(inode_is_tree_root(a) && inode_view(a));
+	oid_hex(view_commit(inode_view(a)), hex);
 	snprintf(name, sizeof(name), "@%s", hex);
 	b = front_lookup(f, f->fs.root, name, &keep);
 	assert_true(keep);
 	assert_ptr_not_equal(a, b);
-	assert_ptr_equal(a->view, b->view);
+	assert_ptr_equal(inode_view(a), inode_view(b));
 	again = front_lookup(f, f->fs.root, "main@~0", &keep);
 	assert_ptr_equal(a, again);
 	inode_unref(&f->fs, a);

@@ -219,6 +219,26 @@ static void listings_show_once_what_stays(void **state)
 	fixture_close(f);
 }
 
+static void links_of_a_directory_count_those_in_it(void **state)
+{
+	OPEN("a/x=1\na/b/y=1\nc/z=1\nf=1\n");
+	assert_int_equal(stat_at(f, "c").st_nlink, 1);
+	assert_int_equal(stat_at(f, "").st_nlink, 4);
+	put(f, "a/n", "1");
+	assert_int_equal(stat_at(f, "a/n").st_nlink, 1);
+	assert_int_equal(stat_at(f, "a").st_nlink, 3);
+	assert_int_equal(move(f, "a/b", "c/b", 0), 0);
+	assert_int_equal(stat_at(f, "a").st_nlink, 2);
+	assert_int_equal(stat_at(f, "c").st_nlink, 3);
+	assert_int_equal(move(f, "c/b", "f", RENAME_EXCHANGE), 0);
+	assert_int_equal(stat_at(f, "c").st_nlink, 2);
+	assert_int_equal(stat_at(f, "").st_nlink, 5);
+	assert_int_equal(remove_at(f, "f/y", false), 0);
+	assert_int_equal(remove_at(f, "f", true), 0);
+	assert_int_equal(stat_at(f, "").st_nlink, 4);
+	fixture_close(f);
+}
+
 static void attributes_have_defaults(void **state)
 {
 	struct stat st;
@@ -553,6 +573,7 @@ int main(void)
 		cmocka_unit_test(renamed_nodes_stay_themselves),
 		cmocka_unit_test(unlinked_nodes_stay_usable),
 		cmocka_unit_test(listings_show_once_what_stays),
+		cmocka_unit_test(links_of_a_directory_count_those_in_it),
 		cmocka_unit_test(attributes_have_defaults),
 		cmocka_unit_test(views_are_for_their_owner),
 		cmocka_unit_test(attributes_are_set),

@@ -265,6 +265,19 @@ static void only_what_is_there_is_removed(void **state)
 	assert_true(oid_equal(&queue, &same));
 }
 
+static void only_files_are_elements(void **state)
+{
+	struct queue_element e = { .key = key_at(1, 0), .name = "a",
+				   .mode = MODE_TREE, .oid = oid_empty_tree };
+	struct oid queue = { 0 };
+
+	assert_int_equal(queue_push(odb, &queue, &e, &queue), -EINVAL);
+	e.mode = MODE_SUBMODULE;
+	assert_int_equal(queue_push(odb, &queue, &e, &queue), -EINVAL);
+	e.mode = MODE_SYMLINK;
+	assert_int_equal(queue_push(odb, &queue, &e, &queue), 0);
+}
+
 static void elements_come_in_the_order_of_keys(void **state)
 {
 	struct oid queue = { 0 };
@@ -423,6 +436,7 @@ int main(void)
 		queue_test(taking_all_leaves_nothing),
 		queue_test(a_key_is_used_once),
 		queue_test(only_what_is_there_is_removed),
+		queue_test(only_files_are_elements),
 		queue_test(elements_come_in_the_order_of_keys),
 		queue_test(a_walk_can_be_ended),
 		queue_test(foreign_entries_are_shown_last),

@@ -40,6 +40,7 @@ static struct table *table_made(void)
 	table->next_incarnation = 12;
 	branch = table_add(table, 7, "latin1-\xe4-%", &two);
 	branch->outside = one;
+	branch->local = two;
 	branch = table_add(table, 2, "main", &one);
 	branch = table_add(table, 5, "main", &one);
 	branch->dropped = 1234567890123;
@@ -148,6 +149,8 @@ static void text_and_copies_hold_everything(void **state)
 	assert_string_equal(read->branches[2].name, "latin1-\xe4-%");
 	assert_true(oid_equal(&read->branches[2].outside, &one));
 	assert_true(oid_is_zero(&read->branches[0].outside));
+	assert_true(oid_equal(&read->branches[2].local, &two));
+	assert_true(oid_is_zero(&read->branches[0].local));
 	assert_true(read->branches[1].dropped == 1234567890123);
 	assert_int_equal(read->next_incarnation, 12);
 	assert_string_equal(read->head_to, "main");

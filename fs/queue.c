@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+#include "fs/operations.h"
+#include "fs/queue.h"
+#include "store/irmin_attribute.h"
+
+#include <errno.h>
+#include <string.h>
+
+bool queue_is(const struct inode *dir)
+{
+	return dir->kind == INODE_NODE && node_is_queue(dir->node);
+}
+
+/* ---- the first element ---- */
+
+int queue_first(struct fs *fs, struct inode *dir, struct inode **ret)
+{
+	scoped_free char *name = NULL;
+	struct node *node;
+	int r = dir->kind == INODE_NODE ? node_first(dir->node, &node, &name) :
+					  -ENOENT;
+
+	if (r < 0)
+		return r == -ENOTSUP ? -ENOENT : r;
+	return inode_for_node(fs, dir, node, ret);
+}
+
+bool queue_has_first(const struct inode *dir)
+{
+	scoped_free char *name = NULL;
+	struct node *node;
+
+	if (dir->kind != INODE_NODE || node_first(dir->node, &node, &name) < 0)
+		return false;
+	node_unref(node);
+	return true;
+}
+
+/* ---- telling the kernel ---- */
+
+/* At once, so that who comes next lists it anew; this waits for no lock that a
+ * request may hold. */
+void queue_changed(struct fs *fs, struct inode *dir)
+{
+	fuse_lowlevel_notify_inval_inode(fs->session, inode_id(fs, dir), 0, 0);
+}
+
+void queue_tell_attributes(struct fs *fs, struct inode *inode)
+{
+	struct inode *root = inode_tree(inode);
+
+	if (inode->kind != INODE_NODE ||
+	    !worktree_took_attributes(node_worktree(root->node)))
+		return;
+	notify_drop_name(fs->trees, root, ATTRIBUTES_NAME);
+	notify_inode(fs->pages, root);
+}
+
+int queue_claim(struct fs *fs, struct inode *inode)
+{
+	scoped_free char *name = NULL;
+	struct inode *dir;
+	struct node *node;
+	int r = node_claim(inode->node, &node, &name);
+
+	if (r < 0)
+		return r;
+	dir = inode_find_node(fs, node);
+	if (dir) {
+		queue_changed(fs, dir);
+		inode_unref(fs, dir);
+	}
+	queue_changed(fs, inode);
+	node_unref(node);
+	return 0;
+}
+
+/* ---- extended attributes ---- */
+
+#define TYPE_ATTRIBUTE "user.irmin.type"
+
+static int set_type(struct inode *inode, const char *value, size_t size)
+{
+	char type[IRMIN_TYPE_SIZE];
+	struct branch *b = inode_branch(inode);
+
+	if (!b || branch_readonly(b))
+		return -EROFS;
+	if (size == 0 || size >= sizeof(type) || memchr(value, '\0', size))
+		return -EINVAL;
+	memcpy(type, value, size);
+	type[size] = '\0';
+	return node_set_type(inode->node, type);
+}
+
+/* What the kernel has kept of it when it was a plain directory.  Later: it has
+ * locked the directory for whoever asks. */
+struct dropping {
+	struct fs *fs;
+	struct inode *dir;
+};
+
+static int drop_name(void *context, const struct listed *entry)
+{
+	const struct dropping *d = context;
+
+	notify_drop_name(d->fs->trees, d->dir, entry->name);
+	return 0;
+}
+
+static int convert(struct fs *fs, struct inode *inode, const char *value,
+		   size_t size)
+{
+	struct dropping dropping = { fs, inode };
+	bool was_queue = queue_is(inode);
+	int r = set_type(inode, value, size);
+
+	queue_tell_attributes(fs, inode);
+	if (r < 0 || was_queue)
+		return r;
+	queue_changed(fs, inode);
+	/* without memory some names may be kept: nothing more can be done */
+	node_list(inode->node, 0, drop_name, &dropping);
+	return 0;
+}
+
+/* No others are kept yet. */
+void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
+		 const char *value, size_t size, int flags)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, id);
+	int r = -EOPNOTSUPP;
+
+	enter(req);
+	if (inode->kind == INODE_NODE && strcmp(name, TYPE_ATTRIBUTE) == 0)
+		r = convert(fs, inode, value, size);
+	reply_error(req, r);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FS_QUEUE_H
+#define FS_QUEUE_H
+
+#include "fs/private.h"
+
+/* Queues: directories whose entries the kernel does not keep, since names there
+ * do not always become what it believes. */
+
+/* Whether names in dir are asked for each time. */
+bool queue_is(const struct inode *dir);
+
+/* The inode of the first element; a new reference.  -ENOENT: none, or dir is no
+ * queue. */
+int queue_first(struct fs *fs, struct inode *dir, struct inode **ret);
+bool queue_has_first(const struct inode *dir);
+
+/* Takes the element that inode is out of its queue.  Errors of node_claim. */
+int queue_claim(struct fs *fs, struct inode *inode);
+
+/* The listing of dir changed without the kernel's knowing. */
+void queue_changed(struct fs *fs, struct inode *dir);
+
+/* An operation in the tree of inode may have rewritten the root's .gitattributes:
+ * tells the kernel, later. */
+void queue_tell_attributes(struct fs *fs, struct inode *inode);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+#include "fs/fs.h"
+#include "mount/commands.h"
+#include "mount/queue_file.h"
+#include "store/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+/* Merges make no events: so often the queue is looked at. */
+#define LOOK_MILLISECONDS 500
+#define RESTORED_NAME "popped"
+
+struct popping {
+	const char *command, *queue;
+	char *first;			/* path of the first element */
+	bool wait;
+	int watch;			/* inotify, or -1 */
+};
+
+/* ---- waiting ---- */
+
+static int watch(const char *queue)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (fd >= 0 && inotify_add_watch(fd, queue, IN_CREATE | IN_MOVED_TO |
+					 IN_CLOSE_WRITE) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static void wait_a_little(const struct popping *p)
+{
+	struct pollfd fd = { .fd = p->watch, .events = POLLIN };
+	char events[4096];
+
+	poll(&fd, 1, LOOK_MILLISECONDS);
+	while (p->watch >= 0 && read(p->watch, events, sizeof(events)) > 0)
+		;
+}
+
+/* The first element.  -ENOENT: there is none, and nobody waits. */
+static int open_first(const struct popping *p)
+{
+	for (;;) {
+		int fd = open(p->first, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd >= 0)
+			return fd;
+		if (errno != ENOENT && errno != ESTALE)
+			return -errno;
+		if (!p->wait)
+			return -ENOENT;
+		wait_a_little(p);
+	}
+}
+
+static int tell(const struct popping *p, int r)
+{
+	if (r == -ENOENT)
+		return say(p->command, STATUS_NEGATIVE, "%s is empty",
+			   p->queue);
+	if (r == -ELOOP)
+		return say(p->command, STATUS_ERROR, "the first element of %s "
+			   "is a symbolic link: rename %s", p->queue, p->first);
+	return say(p->command, STATUS_ERROR, "%s: %s", p->queue, strerror(-r));
+}
+
+/* ---- to standard output ---- */
+
+/* Takes the first element out, durably; a descriptor that reads it. */
+static int claim(const struct popping *p)
+{
+	for (;;) {
+		int r, fd = open_first(p);
+
+		if (fd < 0)
+			return fd;
+		r = ioctl(fd, FS_CLAIM) < 0 ? -errno : 0;
+		if (r == 0 && fsync(fd) < 0)
+			r = -errno;
+		if (r == 0)
+			return fd;
+		close(fd);
+		/* somebody else was faster */
+		if (r != -ENOENT)
+			return r;
+	}
+}
+
+static int pop(const struct popping *p)
+{
+	scoped_fd int fd = claim(p);
+	bool writing;
+	int r;
+
+	if (fd < 0)
+		return tell(p, fd);
+	r = queue_file_copy(fd, STDOUT_FILENO, &writing);
+	if (r == 0)
+		return STATUS_OK;
+	say(p->command, 0, "standard output: %s; the element goes back to the "
+	    "end of the queue", strerror(-r));
+	if (lseek(fd, 0, SEEK_SET) == 0)
+		queue_file_push(p->command, p->queue, RESTORED_NAME, fd);
+	return STATUS_ERROR;
+}
+
+/* ---- to a file ---- */
+
+/* Elsewhere: a copy is there before the element goes. */
+static int copy_out(const struct popping *p, const char *file)
+{
+	scoped_fd int to = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	int r = to < 0 ? -errno : 0;
+
+	while (r == 0) {
+		scoped_fd int fd = open_first(p);
+		bool writing;
+
+		if (fd < 0)
+			return tell(p, fd);
+		if (ftruncate(to, 0) < 0 || lseek(to, 0, SEEK_SET) < 0)
+			r = -errno;
+		if (r == 0)
+			r = queue_file_copy(fd, to, &writing);
+		if (r == 0 && fsync(to) < 0)
+			r = -errno;
+		if (r == 0 && ioctl(fd, FS_CLAIM) == 0)
+			return fsync(fd) == 0 ? STATUS_OK : tell(p, -errno);
+		if (r == 0 && errno != ENOENT)
+			r = -errno;
+	}
+	return say(p->command, STATUS_ERROR, "%s: %s", file, strerror(-r));
+}
+
+static int sync_file(const char *path)
+{
+	scoped_fd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* In the same branch the element itself becomes the file. */
+static int pop_to(const struct popping *p, const char *file)
+{
+	while (rename(p->first, file) < 0) {
+		if (errno == EXDEV)
+			return copy_out(p, file);
+		if (errno == ENOENT && access(p->first, F_OK) == 0)
+			return say(p->command, STATUS_ERROR, "%s: %s", file,
+				   strerror(ENOENT));
+		if (errno != ENOENT && errno != ESTALE)
+			return say(p->command, STATUS_ERROR, "%s: %s", file,
+				   strerror(errno));
+		if (!p->wait)
+			return tell(p, -ENOENT);
+		wait_a_little(p);
+	}
+	return sync_file(file) < 0 ? say(p->command, STATUS_ERROR, "%s: %s",
+					 file, strerror(errno)) : STATUS_OK;
+}
+
+/* ---- commands ---- */
+
+static int peek(const struct popping *p)
+{
+	scoped_fd int fd = open_first(p);
+	bool writing;
+	int r = fd < 0 ? fd : queue_file_copy(fd, STDOUT_FILENO, &writing);
+
+	if (r < 0 && fd >= 0)
+		return say(p->command, STATUS_ERROR, "%s: %s", writing ?
+			   "standard output" : p->queue, strerror(-r));
+	return r < 0 ? tell(p, r) : STATUS_OK;
+}
+
+static int act(const struct command *self, const char *queue, bool wait,
+	       bool is_peek, const char *file)
+{
+	struct popping p = {
+		.command = self->name, .queue = queue, .wait = wait,
+		.first = queue_file_first(queue), .watch = -1,
+	};
+	int status = queue_file_check(self->name, queue);
+
+	if (status == STATUS_OK && !p.first)
+		status = say(self->name, STATUS_ERROR, "out of memory");
+	if (status == STATUS_OK && wait)
+		p.watch = watch(queue);
+	if (status == STATUS_OK)
+		status = is_peek ? peek(&p) : file ? pop_to(&p, file) : pop(&p);
+	if (p.watch >= 0)
+		close(p.watch);
+	free(p.first);
+	return status;
+}
+
+static int run_pop(const struct command *self, int argc, char **argv)
+{
+	const char *file = NULL;
+	bool wait = false;
+	const struct flag flags[] = {
+		{ 'w', "wait", NULL, "wait until there is an element",
+		  .set = &wait },
+		{ 'o', "output", "FILE", "the element becomes FILE",
+		  .text = &file },
+		{ 0 },
+	};
+	struct operands operands;
+	int status = flags_parse(self, flags, NULL, argc, argv, 1, 1,
+				 &operands);
+
+	return status >= 0 ? status : act(self, operands.values[0], wait, false,
+					  file);
+}
+
+static int run_peek(const struct command *self, int argc, char **argv)
+{
+	bool wait = false;
+	const struct flag flags[] = {
+		{ 'w', "wait", NULL, "wait until there is an element",
+		  .set = &wait },
+		{ 0 },
+	};
+	struct operands operands;
+	int status = flags_parse(self, flags, NULL, argc, argv, 1, 1,
+				 &operands);
+
+	return status >= 0 ? status : act(self, operands.values[0], wait, true,
+					  NULL);
+}
+
+const struct command command_pop = {
+	"pop", "QUEUE",
+	"Take the first element out of the queue at the path QUEUE, durably, and\n"
+	"print it.  Exits 1 when the queue is empty.  What is printed was taken\n"
+	"before; with --output nothing is lost even if this program is killed.",
+	run_pop,
+};
+
+const struct command command_peek = {
+	"peek", "QUEUE",
+	"Print the first element of the queue at the path QUEUE.  Exits 1 when it\n"
+	"is empty.", run_peek,
+};

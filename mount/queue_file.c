@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+#include "mount/queue_file.h"
+#include "mount/flags.h"
+#include "store/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PIECE 65536
+
+char *queue_file_first(const char *queue)
+{
+	char *path;
+
+	return asprintf(&path, "%s/.irmin/first", queue) < 0 ? NULL : path;
+}
+
+int queue_file_check(const char *command, const char *queue)
+{
+	scoped_free char *path = NULL;
+	char type[32] = "";
+	scoped_fd int fd = -1;
+	ssize_t n;
+
+	if (asprintf(&path, "%s/.irmin/type", queue) < 0)
+		return say(command, STATUS_ERROR, "out of memory");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, type, sizeof(type) - 1);
+	if (n > 0 && strcmp(type, "queue\n") == 0)
+		return STATUS_OK;
+	if (access(queue, F_OK) < 0)
+		return say(command, STATUS_ERROR, "%s: %s", queue,
+			   strerror(errno));
+	return say(command, STATUS_ERROR, "%s is not a queue; irminfs mkqueue "
+		   "makes one, in a mount", queue);
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= n;
+	}
+	return 0;
+}
+
+int queue_file_copy(int from, int to, bool *ret_writing)
+{
+	scoped_free char *data = malloc(PIECE);
+	int r = 0;
+
+	*ret_writing = false;
+	if (!data)
+		return -ENOMEM;
+	while (r == 0) {
+		ssize_t n = read(from, data, PIECE);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		r = write_all(to, data, n);
+	}
+	*ret_writing = true;
+	return r;
+}
+
+/* ---- pushing ---- */
+
+/* Nobody else sees it before it is pushed, so any name will do until then, when
+ * it gets the wanted one, numbered if that is in use. */
+static int make(const char *queue, char **ret_path, int *ret_fd)
+{
+	struct timespec now;
+	char *path;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (asprintf(&path, "%s/push-%d-%ld", queue, (int)getpid(),
+		     now.tv_nsec) < 0)
+		return -ENOMEM;
+	*ret_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (*ret_fd < 0) {
+		int r = -errno;
+
+		free(path);
+		return r;
+	}
+	*ret_path = path;
+	return 0;
+}
+
+static int finish(int fd, const char *path, const char *queue,
+		  const char *name)
+{
+	scoped_free char *wanted = NULL;
+
+	if (asprintf(&wanted, "%s/%s", queue, name) < 0)
+		return -ENOMEM;
+	if (rename(path, wanted) < 0 || fsync(fd) < 0)
+		return -errno;
+	return 0;
+}
+
+int queue_file_push(const char *command, const char *queue, const char *name,
+		    int fd)
+{
+	scoped_free char *path = NULL;
+	scoped_fd int to = -1;
+	bool writing = true;
+	int r = make(queue, &path, &to);
+
+	if (r < 0)
+		return say(command, STATUS_ERROR, "%s: %s", queue,
+			   strerror(-r));
+	r = queue_file_copy(fd, to, &writing);
+	if (r == 0)
+		r = finish(to, path, queue, name);
+	if (r == 0)
+		return STATUS_OK;
+	unlink(path);
+	return say(command, STATUS_ERROR, "%s: %s", writing ? queue :
+		   "cannot read what to push", strerror(-r));
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_ENGINE_LOCAL_H
+#define STORE_ENGINE_LOCAL_H
+
+#include "store/engine_private.h"
+
+/* Local faces in a batch.  All do nothing when the engine has none.
+ *
+ * A face that is damaged must not keep files from being stored: it begins anew
+ * then, without what it knew, and the log says so. */
+
+/* foreign: see local_store.
+ *
+ * The branch goes by delta (stored, or made of stored trees) from its head, a
+ * commit of that time, to a commit of time `now`.  *stage is made if need be; the
+ * caller frees it.  Errors that are transient. */
+int engine_local_follow(struct engine *e, struct odb **stage,
+			struct table_branch *branch, struct delta *delta,
+			bool foreign, int64_t head_time, const struct timespec *now);
+
+/* The same for a head that becomes another commit. */
+int engine_local_move(struct engine *e, struct odb **stage,
+		      struct table_branch *branch, const struct oid *head,
+		      const struct timespec *now);
+
+/* Writes what of the stage (or NULL) the table names. */
+int engine_local_keep(struct engine *e, struct odb *stage,
+		      const struct table *table);
+
+#endif

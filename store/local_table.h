@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_LOCAL_TABLE_H
+#define STORE_LOCAL_TABLE_H
+
+#include "store/local.h"
+
+/* Tables of facts by name, stored as local_format.h says.
+ *
+ * Errors of all: those of odb_read and tree_decode; -EUCLEAN: not a table;
+ * -ENOTSUP: of a newer version; -ENOMEM; and of those that write, of
+ * odb_write. */
+
+/* Calls visit for each row, in no order.  local is visit's.  A nonzero return
+ * ends the walk and is returned. */
+typedef int local_visit(void *context, const char *name, struct local *local);
+int local_table_each(struct odb *odb, const struct local_ref *table,
+		     local_visit *visit, void *context);
+
+/* The row of that name, for the caller to free.  -ENOENT. */
+int local_table_find(struct odb *odb, const struct local_ref *table,
+		     const char *name, struct local **ret_local);
+
+/* What a name becomes; NULL: its row goes, if there is one. */
+struct local_change {
+	const char *name;	/* not owned; */
+	const struct local *local;
+};
+
+/* Stores the table with changes (of distinct names; they are sorted).  ret_own:
+ * how many rows are own (local_is_own).
+ * O(changes x log rows). */
+int local_table_change(struct odb *odb, const struct local_ref *table,
+		       struct local_change *changes, size_t count,
+		       struct local_ref *ret_table, uint64_t *ret_own);
+
+/* ---- roots ---- */
+
+/* Facts of a branch's root directory; a zero id gives none: -ENOENT. */
+int local_root_read(struct odb *odb, const struct oid *root,
+		    struct local **ret_local);
+int local_root_write(struct odb *odb, const struct local *local,
+		     struct oid *ret_root);
+
+#endif

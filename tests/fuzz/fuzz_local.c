@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/fuzz/fuzz.h"
+#include "store/local_table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Leaves of the local face: whatever can be read is written again as it was. */
+
+struct rows {
+	struct local_change *changes;
+	size_t count;
+};
+
+static int take(void *context, const char *name, struct local *local)
+{
+	struct rows *rows = context;
+
+	rows->changes = reallocarray(rows->changes, rows->count + 1,
+				     sizeof(*rows->changes));
+	assert(rows->changes);
+	rows->changes[rows->count].name = strdup(name);
+	rows->changes[rows->count++].local = local;
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct odb *first;	/* keeps libgit2 from starting anew */
+	struct local_ref table = { 0 }, again, none = { 0 };
+	struct rows rows = { 0 };
+	struct odb *odb;
+	uint64_t own, same_own;
+
+	if (!first)
+		assert(memory_odb_new(&first) == 0);
+	assert(memory_odb_new(&odb) == 0);
+	assert(odb_write(odb, OBJECT_BLOB, data, size, &table.oid) == 0);
+	if (local_table_each(odb, &table, take, &rows) == 0 && rows.count) {
+		assert(local_table_change(odb, &table, NULL, 0, &again,
+					  &own) == 0);
+		assert(local_table_change(odb, &none, rows.changes, rows.count,
+					  &again, &same_own) == 0);
+		assert(own == same_own);
+		if (rows.count <= LOCAL_LEAF_MOST && !again.is_tree)
+			assert(oid_equal(&again.oid, &table.oid));
+	}
+	for (size_t i = 0; i < rows.count; i++) {
+		free((char *)rows.changes[i].name);
+		local_free((struct local *)rows.changes[i].local);
+	}
+	free(rows.changes);
+	odb_free(odb);
+	return 0;
+}

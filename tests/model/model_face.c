@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/test.h"
+#include "store/local_store.h"
+#include "store/pool.h"
+#include "store/worktree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Random changes of a work tree with captures, folds and late adoptions between
+ * them; then the tree is made anew from what was stored, and everything that
+ * stat(2) tells of everything must be as it was. */
+
+#define ROUNDS 1000
+#define STEPS 120
+#define NAMES 5
+#define PENDING 4
+
+static struct odb *odb, *local;
+static struct pool *pool;
+static uint64_t seed;
+static struct timespec now = { 1000, 0 };
+static struct worktree *tree;
+static struct oid stored, face;		/* with all captures but the pending */
+static struct delta *pending[PENDING];
+static size_t pending_count;
+
+static unsigned int roll(unsigned int sides)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (seed >> 33) % sides;
+}
+
+static void tick(struct timespec *ret)
+{
+	now.tv_nsec += 1000003;
+	if (now.tv_nsec >= 1000000000) {
+		now.tv_nsec -= 1000000000;
+		now.tv_sec++;
+	}
+	*ret = now;
+}
+
+static void mount(void)
+{
+	struct worktree_options options = {
+		.odb = odb, .local = local, .pool = pool, .clock = tick,
+		.incarnation = 1, .tree = stored, .face = face,
+		.time = { 500, 0 },
+	};
+
+	assert_int_equal(worktree_new(&options, &tree), 0);
+}
+
+/* ---- all that can be seen ---- */
+
+struct names {
+	char name[64][8];
+	size_t count;
+};
+
+static int add_name(void *context, const struct listed *entry)
+{
+	struct names *names = context;
+
+	assert_true(names->count < 64);
+	snprintf(names->name[names->count++], 8, "%s", entry->name);
+	return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void tell(struct node *n, const char *path, struct buffer *ret)
+{
+	struct names names = { 0 };
+	struct stat st;
+
+	assert_int_equal(node_stat(n, &st), 0);
+	buffer_printf(ret, "%s %o %u %u %lld %lld.%09ld %lld.%09ld\n", path,
+		      st.st_mode, st.st_uid, st.st_gid, (long long)st.st_size,
+		      (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+		      (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+	if (!S_ISDIR(st.st_mode))
+		return;
+	assert_int_equal(node_list(n, 0, add_name, &names), 0);
+	qsort(names.name, names.count, sizeof(*names.name), by_text);
+	for (size_t i = 0; i < names.count; i++) {
+		char below[256];
+		struct node *child;
+
+		snprintf(below, sizeof(below), "%s/%s", path, names.name[i]);
+		assert_int_equal(node_lookup(n, names.name[i], &child), 0);
+		tell(child, below, ret);
+		node_unref(child);
+	}
+}
+
+static char *all(void)
+{
+	struct buffer b = { 0 };
+	struct node *root = worktree_root(tree);
+
+	tell(root, "", &b);
+	node_unref(root);
+	return b.data;
+}
+
+/* ---- captures ---- */
+
+static int keep(void *context, struct delta *delta)
+{
+	*(struct delta **)context = delta;
+	return 0;
+}
+
+static void store(struct delta *delta)
+{
+	static const struct timespec base = { 500, 0 };
+
+	assert_int_equal(delta_store(delta, odb, &stored), 0);
+	assert_int_equal(local_store(delta, local, &face, false, &base, &base,
+				     &face), 0);
+	stored = delta->oid;
+}
+
+static void publish_one(void)
+{
+	struct delta *delta = pending[0];
+
+	if (!pending_count)
+		return;
+	memmove(pending, pending + 1, --pending_count * sizeof(*pending));
+	if (pending_count && roll(2) && delta_fold(delta, pending[0]) == 0) {
+		delta_free(delta);
+		return;
+	}
+	store(delta);
+	worktree_adopt(tree, delta);
+	delta_free(delta);
+}
+
+static void capture(void)
+{
+	struct delta *delta = NULL;
+
+	if (pending_count == PENDING)
+		publish_one();
+	assert_int_equal(worktree_capture(tree, keep, &delta), 0);
+	if (delta)
+		pending[pending_count++] = delta;
+}
+
+/* ---- changes ---- */
+
+static const char *some_name(void)
+{
+	static const char *const names[NAMES] = { "a", "b", "c", "d", "e" };
+
+	return names[roll(NAMES)];
+}
+
+/* A directory somewhere, with a reference. */
+static struct node *some_directory(void)
+{
+	struct node *dir = worktree_root(tree), *child;
+
+	while (roll(3) && node_lookup(dir, some_name(), &child) == 0) {
+		if (node_type(child) != S_IFDIR) {
+			node_unref(child);
+			break;
+		}
+		node_unref(dir);
+		dir = child;
+	}
+	return dir;
+}
+
+static void set_something(struct node *n)
+{
+	struct stat values = {
+		.st_mode = roll(07777), .st_uid = roll(5), .st_gid = roll(5),
+		.st_mtim = { (int64_t)roll(100000) - 500, roll(1000000000) },
+	};
+
+	node_set_attributes(n, &values, 1 + roll(31));
+}
+
+static void change(void)
+{
+	static const struct caller caller = { .uid = 1, .gid = 2 };
+	struct node *dir = some_directory(), *other = NULL, *n = NULL;
+	const char *name = some_name();
+
+	switch (roll(9)) {
+	case 0:
+	case 1:
+		node_make(dir, name, S_IFREG | roll(0777), &caller, &n);
+		break;
+	case 2:
+		node_make(dir, name, S_IFDIR | roll(02777), &caller, &n);
+		break;
+	case 3:
+		if (roll(2))
+			node_unlink(dir, name);
+		else
+			node_rmdir(dir, name);
+		break;
+	case 4:
+		other = some_directory();
+		node_rename(dir, name, other, some_name(), roll(2) ? 0 : 2);
+		break;
+	case 5:
+		node_symlink(dir, name, "x", &caller, &n);
+		break;
+	case 6:
+		if (node_lookup(dir, name, &n) == 0)
+			node_write(n, "abc", 3, roll(3), false, roll(2));
+		break;
+	case 7:
+		set_something(dir);
+		break;
+	default:
+		if (node_lookup(dir, name, &n) == 0)
+			set_something(n);
+	}
+	node_unref(n);
+	node_unref(other);
+	node_unref(dir);
+}
+
+static void step(void)
+{
+	switch (roll(12)) {
+	case 0:
+		capture();
+		break;
+	case 1:
+		publish_one();
+		break;
+	default:
+		change();
+	}
+}
+
+/* Fails with the first line that differs. */
+static void compare(const char *when, const char *before, const char *after)
+{
+	size_t line = 0;
+
+	for (size_t i = 0; before[i] || after[i]; i++) {
+		if (before[i] != after[i])
+			fail_msg("%s: '%.*s' was '%.*s'", when,
+				 (int)strcspn(after + line, "\n"), after + line,
+				 (int)strcspn(before + line, "\n"),
+				 before + line);
+		if (before[i] == '\n')
+			line = i + 1;
+	}
+}
+
+static void remount_and_compare(void)
+{
+	char *before, *settled, *after;
+
+	capture();
+	before = all();
+	while (pending_count)
+		publish_one();
+	settled = all();
+	compare("adopted", before, settled);
+	assert_false(worktree_is_changed(tree, NULL));
+	worktree_unref(tree);
+	mount();
+	after = all();
+	compare("mounted again", before, after);
+	free(before);
+	free(settled);
+	free(after);
+}
+
+static void all_is_there_after_a_remount(void **state)
+{
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		seed = round;
+		stored = face = (struct oid){ 0 };
+		mount();
+		for (unsigned int i = 0; i < 3; i++) {
+			for (unsigned int j = 0; j < STEPS; j++)
+				step();
+			remount_and_compare();
+		}
+		worktree_unref(tree);
+	}
+}
+
+static int set_up(void **state)
+{
+	static int folder;
+	struct pool_options options = {
+		.block_budget = 4 << 20, .blob_budget = 1 << 20,
+	};
+
+	folder = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (memory_odb_new(&odb) < 0 || memory_odb_new(&local) < 0)
+		return -1;
+	options.odb = odb;
+	options.dir_fd = folder;
+	return pool_new(&options, &pool);
+}
+
+static int tear_down(void **state)
+{
+	pool_free(pool);
+	odb_free(odb);
+	odb_free(local);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_is_there_after_a_remount),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,483 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Queues: directories with irmin=queue.
+
+bats_require_minimum_version 1.5.0
+
+load common
+
+prepare() {
+	Q=$M/main/jobs
+}
+
+# queue [PATH]: an empty queue on branch main
+queue() {
+	mkdir -p "$M/main/${1:-jobs}"
+	setfattr -n user.irmin.type -v queue "$M/main/${1:-jobs}"
+}
+
+# push NAME...: elements that hold their names
+push() {
+	local name
+	for name; do
+		echo "$name" >"$Q/$name"
+	done
+}
+
+# names [DIR]: of the elements, in order
+names() {
+	ls -U "${1:-$Q}" | tr '\n' ' '
+}
+
+@test "files are elements in the order in which they were closed" {
+	start
+	queue
+	[ "$(cat "$Q/.irmin/type")" = queue ]
+	push c a b
+	[ "$(names)" = "c a b " ]
+	exec 7>"$Q/slow"
+	push d
+	exec 7>&-
+	[ "$(names)" = "c a b d slow " ]
+	ln -s x "$Q/link"
+	[ "$(names)" = "c a b d slow link " ]
+	run -1 mkdir "$Q/folder"
+	restart
+	[ "$(names)" = "c a b d slow link " ]
+	[ "$(cat "$Q/slow" "$Q/a")" = a ]
+}
+
+@test "what is open is seen by its process alone, until it is closed or synced" {
+	start
+	queue
+	python3 - "$Q" <<-'END'
+	import os, subprocess, sys
+	q = sys.argv[1]
+	def others():
+	    return subprocess.run(['ls', '-U', q], capture_output=True,
+	                          text=True).stdout.split()
+	def other_stat(name):
+	    return subprocess.run(['test', '-e', q + '/' + name]).returncode == 0
+	f = open(q + '/a', 'w')
+	f.write('one')
+	f.flush()
+	assert others() == [] and not other_stat('a')
+	assert os.stat(q + '/a').st_size == 3
+	assert open(q + '/a').read() == 'one'
+	os.rename(q + '/a', q + '/b')
+	assert not other_stat('b') and os.path.exists(q + '/b')
+	g = open(q + '/b2', 'w')
+	f.close()
+	assert others() == ['b'] and other_stat('b')
+	os.fsync(g.fileno())
+	assert others() == ['b', 'b2']
+	g.close()
+	assert others() == ['b', 'b2']
+	h = open(q + '/never', 'w')
+	os.unlink(q + '/never')
+	h.close()
+	assert others() == ['b', 'b2']
+	os.rename(q + '/b2', q + '/../out')
+	assert others() == ['b']
+	END
+	[ "$(names)" = "b " ]
+}
+
+@test "a shell's redirections push when all is written" {
+	start
+	queue
+	{
+		echo one
+		[ "$(names)" = "" ]
+		echo two
+	} >"$Q/group"
+	[ "$(names)" = "group " ]
+	[ "$(cat "$Q/group")" = $'one\ntwo' ]
+	(echo three; echo four) >"$Q/forked"
+	[ "$(cat "$Q/forked")" = $'three\nfour' ]
+}
+
+@test "two processes make elements of one name, and lose none" {
+	start
+	queue
+	exec 7>"$Q/x"
+	sh -c "echo second >'$Q/x'"
+	echo first >&7
+	exec 7>&-
+	[ "$(names)" = "x x~2 " ]
+	[ "$(cat "$Q/x" "$Q/x~2")" = $'second\nfirst' ]
+}
+
+@test "renaming into the queue pushes and replaces nothing" {
+	start
+	queue
+	push a
+	echo new >"$M/main/t"
+	mv "$M/main/t" "$Q/a"
+	[ "$(names)" = "a a~2 " ]
+	[ "$(cat "$Q/a" "$Q/a~2")" = $'a\nnew' ]
+	[ ! -e "$M/main/t" ]
+	push b
+	mv "$Q/a" "$Q/b"
+	[ "$(names)" = "b~2 a~2 b " ]
+	mv "$Q/b~2" "$Q/z"
+	[ "$(names)" = "z a~2 b " ]
+	mkdir "$M/main/folder"
+	run -1 mv "$M/main/folder" "$Q/"
+	restart
+	[ "$(names)" = "z a~2 b " ]
+}
+
+@test "opening a name that exists opens that element" {
+	start
+	queue
+	push a b
+	echo more >>"$Q/a"
+	[ "$(names)" = "a b " ]
+	[ "$(cat "$Q/a")" = $'a\nmore' ]
+	run -2 sh -c "set -C; echo x >'$Q/a'"
+}
+
+@test ".irmin/first is the first element, and renaming it claims" {
+	start
+	queue
+	run -1 cat "$Q/.irmin/first"
+	push b a
+	[ "$(cat "$Q/.irmin/first")" = b ]
+	[ "$(stat -c %i "$Q/.irmin/first")" = "$(stat -c %i "$Q/b")" ]
+	mv "$Q/.irmin/first" "$M/main/mine"
+	[ "$(cat "$M/main/mine")" = b ]
+	[ "$(names)" = "a " ]
+	[ "$(cat "$Q/.irmin/first")" = a ]
+	mv "$Q/.irmin/first" "$M/main/mine"
+	[ "$(cat "$M/main/mine")" = a ]
+	run -1 mv "$Q/.irmin/first" "$M/main/mine"
+	[ "$(names)" = "" ]
+	run -1 rm "$Q/.irmin/first"
+}
+
+# claim_all WAY: eight processes claim what is there; prints what they got
+claim_all() {
+	python3 - "$Q" "$M/main" "$1" <<-'END'
+	import os, sys
+	q, branch, way = sys.argv[1:]
+	pids = []
+	for worker in range(8):
+	    pid = os.fork()
+	    if pid:
+	        pids.append(pid)
+	        continue
+	    got = []
+	    mine = '%s/mine-%d' % (branch, worker)
+	    while True:
+	        try:
+	            name = way == 'first' and '.irmin/first'
+	            if not name:
+	                left = os.listdir(q)
+	                if not left:
+	                    break
+	                name = left[0]
+	            os.rename(q + '/' + name, mine)
+	        except FileNotFoundError:
+	            if way == 'first':
+	                break
+	            continue
+	        got.append(open(mine).read())
+	        os.unlink(mine)
+	    sys.stdout.write(''.join(got))
+	    sys.stdout.flush()
+	    os._exit(0)
+	for pid in pids:
+	    assert os.waitpid(pid, 0)[1] == 0
+	END
+}
+
+@test "eight processes claim 400 jobs, each exactly once" {
+	start
+	queue
+	local way
+	for way in first names; do
+		python3 -c '
+import sys
+for i in range(400):
+    open("%s/job-%d" % (sys.argv[1], i), "w").write("%d\n" % i)' "$Q"
+		claim_all "$way" >"$T/got"
+		[ "$(wc -l <"$T/got")" -eq 400 ]
+		[ "$(sort -n "$T/got" | tr '\n' ' ')" = \
+			"$(seq 0 399 | tr '\n' ' ')" ]
+		[ "$(names)" = "" ]
+	done
+}
+
+@test "the kernel keeps no names of queues that are out of date" {
+	start
+	queue
+	push a
+	restart
+	[ -e "$Q/a" ]
+	mv "$Q/.irmin/first" "$M/main/x"
+	[ ! -e "$Q/a" ]
+	push a
+	[ "$(cat "$M/main/x")" = a ]
+	echo other >"$M/main/x"
+	cat "$Q/a" >/dev/null
+	mv "$M/main/x" "$Q/a"
+	wait_for 5 grep -qx a "$Q/a"
+	grep -qx other "$Q/a~2"
+	mkdir "$M/main/plain"
+	echo 1 >"$M/main/plain/f"
+	[ ! -e "$M/main/plain/f~2" ]
+	setfattr -n user.irmin.type -v queue "$M/main/plain"
+	mv "$M/main/plain/.irmin/first" "$M/main/f"
+	wait_for 5 test ! -e "$M/main/plain/f"
+	mv "$M/main/f" "$M/main/plain/f"
+	echo 2 >"$M/main/f"
+	mv "$M/main/f" "$M/main/plain/f"
+	wait_for 5 grep -qx 2 "$M/main/plain/f~2"
+	grep -qx 1 "$M/main/plain/f"
+}
+
+@test "a directory becomes a queue with what is in it" {
+	start
+	mkdir -p "$M/main/a/jobs"
+	echo 2 >"$M/main/a/jobs/b"
+	echo 1 >"$M/main/a/jobs/a"
+	sync "$M/main"
+	Q=$M/main/a/jobs
+	setfattr -n user.irmin.type -v queue "$Q"
+	grep -qx '/a/jobs irmin=queue' "$M/main/.gitattributes"
+	push 0
+	[ "$(names)" = "a b 0 " ]
+	run -1 setfattr -n user.irmin.type -v queue "$M/main/a"
+	run -1 setfattr -n user.irmin.type -v nothing "$M/main"
+	run -1 setfattr -n user.other -v x "$Q"
+	restart
+	[ "$(names)" = "a b 0 " ]
+	[ "$(cat "$Q/a" "$Q/b" "$Q/0")" = $'1\n2\n0' ]
+	[ "$(store_git status --porcelain 2>&1 | grep -c fatal)" -eq 1 ]
+	store_git fsck --strict
+}
+
+@test "an empty queue is there after a remount; rmdir takes its line away" {
+	start
+	queue deep/jobs
+	queue "b *"
+	restart
+	[ "$(cat "$M/main/deep/jobs/.irmin/type")" = queue ]
+	[ "$(cat "$M/main/b */.irmin/type")" = queue ]
+	Q=$M/main/deep/jobs
+	push a
+	mv "$M/main/deep" "$M/main/shallow"
+	Q=$M/main/shallow/jobs
+	rm "$Q/a"
+	restart
+	[ "$(cat "$Q/.irmin/type")" = queue ]
+	rmdir "$Q"
+	rmdir "$M/main/b *"
+	restart
+	rmdir "$M/main/shallow"
+	[ ! -e "$M/main/b *" ]
+	[ ! -s "$M/main/.gitattributes" ]
+}
+
+@test "a killed daemon loses no element that was synced" {
+	start
+	queue
+	push a b c
+	rm "$Q/b"
+	sync "$Q"
+	push d
+	crash
+	start
+	[ "$(names)" = "a c " ] || [ "$(names)" = "a c d " ]
+	push e
+	sync "$Q"
+	mv "$Q/.irmin/first" "$M/main/mine"
+	sync "$M/main"
+	crash
+	start
+	[ "$(cat "$M/main/mine")" = a ]
+	[ "$(names | tr -d d | tr -s ' ')" = "c e " ]
+	store_git fsck --strict
+}
+
+@test "the status names elements" {
+	start -o fold=off
+	queue
+	push a b
+	sync "$Q"
+	rm "$Q/a"
+	push c
+	[ "$(cat "$M/main/.irmin/status")" = $'A jobs/c\nD jobs/a' ]
+	sync "$Q"
+	[ "$(store_git log -1 --format=%s main)" = \
+		"Update 2 paths: jobs/a, jobs/c" ]
+}
+
+@test "two branches push and claim, and merge to and fro" {
+	start
+	queue
+	push 1 2 3 4
+	mkdir "$M/main/.irmin/fork/other"
+	local other=$M/other/jobs round n=10
+	: >"$T/main" >"$T/other"
+	for round in 1 2 3; do
+		push $((n++)) $((n++))
+		mv "$Q/.irmin/first" "$M/main/mine"
+		cat "$M/main/mine" >>"$T/main"
+		rm "$M/main/mine"
+		echo $((n++)) >"$other/x$n"
+		mv "$other/$(ls -U "$other" | tail -1)" "$M/other/mine"
+		cat "$M/other/mine" >>"$T/other"
+		rm "$M/other/mine"
+		echo $((n++)) >"$other/y$n"
+		echo other >"$M/main/.irmin/merge"
+		echo main >"$M/other/.irmin/merge"
+		[ "$(cd "$Q" && cat $(ls -U))" = \
+			"$(cd "$other" && cat $(ls -U))" ]
+	done
+	while mv "$Q/.irmin/first" "$M/main/mine" 2>/dev/null; do
+		cat "$M/main/mine" >>"$T/main"
+	done
+	# each exactly once: no element was claimed on both
+	[ "$(sort -n "$T/main" "$T/other" | tr '\n' ' ')" = \
+		"1 2 3 4 $(seq 10 $((n - 1)) | tr '\n' ' ')" ]
+	mv -T "$M/other" "$M/main"
+	restart
+	[ "$(names)" = "" ]
+}
+
+@test "a queue that comes with a merge is one at once" {
+	start
+	mkdir -p "$M/main/jobs"
+	echo 1 >"$M/main/jobs/a"
+	mkdir "$M/main/.irmin/fork/other"
+	setfattr -n user.irmin.type -v queue "$M/other/jobs"
+	echo 2 >"$M/other/jobs/0"
+	mkdir "$M/other/empty"
+	setfattr -n user.irmin.type -v queue "$M/other/empty"
+	ls "$Q" "$M/main" >/dev/null
+	mv -T "$M/other" "$M/main"
+	[ "$(names)" = "a 0 " ]
+	[ "$(cat "$Q/.irmin/type")" = queue ]
+	[ "$(cat "$M/main/empty/.irmin/type")" = queue ]
+}
+
+@test "commands push, peek and pop" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	"$IRMINFS" mkqueue "$Q"
+	run -1 "$IRMINFS" pop "$Q"
+	run -1 "$IRMINFS" peek "$Q"
+	echo one | "$IRMINFS" push "$Q" --name job
+	echo two >"$T/job"
+	"$IRMINFS" push "$Q" "$T/job"
+	echo three | "$IRMINFS" push "$Q" -
+	[ "$(names)" = "job job~2 element " ]
+	[ "$("$IRMINFS" peek "$Q")" = one ]
+	[ "$("$IRMINFS" pop "$Q")" = one ]
+	"$IRMINFS" pop "$Q" -o "$M/main/mine"
+	[ "$(cat "$M/main/mine")" = two ]
+	"$IRMINFS" pop "$Q" -o "$T/mine"
+	[ "$(cat "$T/mine")" = three ]
+	run -1 "$IRMINFS" pop "$Q" -o "$T/mine"
+	run -128 "$IRMINFS" pop "$M/main"
+	run -128 "$IRMINFS" pop "$Q/none"
+	run -129 "$IRMINFS" push "$Q" --name a/b </dev/null
+	run -128 "$IRMINFS" mkqueue "$T/elsewhere"
+	# durable: nothing comes back
+	crash
+	start
+	[ "$(names)" = "" ]
+	[ "$(cat "$M/main/mine")" = two ]
+}
+
+@test "pop waits for an element" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	"$IRMINFS" pop "$Q" --wait >"$T/got" &
+	local waiting=$!
+	sleep 0.3
+	{
+		echo slow
+		sleep 0.3
+		[ ! -s "$T/got" ]
+		echo done
+	} >"$Q/job"
+	wait "$waiting"
+	[ "$(cat "$T/got")" = $'slow\ndone' ]
+}
+
+@test "many pops of one queue get each element once, and what cannot be printed goes back" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	push $(seq 60)
+	local i pids=()
+	for i in 1 2 3 4; do
+		while "$IRMINFS" pop "$Q" 2>/dev/null; do :; done >"$T/got$i" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	[ "$(cat "$T"/got? | sort -n | tr '\n' ' ')" = "$(seq 60 | tr '\n' ' ')" ]
+	push keep
+	run -128 sh -c "'$IRMINFS' pop '$Q' >/dev/full"
+	[ "$("$IRMINFS" pop "$Q")" = keep ]
+}
+
+@test "plain git merges queues in a clone, and its elements are kept" {
+	start
+	queue
+	push a b c
+	mkdir "$M/main/.irmin/fork/other"
+	rm "$Q/b"
+	push d
+	rm "$M/other/jobs/c"
+	echo e >"$M/other/jobs/e"
+	sync "$Q" "$M/other"
+	store_git log -1 main >/dev/null
+	git clone -q "$STORE" "$T/clone"
+	cd "$T/clone"
+	git checkout -q main
+	git merge -q -s resolve -m merged origin/other
+	echo text >jobs/README
+	git add jobs/README
+	git commit -qm foreign
+	git push -q origin main:merged
+	echo other >"$M/main/.irmin/merge"
+	wait_for 20 test -d "$M/merged/jobs"
+	[ "$(names)" = "a d e " ]
+	[ "$(names "$M/merged/jobs")" = "a d e README " ]
+	[ "$(store_git rev-parse main:jobs)" = \
+		"$(git rev-parse HEAD~:jobs)" ]
+}
+
+@test "files that are stored as ropes become elements and files again" {
+	start
+	queue
+	echo '*.txt irmin=rope' >>"$M/main/.gitattributes"
+	seq 20000 >"$M/main/a.txt"
+	seq 9 >"$Q/b.txt"
+	sync "$M/main"
+	[ "$(store_git cat-file -t main:a.txt)" = tree ]
+	restart
+	mv "$M/main/a.txt" "$Q/a.txt"
+	mv "$Q/b.txt" "$M/main/b.txt"
+	sync "$M/main"
+	restart
+	[ "$(names)" = "a.txt " ]
+	seq 20000 | cmp - "$Q/a.txt"
+	seq 9 | cmp - "$M/main/b.txt"
+	store_git fsck --strict
+}
+
+@test "a revision shows a queue as it was" {
+	start
+	queue
+	push b a
+	sync "$Q"
+	store_git tag v1 main
+	mv "$Q/.irmin/first" "$M/main/x"
+	[ "$(names "$M/@v1/jobs")" = "b a " ]
+	[ "$(cat "$M/@v1/jobs/.irmin/first")" = b ]
+	run -1 mv "$M/@v1/jobs/.irmin/first" "$M/@v1/x"
+}

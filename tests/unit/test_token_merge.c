@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/types.h"
+#include "structures/token_merge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct merge_type *const token = &token_merge_type;
+static const struct merge_type *const suggestion = &token_suggest_type;
+
+/* Golden examples, as in structures/FORMAT.md. */
+static const struct golden {
+	const char *rule, *base, *ours, *theirs, *merged;
+} merged[] = {
+	{ "contained", "f(a)\n", "f(a, long b)\n", "f(a, long b, int c)\n",
+	  "f(a, long b, int c)\n" },
+	{ "lines", "int a = 1;\nint b = 2;\n", "long a = 1;\nint b = 2;\n",
+	  "int a = 1;\nlong b = 2;\n", "long a = 1;\nlong b = 2;\n" },
+	{ "tokens", "the quick brown fox\njumps over the dog\n",
+	  "the quick red fox\njumps over the dog\n",
+	  "the quick brown fox\njumps over the\nlazy dog\n",
+	  "the quick red fox\njumps over the\nlazy dog\n" },
+	{ "sorted", "aa\nbb\ncc\nxx\nyy\nzz\n", "aa\nbb\ncc\nkk\nxx\nyy\nzz\n",
+	  "aa\nbb\ncc\ngg\nxx\nyy\nzz\n", "aa\nbb\ncc\ngg\nkk\nxx\nyy\nzz\n" },
+};
+
+static const struct golden suggested[] = {
+	{ "tokens", "say the quick brown fox jumps over the lazy dog now\n",
+	  "say the quick red fox jumps over the lazy dog now\n",
+	  "say the quick brown fox jumps over the lazy cat now\n",
+	  "say the quick red fox jumps over the lazy cat now\n" },
+	{ "rewrite", "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 "
+	  "4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26\n",
+	  "all of it is new\n",
+	  "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 "
+	  "4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 27\n",
+	  "all of it is new\n" },
+	{ "delete", "one two three\nfour five six\nseven eight nine\nten\n", "",
+	  "one two three\nfour five six\nseven eight nine\n10\n", "" },
+};
+
+static void assert_golden(const struct merge_type *type,
+			  const struct golden *g)
+{
+	struct merge_output output;
+	char name[32];
+
+	assert_clean(type, g->base, g->ours, g->theirs, g->merged);
+	assert_int_equal(merge_texts(type, g->base, g->ours, g->theirs,
+				     &output), 0);
+	snprintf(name, sizeof(name), "(%s)", g->rule);
+	if (!output.note || !strstr(output.note, name) ||
+	    strchr(output.note, '\n'))
+		fail_msg("%s is noted as: %s", g->rule, output.note);
+	merge_output_release(&output);
+}
+
+static void each_rule_settles_its_example(void **state)
+{
+	for (size_t i = 0; i < sizeof(merged) / sizeof(*merged); i++)
+		assert_golden(token, &merged[i]);
+	for (size_t i = 0; i < sizeof(suggested) / sizeof(*suggested); i++) {
+		assert_golden(suggestion, &suggested[i]);
+		assert_conflict(token, suggested[i].base, suggested[i].ours,
+				suggested[i].theirs);
+	}
+}
+
+static void what_lines_settle_is_left_as_it_is(void **state)
+{
+	struct merge_output output;
+
+	assert_int_equal(merge_texts(token, "1\n2\n3\n4\n", "0\n2\n3\n4\n",
+				     "1\n2\n3\n5\n", &output), 0);
+	assert_output(&output, "0\n2\n3\n5\n");
+	assert_null(output.note);
+	merge_output_release(&output);
+	assert_clean(token, "1", "1", "2", "2");
+	assert_clean(token, NULL, "a\n", "a\n", "a\n");
+}
+
+static void what_rules_cannot_settle_is_the_text_types_conflict(void **state)
+{
+	assert_one_way(token, "1\n", "2\n", "3\n", 1,
+		       "<<<<<<< ours\n2\n=======\n3\n>>>>>>> theirs\n");
+	assert_one_way(token, NULL, "2\n", "3\n", 1,
+		       "<<<<<<< ours\n2\n=======\n3\n>>>>>>> theirs\n");
+	assert_conflict(token, "1\n", NULL, "3\n");
+}
+
+static void each_conflict_is_settled_or_left_whole(void **state)
+{
+	struct merge_output output;
+
+	assert_int_equal(merge_texts(token,
+			"f(a)\n-\n-\n-\nred\n", "f(a, long b)\n-\n-\n-\nblue\n",
+			"f(a, long b, int c)\n-\n-\n-\ngreen\n", &output), 1);
+	assert_output(&output, "f(a, long b, int c)\n-\n-\n-\n<<<<<<< ours\n"
+		      "blue\n=======\ngreen\n>>>>>>> theirs\n");
+	assert_null(output.note);
+	merge_output_release(&output);
+}
+
+static void lines_that_look_like_markers_are_text(void **state)
+{
+	static const char marks[] = "<|=>";
+	char base[600], ours[600], theirs[600], expected[600], line[200];
+
+	for (int i = 0; i < 4; i++) {
+		int length = 7 + 40 * i;
+
+		memset(line, marks[i], length);
+		snprintf(line + length, sizeof(line) - length, " x");
+		snprintf(base, sizeof(base), "%s\nint a;\nint b;\n%s\n", line,
+			 line);
+		snprintf(ours, sizeof(ours), "%s\nlong a;\nint b;\n%s\n", line,
+			 line);
+		snprintf(theirs, sizeof(theirs), "%s\nint a;\nlong b;\n%s\n",
+			 line, line);
+		snprintf(expected, sizeof(expected),
+			 "%s\nlong a;\nlong b;\n%s\n", line, line);
+		assert_clean(token, base, ours, theirs, expected);
+		/* and inside of the conflict */
+		snprintf(ours, sizeof(ours), "%s y\nint a;\nint b;\n%s\n", line,
+			 line);
+		snprintf(theirs, sizeof(theirs), "%s\nlong a;\nint b;\n%s\n",
+			 line, line);
+		snprintf(expected, sizeof(expected),
+			 "%s y\nlong a;\nint b;\n%s\n", line, line);
+		assert_clean(token, base, ours, theirs, expected);
+	}
+}
+
+static void markers_too_long_to_exceed_leave_the_conflict(void **state)
+{
+	char *ours = malloc(70020);
+
+	memset(ours, '<', 70000);
+	strcpy(ours + 70000, "\nint b;\n");
+	assert_one_way(token, "int a;\nint b;\n", ours, "int a;\nlong b;\n", 1,
+		       NULL);
+	free(ours);
+}
+
+static void the_last_newline_is_kept_if_a_side_has_it(void **state)
+{
+	assert_clean(token, "int a;\nint b;", "long a;\nint b;",
+		     "int a;\nlong b;", "long a;\nlong b;");
+	assert_clean(token, "int a;\nint b;\n", "long a;\nint b;\n",
+		     "int a;\nlong b;", "long a;\nlong b;\n");
+	assert_clean(token, "f(a)\r\n", "f(a, long b)\r\n",
+		     "f(a, long b, int c)", "f(a, long b, int c)");
+}
+
+static void line_ends_of_any_kind_stay(void **state)
+{
+	assert_clean(token, "int a;\r\nint b;\r\n", "long a;\r\nint b;\r\n",
+		     "int a;\r\nlong b;\r\n", "long a;\r\nlong b;\r\n");
+}
+
+static void what_is_no_text_is_merged_as_the_text_type_does(void **state)
+{
+	struct merge_input input = {
+		.base = { "1\n2\n3\n", 6, "base" },
+		.ours = { "1\n2\n\0\n", 6, "ours" },
+		.theirs = { "0\n2\n3\n", 6, "theirs" },
+	};
+	struct merge_output output = { 0 };
+
+	assert_int_equal(token->merge(&input, &output), 1);
+	assert_memory_equal(output.data, input.ours.data, 6);
+	merge_output_release(&output);
+}
+
+static void large_conflicts_are_left(void **state)
+{
+	size_t size = 3 << 20;
+	char *ours = malloc(size + 1), *theirs = malloc(size + 1);
+
+	for (size_t i = 0; i < size; i++) {
+		ours[i] = i % 50 ? 'a' + i % 7 : '\n';
+		theirs[i] = i % 50 ? 'k' + i % 7 : '\n';
+	}
+	ours[size] = theirs[size] = '\0';
+	assert_conflict(suggestion, "", ours, theirs);
+	free(ours);
+	free(theirs);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_rule_settles_its_example),
+		cmocka_unit_test(what_lines_settle_is_left_as_it_is),
+		cmocka_unit_test(
+			what_rules_cannot_settle_is_the_text_types_conflict),
+		cmocka_unit_test(each_conflict_is_settled_or_left_whole),
+		cmocka_unit_test(lines_that_look_like_markers_are_text),
+		cmocka_unit_test(markers_too_long_to_exceed_leave_the_conflict),
+		cmocka_unit_test(the_last_newline_is_kept_if_a_side_has_it),
+		cmocka_unit_test(line_ends_of_any_kind_stay),
+		cmocka_unit_test(what_is_no_text_is_merged_as_the_text_type_does),
+		cmocka_unit_test(large_conflicts_are_left),
+	};
+
+	return cmocka_run_group_tests_name("token_merge", tests, NULL, NULL);
+}
