@@ -102,12 +102,26 @@ void op_rmdir(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 		rmdir_node(req, dir, name);
 }
 
+/* The file `.git` that we make up cannot be removed. */
+static int explain_missing(struct fs *fs, struct inode *dir, const char *name)
+{
+	struct inode *made_up;
+
+	if (irmin_lookup_git(fs, dir, name, &made_up) < 0)
+		return -ENOENT;
+	inode_unref(fs, made_up);
+	return -EPERM;
+}
+
 static int unlink_node(fuse_req_t req, struct inode *dir, const char *name)
 {
-	int r = queue_is(dir) ? pending_cancel(fs_of(req), dir, name,
+	struct fs *fs = fs_of(req);
+	int r = queue_is(dir) ? pending_cancel(fs, dir, name,
 					       fuse_req_ctx(req)->pid) : -ENOENT;
 
-	return r == -ENOENT ? node_unlink(dir->node, name) : r;
+	if (r == -ENOENT)
+		r = node_unlink(dir->node, name);
+	return r == -ENOENT ? explain_missing(fs, dir, name) : r;
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t dir_id, const char *name)

@@ -233,6 +233,7 @@ static int read_ref(struct branch *b, const char *name,
 	r = git_ref_read(store->repo, ref, ret);
 	if (r == 0 && oid_equal(ret, head))
 		return 0;
+	b->git_opened = 0;
 	if (!inside_is_held(store, b->incarnation))
 		engine_settle_refs(store->engine);
 	b->git_opened = milliseconds();
@@ -324,7 +325,7 @@ size_t inside_text_size(struct store *store)
 	size_t size = strlen("gitdir: /" PRIVATE_FOLDER "/git"
 			     "/18446744073709551615\n");
 
-	if (store->private_fd < 0)
+	if (store->readonly)
 		return 0;
 	size += strlen(git_repo_path(store->repo));
 	return size > TEXT_LEAST ? size : TEXT_LEAST;
@@ -336,7 +337,7 @@ int inside_open(struct branch *b, const struct caller *caller,
 	struct store *store = b->store;
 	int r;
 
-	if (store->private_fd < 0)
+	if (store->readonly)
 		return -ENOENT;
 	if (inside_program_switches(store, caller->pid)) {
 		r = buffer_puts(ret, "gitdir: (this folder always shows the same "

@@ -1,0 +1,341 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# git in the folder of a branch, without any set-up.
+bats_require_minimum_version 1.5.0
+load common
+
+# In an hour the timer commits nothing: what is not committed stays so.
+prepare() {
+	export GIT_PAGER=cat
+	SLOW="-o commit=3600"
+}
+
+# begin [ARGUMENT...]: mounted, in main, with the committed files f and g
+begin() {
+	start "$@"
+	cd "$M/main"
+	echo 1 >f
+	echo 1 >g
+	sync f
+}
+
+# agree: the branch's head is its ref, and the files are what it holds
+agree() {
+	[ "$(cat "$M/main/.irmin/head")" = "$(git rev-parse HEAD)" ] &&
+		[ -z "$(git status --porcelain)" ]
+}
+
+subjects() {
+	git log --format=%s
+}
+
+@test "status, log, diff and blame see the branch at once" {
+	begin $SLOW
+	[ "$(git status -sb)" = "## main" ]
+	[ "$(git rev-parse HEAD)" = "$(cat .irmin/head)" ]
+	echo 2 >>f
+	[ "$(git status --porcelain)" = " M f" ]
+	[[ $(git diff) == *"+2"* ]]
+	[ "$(git blame -s f | wc -l)" -eq 2 ]
+	mkdir d
+	[ "$(git -C d rev-parse --show-toplevel)" = "$M/main" ]
+	# a commit of fsync shows, and nothing is left to commit
+	sync f
+	[ -z "$(git status --porcelain)" ]
+	[ "$(git show HEAD:f)" = "$(cat f)" ]
+	mkdir .irmin/fork/x
+	[ "$(git -C "$M/x" status -sb)" = "## x" ]
+}
+
+@test ".git is not listed, not changed and not committed" {
+	begin
+	[ "$(ls -A | tr '\n' ' ')" = "f g " ]
+	run ! rm -f .git
+	run ! mkdir .git
+	run ! mv f .git
+	run ! sh -c 'echo x >.git'
+	grep -q ^gitdir: .git
+	[ ! -e "$M/.git" ]
+	[ ! -e "$M/main@~0/.git" ]
+	[ ! -e .irmin/.git ]
+	[ -z "$(store_git ls-tree main .git)" ]
+}
+
+@test "git commit makes an ordinary commit of the branch" {
+	begin $SLOW
+	echo 2 >f
+	git -c user.name=Me commit -qam "my words"
+	[ "$(git log -1 --format='%an %s')" = "Me my words" ]
+	agree
+	[ "$(subjects | wc -l)" -eq 3 ]
+	echo 3 >f
+	git commit -qam more
+	git commit -q --amend -m "other words"
+	wait_for 5 agree
+	[ "$(subjects | head -2)" = "$(printf 'other words\nmy words')" ]
+	cd /
+	restart
+	cd "$M/main"
+	[ "$(cat f)" = 3 ]
+	agree
+}
+
+@test "part of the changes can be committed, the rest later" {
+	begin $SLOW
+	echo 2 >f
+	echo 2 >g
+	git commit -qm f f
+	[ "$(git status --porcelain)" = " M g" ]
+	git add g
+	[ "$(git status --porcelain)" = "M  g" ]
+	git commit -qm g
+	[ "$(subjects | head -2 | tr '\n' ' ')" = "g f " ]
+	wait_for 5 agree
+}
+
+@test "what git leaves out is committed on top with the next fsync" {
+	begin $SLOW
+	echo 2 >f
+	echo 2 >g
+	git commit -qm f f
+	sync g
+	wait_for 5 agree
+	[ "$(subjects | head -2 | tr '\n' ' ')" = "Update g f " ]
+	git rm -q --cached g
+	git commit -qm "not g"
+	[ -e g ]
+	sync .
+	echo 3 >f
+	sync f
+	wait_for 5 agree
+	[ "$(git show HEAD:g)" = 2 ]
+}
+
+@test "automatic commits get words of one's own" {
+	begin
+	for i in 2 3 4; do
+		echo $i >f
+		cat .irmin/head >/dev/null
+	done
+	git reset -q --soft HEAD~1
+	[ "$(git status --porcelain)" = "M  f" ]
+	git commit -qm words
+	wait_for 5 agree
+	[ "$(subjects | head -1)" = words ]
+	[ "$(cat f)" = 4 ]
+	git reset -q --hard HEAD~1
+	wait_for 5 agree
+	[ "$(cat f)" -lt 4 ]
+}
+
+@test "going back softly is undone where no commit follows" {
+	begin -o commit=1
+	echo 2 >f
+	sync f
+	git reset -q --soft HEAD~1
+	[ "$(cat f)" = 2 ]
+	wait_for 10 agree
+	[ "$(git show HEAD:f)" = 2 ]
+	# also by a crash
+	git reset -q --soft HEAD~1
+	cd /
+	crash
+	start
+	cd "$M/main"
+	[ "$(cat f)" = 2 ]
+	wait_for 5 agree
+}
+
+@test "a commit survives that the daemon did not see any more" {
+	begin $SLOW
+	echo 2 >f
+	git commit -qam mine
+	cd /
+	crash
+	start
+	cd "$M/main"
+	[ "$(cat f)" = 2 ]
+	[ "$(subjects | head -1)" = mine ]
+	agree
+}
+
+@test "other branches cannot be checked out" {
+	begin $SLOW
+	mkdir .irmin/fork/other
+	echo other >"$M/other/f"
+	sync "$M/other/f"
+	before=$(git rev-parse HEAD)
+	for words in "checkout other" "switch other" "checkout -b new" \
+		"switch -c new" "checkout --detach" "checkout HEAD~1" \
+		"checkout other --" "-C . checkout -q other" "bisect start"; do
+		run ! git $words
+		[[ $output == *"always shows the same branch"* ]]
+	done
+	[ "$(cat f)" = 1 ]
+	[ "$(git rev-parse HEAD)" = "$before" ]
+	[ ! -e "$M/new" ]
+	# files can
+	git checkout -q other -- f
+	[ "$(cat f)" = other ]
+	git checkout -q HEAD -- f
+	echo x >f
+	git checkout -q f
+	[ "$(cat f)" = 1 ]
+	# what got by is put right: the folder is main's
+	(exec -a other git checkout -q other)
+	[ "$(cat f)" = other ]
+	[ "$(git symbolic-ref HEAD)" = refs/heads/main ]
+	[ "$(git rev-parse HEAD)" = "$before" ]
+	git reset -q --hard
+	[ "$(cat f)" = 1 ]
+}
+
+@test "merge, rebase, cherry-pick, revert and stash work" {
+	begin $SLOW
+	mkdir .irmin/fork/topic
+	cd "$M/topic"
+	echo t >t
+	git add t
+	git commit -qm t1
+	echo t >>t
+	git commit -qam t2
+	cd "$M/main"
+	echo 2 >f
+	git commit -qam m1
+	git -C "$M/topic" rebase -q main
+	[ "$(git -C "$M/topic" log --format=%s -3 | tr '\n' ' ')" = "t2 t1 m1 " ]
+	[ "$(cat "$M/topic/f")" = 2 ]
+	git cherry-pick topic >/dev/null 2>&1 || git cherry-pick --abort
+	git merge -q topic
+	[ -e t ]
+	git revert --no-edit HEAD >/dev/null
+	echo 3 >f
+	git stash -q
+	[ "$(cat f)" = 2 ]
+	git stash pop -q
+	[ "$(cat f)" = 3 ]
+	git commit -qam last
+	wait_for 5 agree
+	git fsck
+}
+
+@test "a merge that waits for its user is not disturbed by fsync and timer" {
+	begin -o commit=1
+	mkdir .irmin/fork/topic
+	echo theirs >"$M/topic/f"
+	sync "$M/topic/f"
+	echo ours >f
+	sync f
+	run ! git merge topic
+	sync f
+	sleep 3
+	[ "$(git status --porcelain)" = "UU f" ]
+	echo both >f
+	git add f
+	git commit -qm "my merge"
+	wait_for 5 agree
+	[ "$(git log -1 --format=%s)" = "my merge" ]
+	[ "$(git log -1 --format=%P | wc -w)" -eq 2 ]
+	[ "$(subjects | grep -c Update)" -eq 3 ]
+}
+
+@test "an editor may take longer than the timer" {
+	begin -o commit=1
+	echo 2 >f
+	GIT_EDITOR='sh -c "sleep 3; echo slow >\$0"' git commit -qa
+	[ "$(git log -1 --format=%s)" = slow ]
+	wait_for 5 agree
+	[ "$(subjects | wc -l)" -eq 3 ]
+}
+
+@test "what is staged stays when the branch moves by itself" {
+	begin $SLOW
+	echo 2 >f
+	git add f
+	git update-index --add --cacheinfo "100644,$(git rev-parse HEAD:f),new"
+	echo 2 >g
+	sync g
+	[ "$(git status --porcelain)" = "AD new" ]
+	[ "$(git show HEAD:f)" = 2 ]
+}
+
+@test "nothing is lost between commits of git and of fsync" {
+	begin
+	(
+		i=0
+		while [ ! -e "$T/end" ]; do
+			i=$((i + 1))
+			echo "$i" >g
+			sync g
+		done
+	) 3>&- &
+	local pid=$!
+	for i in $(seq 15); do
+		echo "$i" >f
+		git commit -q --allow-empty -am "user $i"
+	done
+	touch "$T/end"
+	wait "$pid"
+	wait_for 10 agree
+	[ "$(subjects | grep -c ^user)" -eq 15 ]
+	[ "$(git show HEAD:f)" = 15 ]
+	[ "$(git show HEAD:g)" = "$(cat g)" ]
+	[ -z "$(git log --merges --format=%s)" ]
+	[ "$(ls "$M")" = main ]
+}
+
+@test "pushes into the branch stay allowed, and clones have nothing of it" {
+	begin
+	git status >/dev/null
+	git clone -q "$STORE" "$T/clone"
+	[ "$(git -C "$T/clone" for-each-ref --format='%(refname)' | sort |
+		tr '\n' ' ')" = "refs/heads/main refs/remotes/origin/HEAD refs/remotes/origin/main " ]
+	echo 2 >"$T/clone/f"
+	git -C "$T/clone" commit -qam pushed
+	git -C "$T/clone" push -q origin HEAD:main
+	wait_for 5 grep -qx 2 f
+	wait_for 5 agree
+	[ "$(git log -1 --format=%s)" = pushed ]
+	store_git worktree list >"$T/list"
+	run ! grep -q "$M" "$T/list"
+	echo 3 >g
+	git add g
+	store_git gc -q
+	[ "$(git status --porcelain)" = "M  g" ]
+	git commit -qm after
+	git fsck
+}
+
+@test "renamed, swapped and dropped branches keep it right" {
+	begin
+	mkdir .irmin/fork/a .irmin/fork/b
+	echo a >"$M/a/f"
+	sync "$M/a/f"
+	[ "$(git -C "$M/a" status -sb)" = "## a" ]
+	[ "$(git -C "$M/b" status -sb)" = "## b" ]
+	mv "$M/a" "$M/c"
+	[ "$(git -C "$M/c" status -sb)" = "## c" ]
+	"$IRMINFS" swap -C "$M" b c
+	[ "$(git -C "$M/b" status -sb)" = "## b" ]
+	[ "$(git -C "$M/b" show HEAD:f)" = a ]
+	[ "$(git -C "$M/c" status -sb)" = "## c" ]
+	rmdir "$M/c/.irmin"
+	mv -T "$M/b" "$M/main"
+	cd "$M/main"
+	[ "$(cat f)" = a ]
+	wait_for 5 agree
+	cd /
+	restart
+	[ "$(ls "$STORE/irminfs/git" | wc -l)" -eq 1 ]
+	cd "$M/main"
+	agree
+}
+
+@test "a store that cannot be written has none" {
+	begin
+	cd /
+	stop
+	start -o ro
+	[ ! -e "$M/main/.git" ]
+	[ "$(cat "$M/main/f")" = 1 ]
+}
