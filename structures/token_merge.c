@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What decides was measured on merges that people made (tests/bench/bench_merge);
- * only what holds on either half of the repositories was taken. */
+/* What decides was measured on merges that people made (tests/bench/bench_merge),
+ * and chosen so that it holds on either half of their repositories. */
 
 static const struct token_policy merging = {
 	.contained_words = 2,
