@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 
 /* Merges make no events: so often the queue is looked at. */
 #define LOOK_MILLISECONDS 500
-#define RESTORED_NAME "popped"
 
 struct popping {
 	const char *command, *queue;
@@ -73,9 +73,22 @@ static int tell(const struct popping *p, int r)
 	return say(p->command, STATUS_ERROR, "%s: %s", p->queue, strerror(-r));
 }
 
+/* Takes the element out, durably.  -ENOENT: somebody else was faster.  What cannot
+ * be made durable goes back: the caller is told that there was a failure. */
+static int take(const struct popping *p, int fd)
+{
+	int r = ioctl(fd, FS_CLAIM) < 0 ? -errno : 0;
+
+	if (r < 0 || fsync(fd) == 0)
+		return r;
+	r = -errno;
+	queue_file_put_back(p->command, p->queue, fd);
+	return r;
+}
+
 /* ---- to standard output ---- */
 
-/* Takes the first element out, durably; a descriptor that reads it. */
+/* Takes the first element out; a descriptor that reads it. */
 static int claim(const struct popping *p)
 {
 	for (;;) {
@@ -83,13 +96,10 @@ static int claim(const struct popping *p)
 
 		if (fd < 0)
 			return fd;
-		r = ioctl(fd, FS_CLAIM) < 0 ? -errno : 0;
-		if (r == 0 && fsync(fd) < 0)
-			r = -errno;
+		r = take(p, fd);
 		if (r == 0)
 			return fd;
 		close(fd);
-		/* somebody else was faster */
 		if (r != -ENOENT)
 			return r;
 	}
@@ -108,42 +118,78 @@ static int pop(const struct popping *p)
 		return STATUS_OK;
 	say(p->command, 0, "standard output: %s; the element goes back to the "
 	    "end of the queue", strerror(-r));
-	if (lseek(fd, 0, SEEK_SET) == 0)
-		queue_file_push(p->command, p->queue, RESTORED_NAME, fd);
+	queue_file_put_back(p->command, p->queue, fd);
 	return STATUS_ERROR;
 }
 
 /* ---- to a file ---- */
 
+static int open_output(const char *file, bool *ret_made)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	*ret_made = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(file, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int copy_element(int from, int to)
+{
+	bool writing;
+	int r;
+
+	if (ftruncate(to, 0) < 0 || lseek(to, 0, SEEK_SET) < 0)
+		return -errno;
+	r = queue_file_copy(from, to, &writing);
+	return r == 0 && fsync(to) < 0 ? -errno : r;
+}
+
+/* 0, or what was said.  Until somebody else was not faster; his element does not
+ * stay in the copy. */
+static int copy_first(const struct popping *p, const char *file, int to, int fd)
+{
+	int r = copy_element(fd, to);
+
+	if (r < 0)
+		return say(p->command, STATUS_ERROR, "%s: %s", file,
+			   strerror(-r));
+	r = take(p, fd);
+	if (r < 0 && ftruncate(to, 0) < 0)
+		return say(p->command, STATUS_ERROR, "%s: %s", file,
+			   strerror(errno));
+	return r == -ENOENT || r == 0 ? r : tell(p, r);
+}
+
 /* Elsewhere: a copy is there before the element goes. */
 static int copy_out(const struct popping *p, const char *file)
 {
-	scoped_fd int to = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-	int r = to < 0 ? -errno : 0;
+	scoped_fd int to = -1;
+	bool made = false;
+	int r = -ENOENT;
 
-	while (r == 0) {
+	while (r == -ENOENT) {
 		scoped_fd int fd = open_first(p);
-		bool writing;
 
+		if (fd >= 0 && to < 0)
+			to = open_output(file, &made);
 		if (fd < 0)
-			return tell(p, fd);
-		if (ftruncate(to, 0) < 0 || lseek(to, 0, SEEK_SET) < 0)
-			r = -errno;
-		if (r == 0)
-			r = queue_file_copy(fd, to, &writing);
-		if (r == 0 && fsync(to) < 0)
-			r = -errno;
-		if (r == 0 && ioctl(fd, FS_CLAIM) == 0)
-			return fsync(fd) == 0 ? STATUS_OK : tell(p, -errno);
-		if (r == 0 && errno != ENOENT)
-			r = -errno;
+			r = tell(p, fd);
+		else if (to < 0)
+			r = say(p->command, STATUS_ERROR, "%s: %s", file,
+				strerror(-to));
+		else
+			r = copy_first(p, file, to, fd);
 	}
-	return say(p->command, STATUS_ERROR, "%s: %s", file, strerror(-r));
+	if (r != STATUS_OK && made)
+		unlink(file);
+	return r;
 }
 
-static int sync_file(const char *path)
+/* That of any file or directory is its branch's. */
+static int sync_queue(const struct popping *p)
 {
-	scoped_fd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	scoped_fd int fd = open(p->queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
@@ -151,6 +197,8 @@ static int sync_file(const char *path)
 /* In the same branch the element itself becomes the file. */
 static int pop_to(const struct popping *p, const char *file)
 {
+	int r;
+
 	while (rename(p->first, file) < 0) {
 		if (errno == EXDEV)
 			return copy_out(p, file);
@@ -164,8 +212,10 @@ static int pop_to(const struct popping *p, const char *file)
 			return tell(p, -ENOENT);
 		wait_a_little(p);
 	}
-	return sync_file(file) < 0 ? say(p->command, STATUS_ERROR, "%s: %s",
-					 file, strerror(errno)) : STATUS_OK;
+	r = sync_queue(p);
+	return r == 0 ? STATUS_OK :
+	       say(p->command, STATUS_ERROR, "%s: %s; the element is there, "
+		   "but not durable yet", file, strerror(-r));
 }
 
 /* ---- commands ---- */
@@ -195,6 +245,8 @@ static int act(const struct command *self, const char *queue, bool wait,
 		status = say(self->name, STATUS_ERROR, "out of memory");
 	if (status == STATUS_OK && wait)
 		p.watch = watch(queue);
+	/* a reader that is gone must not take the element with it */
+	signal(SIGPIPE, SIG_IGN);
 	if (status == STATUS_OK)
 		status = is_peek ? peek(&p) : file ? pop_to(&p, file) : pop(&p);
 	if (p.watch >= 0)

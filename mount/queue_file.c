@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "fs/fs.h"
 #include "mount/queue_file.h"
 #include "mount/flags.h"
 #include "store/util.h"
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 
 #define PIECE 65536
+#define PUT_BACK_NAME "popped"
 
 char *queue_file_first(const char *queue)
 {
@@ -98,20 +100,28 @@ static int make(const char *queue, char **ret_path, int *ret_fd)
 	return 0;
 }
 
-static int finish(int fd, const char *path, const char *queue,
-		  const char *name)
+/* What is reported as not pushed is not to be in the queue: who reads that tries
+ * again. */
+static int sync_or_take_out(int fd)
+{
+	int r = fsync(fd) < 0 ? -errno : 0;
+
+	if (r < 0)
+		ioctl(fd, FS_CLAIM);
+	return r;
+}
+
+static int give_name(const char *path, const char *queue, const char *name)
 {
 	scoped_free char *wanted = NULL;
 
 	if (asprintf(&wanted, "%s/%s", queue, name) < 0)
 		return -ENOMEM;
-	if (rename(path, wanted) < 0 || fsync(fd) < 0)
-		return -errno;
-	return 0;
+	return rename(path, wanted) < 0 ? -errno : 0;
 }
 
-int queue_file_push(const char *command, const char *queue, const char *name,
-		    int fd)
+static int push(const char *command, const char *queue, const char *name,
+		int fd, int (*sync)(int fd))
 {
 	scoped_free char *path = NULL;
 	scoped_fd int to = -1;
@@ -122,11 +132,34 @@ int queue_file_push(const char *command, const char *queue, const char *name,
 		return say(command, STATUS_ERROR, "%s: %s", queue,
 			   strerror(-r));
 	r = queue_file_copy(fd, to, &writing);
-	if (r == 0)
-		r = finish(to, path, queue, name);
+	if (r == 0) {
+		writing = true;
+		r = give_name(path, queue, name);
+	}
+	if (r < 0)
+		unlink(path);
+	else
+		r = sync(to);
 	if (r == 0)
 		return STATUS_OK;
-	unlink(path);
 	return say(command, STATUS_ERROR, "%s: %s", writing ? queue :
 		   "cannot read what to push", strerror(-r));
+}
+
+int queue_file_push(const char *command, const char *queue, const char *name,
+		    int fd)
+{
+	return push(command, queue, name, fd, sync_or_take_out);
+}
+
+static int sync_if_possible(int fd)
+{
+	fsync(fd);
+	return 0;
+}
+
+void queue_file_put_back(const char *command, const char *queue, int fd)
+{
+	if (lseek(fd, 0, SEEK_SET) == 0)
+		push(command, queue, PUT_BACK_NAME, fd, sync_if_possible);
 }

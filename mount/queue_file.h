@@ -22,4 +22,8 @@ int queue_file_copy(int from, int to, bool *ret_writing);
 int queue_file_push(const char *command, const char *queue, const char *name,
 		    int fd);
 
+/* Puts the element that fd reads back to the end of the queue, where it stays even
+ * if it cannot be made durable now; reports failures. */
+void queue_file_put_back(const char *command, const char *queue, int fd);
+
 #endif

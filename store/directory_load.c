@@ -140,7 +140,7 @@ static int name_entry(struct directory *d, struct entry *e, const char *place,
 
 	if (!foreign)
 		d->places->type->parse(place, key, &name);
-	places_free_name(d, name, free_name);
+	places_free_name(d, name, NAME_LENGTH_MAX, free_name);
 	e->owned = strcmp(name, free_name) != 0;
 	e->name = e->owned ? strdup(free_name) : (char *)name;
 	return e->name ? 0 : -ENOMEM;

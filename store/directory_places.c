@@ -190,14 +190,14 @@ static void flatten(const char *name, char *ret)
 }
 
 /* Cuts the name where the number would not fit. */
-static void add_number(const char *name, uint32_t number, char *ret)
+static void add_number(const char *name, size_t max, uint32_t number, char *ret)
 {
 	char suffix[16];
 	size_t length = strlen(name);
 	int size = snprintf(suffix, sizeof(suffix), "~%u", number);
 
-	if (length + size > NAME_LENGTH_MAX)
-		length = NAME_LENGTH_MAX - size;
+	if (length + size > max)
+		length = max - size;
 	memcpy(ret, name, length);
 	memcpy(ret + length, suffix, size + 1);
 }
@@ -206,29 +206,29 @@ static void add_number(const char *name, uint32_t number, char *ret)
  * some in between were given up.  Thousands of equal names must not be tried one
  * by one. */
 static void number_name(places_name_free *is_free, const void *context,
-			const char *name, char *ret)
+			const char *name, size_t max, char *ret)
 {
 	uint32_t taken = 1, free_one = 2;
 
 	for (;; taken = free_one, free_one *= 2) {
-		add_number(name, free_one, ret);
+		add_number(name, max, free_one, ret);
 		if (is_free(context, ret))
 			break;
 	}
 	while (free_one - taken > 1) {
 		uint32_t middle = taken + (free_one - taken) / 2;
 
-		add_number(name, middle, ret);
+		add_number(name, max, middle, ret);
 		if (is_free(context, ret))
 			free_one = middle;
 		else
 			taken = middle;
 	}
-	add_number(name, free_one, ret);
+	add_number(name, max, free_one, ret);
 }
 
 void places_free_name_by(places_name_free *is_free, const void *context,
-			 const char *name, char *ret)
+			 const char *name, size_t max, char *ret)
 {
 	char flat[NAME_LENGTH_MAX + 1];
 
@@ -236,7 +236,7 @@ void places_free_name_by(places_name_free *is_free, const void *context,
 	if (is_free(context, flat))
 		memcpy(ret, flat, strlen(flat) + 1);
 	else
-		number_name(is_free, context, flat, ret);
+		number_name(is_free, context, flat, max, ret);
 }
 
 static bool is_free_in(const void *context, const char *name)
@@ -244,9 +244,10 @@ static bool is_free_in(const void *context, const char *name)
 	return places_is_free(context, name);
 }
 
-void places_free_name(const struct directory *d, const char *name, char *ret)
+void places_free_name(const struct directory *d, const char *name, size_t max,
+		      char *ret)
 {
-	places_free_name_by(is_free_in, d, name, ret);
+	places_free_name_by(is_free_in, d, name, max, ret);
 }
 
 /* ---- keys ---- */

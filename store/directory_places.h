@@ -49,12 +49,14 @@ const char *places_of(const struct directory *d, const struct entry *e);
 bool places_is_gone(const struct directory *d, const char *place);
 
 /* A name that no live entry has: that one or NAME~2, NAME~3 and so on.  Slashes
- * become %2F.  ret has NAME_LENGTH_MAX + 1 bytes. */
-void places_free_name(const struct directory *d, const char *name, char *ret);
+ * become %2F.  A numbered one has at most max bytes, cut where the number would not
+ * fit; ret has NAME_LENGTH_MAX + 1. */
+void places_free_name(const struct directory *d, const char *name, size_t max,
+		      char *ret);
 /* The same with another word on which names are free. */
 typedef bool places_name_free(const void *context, const char *name);
 void places_free_name_by(places_name_free *is_free, const void *context,
-			 const char *name, char *ret);
+			 const char *name, size_t max, char *ret);
 /* Whether that name is free as it is. */
 bool places_is_free(const struct directory *d, const char *name);
 

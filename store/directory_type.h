@@ -21,6 +21,7 @@
 
 struct directory_type {
 	const char *name;
+	size_t name_max;		/* bytes of an element's name */
 	/* The key after last ("": none), at time now and with random bits. */
 	void (*next_key)(const char *last, const struct timespec *now,
 			 uint32_t random, char ret_key[DIRECTORY_KEY_SIZE]);

@@ -79,6 +79,9 @@ int node_rename_pending(struct node *n, const char *name)
 		return r;
 	if (!n->pending)
 		return -ENOENT;
+	/* or it could not be pushed when it is closed, and was lost */
+	if (strlen(name) > n->parent->directory->places->type->name_max)
+		return -ENAMETOOLONG;
 	copy = strdup(name);
 	if (!copy)
 		return -ENOMEM;

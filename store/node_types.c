@@ -191,9 +191,13 @@ static int choose_name(struct newcomer *newcomer, const struct node *dir,
 	char free_name[NAME_LENGTH_MAX + 1];
 
 	if (node_is_typed(dir)) {
+		size_t max = dir->directory->places->type->name_max;
+
+		if (strlen(name) > max)
+			return -ENAMETOOLONG;
 		if (!number && !places_is_free(dir->directory, name))
 			return -EEXIST;
-		places_free_name(dir->directory, name, free_name);
+		places_free_name(dir->directory, name, max, free_name);
 		name = free_name;
 	}
 	newcomer->name = strdup(name);

@@ -304,7 +304,7 @@ static int add(struct gathering *g, const struct wanted *wanted)
 		return blame(g, wanted->place);
 	if (wanted->mode != MODE_SUBMODULE)
 		g->d->places->type->parse(wanted->place, key, &name);
-	places_free_name_by(is_free, g, name, shown);
+	places_free_name_by(is_free, g, name, NAME_LENGTH_MAX, shown);
 	r = plan_put_entry(g->plan, g->at, NULL, shown, wanted->place,
 			   wanted->mode, &wanted->oid);
 	return r < 0 ? r : note_name(g, shown, true);

@@ -58,6 +58,7 @@ static int parse(const char *place, char ret_key[DIRECTORY_KEY_SIZE],
 
 const struct directory_type queue_directory_type = {
 	.name = "queue",
+	.name_max = QUEUE_NAME_MAX,
 	.next_key = next_key,
 	.make_place = make_place,
 	.parse = parse,

@@ -392,6 +392,91 @@ for i in range(400):
 	[ "$(cat "$M/main/mine")" = two ]
 }
 
+@test "pop leaves nothing where there is nothing, and takes links along" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	run -1 "$IRMINFS" pop "$Q" -o "$T/mine"
+	[ ! -e "$T/mine" ]
+	ln -s target "$Q/link"
+	run -128 "$IRMINFS" pop "$Q" -o "$T/mine"
+	[ ! -e "$T/mine" ]
+	"$IRMINFS" pop "$Q" -o "$M/main/mine"
+	[ "$(readlink "$M/main/mine")" = target ]
+	[ "$(names)" = "" ]
+}
+
+@test "what nobody reads from pop goes back" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	push keep
+	mkfifo "$T/pipe"
+	# its reader is gone before pop writes
+	sh -c "trap - PIPE; exec '$IRMINFS' pop '$Q' --wait >'$T/pipe'" &
+	local waiting=$!
+	: <"$T/pipe"
+	wait "$waiting" || true
+	[ "$("$IRMINFS" pop "$Q")" = keep ]
+}
+
+@test "push says what is wrong with a name, and keeps nothing" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	local long
+	long=$(printf '%0236d' 0)
+	run -128 "$IRMINFS" push "$Q" --name "$long" <<<text
+	[[ "$output" = *"$Q: File name too long"* ]]
+	run -128 "$IRMINFS" push "$Q" --name .git <<<text
+	[[ "$output" = *"$Q: Operation not permitted"* ]]
+	[ "$(names)" = "" ]
+}
+
+@test "no element of the longest name is lost to another of that name" {
+	start
+	queue
+	local long first second
+	long=$(printf '%0235d' 0)
+	mkfifo "$T/go"
+	{ read -r _ <"$T/go" || true; echo one; } >"$Q/$long" &
+	first=$!
+	{ sleep 0.3; echo two; } >"$Q/$long" &
+	second=$!
+	wait "$second"
+	: >"$T/go"
+	wait "$first"
+	[ "$(cat "$Q"/* | sort | tr '\n' ' ')" = "one two " ]
+	[ "$(ls -U "$Q" | tail -n 1)" = "${long:2}~2" ]
+	echo three >"$M/main/third"
+	mv -T "$M/main/third" "$Q/$long"
+	[ "$(ls -U "$Q" | tail -n 1)" = "${long:2}~3" ]
+	restart
+	[ "$(cat "$Q"/* | sort | tr '\n' ' ')" = "one three two " ]
+}
+
+@test "on a full disk no element is lost, and none is pushed that push refused" {
+	mkdir "$T/small"
+	mount -t tmpfs -o size=24m none "$T/small" || skip "no tmpfs"
+	STORE=$T/small/store.git
+	start
+	"$IRMINFS" mkqueue "$Q"
+	push keep
+	sync "$Q"
+	head -c 40000000 /dev/zero >"$T/small/fill" 2>/dev/null || true
+	head -c 3000000 /dev/urandom >"$M/main/more"
+	local refused popped
+	refused=0 popped=0
+	"$IRMINFS" push "$Q" --name no <<<no 2>"$T/said" || refused=$?
+	"$IRMINFS" pop "$Q" >"$T/got" 2>>"$T/said" || popped=$?
+	names >"$T/names"
+	rm "$T/small/fill" "$M/main/more"
+	stop
+	umount "$T/small"
+	cat "$T/said" "$T/names"
+	[ "$refused" = 128 ]
+	[ "$popped" = 128 ]
+	[ ! -s "$T/got" ]
+	[ "$(cat "$T/names")" = "popped " ]
+}
+
 @test "pop waits for an element" {
 	start
 	"$IRMINFS" mkqueue "$Q"
