@@ -328,8 +328,10 @@ static int get_table(json_t *json, struct table *table)
 
 	if (json_unpack(json, "{s:I}", "version", &version) < 0)
 		return -EUCLEAN;
-	if (version != TABLE_VERSION)
-		return version > TABLE_VERSION ? -ENOTSUP : -EUCLEAN;
+	if (version > TABLE_VERSION)
+		return -ENOTSUP;
+	if (version < TABLE_VERSION_OLDEST)
+		return -EUCLEAN;
 	r = UNPACK(json, "{s:I, s:I, s:o, s:o, s?:o, s:o, s?:o}", "version",
 		   &version, "next_incarnation", &next, "branches", &branches,
 		   "gone", &gone, "head", &head, "reports", &reports,

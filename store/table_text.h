@@ -2,13 +2,13 @@
 #ifndef STORE_TABLE_TEXT_H
 #define STORE_TABLE_TEXT_H
 
-/* The table as text, version 1:
+/* The table as text, version 2:
  *
  *   one JSON object and a newline
  *   "xxh3 ", 16 hexadecimal digits, a newline: checksum64 (seed 0) of the bytes
  *   before this line
  *
- *   {"version": 1,
+ *   {"version": 2,
  *    "next_incarnation": N,             larger than every incarnation
  *    "branches": [                      by rising incarnation
  *      {"incarnation": N, "name": TEXT, "head": OID, "outside": OID?,
@@ -30,9 +30,14 @@
  * is a string with '%' as %25; one that is not UTF-8 (Git's names are bytes) has
  * all its bytes from 0x80 as %XX too.  Valid is a text whose checksum is right
  * and whose object is as above, with no further keys.  It is replaced whole
- * (replace_file), never changed in place. */
+ * (replace_file), never changed in place.
+ *
+ * Version 1 had no "local", and frames of the journal no facts and no moves; it is
+ * read as this one is.  The table is read before the journal, so that its version
+ * keeps older programs from both. */
 
-#define TABLE_VERSION 1
+#define TABLE_VERSION 2
+#define TABLE_VERSION_OLDEST 1
 #define TABLE_TRAILER "xxh3 "
 #define TABLE_TRAILER_LENGTH (sizeof(TABLE_TRAILER) - 1 + 16 + 1)
 
