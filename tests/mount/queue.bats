@@ -363,6 +363,22 @@ for i in range(400):
 	[ "$(cat "$M/main/empty/.irmin/type")" = queue ]
 }
 
+@test "what one branch edits stays where another makes a queue of the folder" {
+	start
+	mkdir "$Q"
+	push one two three
+	mkdir "$M/main/.irmin/fork/other"
+	queue
+	echo edited >"$M/other/jobs/one"
+	rm "$M/other/jobs/two"
+	echo other >"$M/main/.irmin/merge"
+	[ "$(names)" = "one three two one~2 " ]
+	[ "$(cat "$Q/one")" = one ]
+	[ "$(cat "$Q/one~2")" = edited ]
+	mv "$Q/one~2" "$Q/again"
+	[ "$(cat "$Q/again")" = edited ]
+}
+
 @test "commands push, peek and pop" {
 	start
 	"$IRMINFS" mkqueue "$Q"
