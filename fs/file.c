@@ -160,7 +160,7 @@ static void reply_claim(fuse_req_t req, struct inode *inode)
 {
 	struct branch *b = inode_branch(inode);
 	int r = !b || branch_readonly(b) ? -EROFS :
-					   queue_claim(fs_of(req), inode);
+					   queue_claim(req, inode);
 
 	if (r < 0)
 		reply_error(req, r == -ENOTSUP ? -ENOTTY : r);

@@ -56,12 +56,31 @@ void queue_tell_attributes(struct fs *fs, struct inode *inode)
 	notify_inode(fs->pages, root);
 }
 
-int queue_claim(struct fs *fs, struct inode *inode)
+#define GROUPS_MAX 256
+
+/* The kernel lets everybody who can open a file call ioctl(2) on it.  Groups that
+ * cannot be told give no rights. */
+static int claim(fuse_req_t req, struct inode *inode, struct node **ret_dir,
+		 char **ret_name)
 {
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	gid_t groups[GROUPS_MAX];
+	int count = ctx->uid ? fuse_req_getgroups(req, GROUPS_MAX, groups) : 0;
+	const struct rights rights = {
+		.uid = ctx->uid, .gid = ctx->gid, .groups = groups,
+		.count = count < 0 ? 0 : count > GROUPS_MAX ? GROUPS_MAX : count,
+	};
+
+	return node_claim(inode->node, &rights, ret_dir, ret_name);
+}
+
+int queue_claim(fuse_req_t req, struct inode *inode)
+{
+	struct fs *fs = fs_of(req);
 	scoped_free char *name = NULL;
 	struct inode *dir;
 	struct node *node;
-	int r = node_claim(inode->node, &node, &name);
+	int r = claim(req, inode, &node, &name);
 
 	if (r < 0)
 		return r;

@@ -15,8 +15,9 @@ bool queue_is(const struct inode *dir);
 int queue_first(struct fs *fs, struct inode *dir, struct inode **ret);
 bool queue_has_first(const struct inode *dir);
 
-/* Takes the element that inode is out of its queue.  Errors of node_claim. */
-int queue_claim(struct fs *fs, struct inode *inode);
+/* Takes the element that inode is out of its queue, if who asks may.  Errors of
+ * node_claim. */
+int queue_claim(fuse_req_t req, struct inode *inode);
 
 /* The listing of dir changed without the kernel's knowing. */
 void queue_changed(struct fs *fs, struct inode *dir);

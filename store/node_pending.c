@@ -146,7 +146,33 @@ bool node_is_pending(struct node *n)
 
 /* ---- claiming ---- */
 
-static int claim_locked(struct node *n, struct node **ret_dir, char **ret_name)
+static bool is_in_group(const struct rights *rights, gid_t group)
+{
+	for (size_t i = 0; i < rights->count; i++)
+		if (rights->groups[i] == group)
+			return true;
+	return rights->gid == group;
+}
+
+/* What unlink needs: w and x of the directory; in a sticky one, one's own. */
+static int check_rights_locked(struct node *dir, struct node *n,
+			       const struct rights *rights)
+{
+	SCOPED_LOCK(&dir->worktree->state);
+	struct attributes d = node_attributes(dir), e = node_attributes(n);
+	unsigned int shift = rights->uid == d.uid ? 6 :
+			     is_in_group(rights, d.gid) ? 3 : 0;
+
+	if (rights->uid == 0)
+		return 0;
+	if ((d.permissions >> shift & 3) != 3)
+		return -EACCES;
+	return (d.permissions & S_ISVTX) && rights->uid != d.uid &&
+	       rights->uid != e.uid ? -EPERM : 0;
+}
+
+static int claim_locked(struct node *n, const struct rights *rights,
+			struct node **ret_dir, char **ret_name)
 {
 	struct node *dir = n->parent;
 	scoped_free struct attributes *spare = NULL;
@@ -158,6 +184,8 @@ static int claim_locked(struct node *n, struct node **ret_dir, char **ret_name)
 	if (!dir || n->removed || !node_is_typed(dir))
 		return n->removed ? -ENOENT : -ENOTSUP;
 	r = node_open_for_change_locked(dir, 1, &spare);
+	if (r == 0 && rights)
+		r = check_rights_locked(dir, n, rights);
 	if (r < 0)
 		return r;
 	e = node_entry(n);
@@ -178,11 +206,12 @@ static int claim_locked(struct node *n, struct node **ret_dir, char **ret_name)
 	return 0;
 }
 
-int node_claim(struct node *n, struct node **ret_dir, char **ret_name)
+int node_claim(struct node *n, const struct rights *rights,
+	       struct node **ret_dir, char **ret_name)
 {
 	SCOPED_WRITE(&n->worktree->lock);
 
-	return claim_locked(n, ret_dir, ret_name);
+	return claim_locked(n, rights, ret_dir, ret_name);
 }
 
 /* ---- the head ---- */

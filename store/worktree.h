@@ -180,10 +180,19 @@ int node_first(struct node *dir, struct node **ret, char **ret_name);
  * node_rename. */
 int node_rename_first(struct node *queue, struct node *to_dir, const char *to,
 		      unsigned int flags, char **ret_name);
-/* Takes exactly this element out of its queue, as unlink does.  Of any number of
- * callers one gets 0, and where it was; the others -ENOENT.  -ENOTSUP: it is no
- * element. */
-int node_claim(struct node *n, struct node **ret_dir, char **ret_name);
+/* Who asks, where no kernel has checked it. */
+struct rights {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;		/* besides gid */
+	size_t count;
+};
+
+/* Takes exactly this element out of its queue, as unlink does, for one who has the
+ * rights (NULL: all).  Of any number of callers one gets 0, and where it was; the
+ * others -ENOENT.  -ENOTSUP: it is no element.  -EACCES, -EPERM. */
+int node_claim(struct node *n, const struct rights *rights,
+	       struct node **ret_dir, char **ret_name);
 
 #define NODE_SET_MODE 1u
 #define NODE_SET_UID 2u

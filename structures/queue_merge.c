@@ -117,6 +117,19 @@ merge_path(const struct tree_entry *const sides[SIDES])
 	return base ? NULL : ours ? ours : theirs;
 }
 
+/* Nobody claims foreign files: what one side changed stays though the other took
+ * the file away, as making a queue of a directory does. */
+static const struct tree_entry *
+merge_foreign(const struct tree_entry *const sides[SIDES])
+{
+	const struct tree_entry *ours = sides[OURS], *theirs = sides[THEIRS];
+	const struct tree_entry *left = ours ? ours : theirs;
+
+	if (ours && theirs)
+		return merge_path(sides);
+	return is_same(sides[BASE], left) ? NULL : left;
+}
+
 /* ---- elements: presence by key ---- */
 
 /* All entries of one key.  More than one on a side is what plain Git makes of
@@ -289,7 +302,7 @@ static int merge_next(struct merge *m, const struct tree_entry *at)
 	take(m, at, sides);
 	if (at->mode == MODE_TREE)
 		return merge_below(m, at, sides);
-	return keep(m, merge_path(sides));
+	return keep(m, merge_foreign(sides));
 }
 
 static int read_trees(struct merge *m, const struct oid sides[SIDES])

@@ -363,6 +363,22 @@ for i in range(400):
 	[ "$(cat "$M/main/empty/.irmin/type")" = queue ]
 }
 
+@test "what one branch edits stays where another makes a queue of the folder" {
+	start
+	mkdir "$Q"
+	push one two three
+	mkdir "$M/main/.irmin/fork/other"
+	queue
+	echo edited >"$M/other/jobs/one"
+	rm "$M/other/jobs/two"
+	echo other >"$M/main/.irmin/merge"
+	[ "$(names)" = "one three two one~2 " ]
+	[ "$(cat "$Q/one")" = one ]
+	[ "$(cat "$Q/one~2")" = edited ]
+	mv "$Q/one~2" "$Q/again"
+	[ "$(cat "$Q/again")" = edited ]
+}
+
 @test "commands push, peek and pop" {
 	start
 	"$IRMINFS" mkqueue "$Q"
@@ -475,6 +491,35 @@ for i in range(400):
 	[ "$popped" = 128 ]
 	[ ! -s "$T/got" ]
 	[ "$(cat "$T/names")" = "popped " ]
+}
+
+@test "who may not remove from a queue cannot pop" {
+	[ "$(id -u)" -eq 0 ] || skip "needs other users"
+	local user="setpriv --reuid 65534 --regid 65534 --groups"
+	$user 65534 test -x "$IRMINFS" || skip "others cannot run $IRMINFS"
+	start -o allow_other
+	queue
+	push one two three
+	# the test's folders are for its user alone; the mount is passed as a cwd
+	pop_as() { (cd "$Q" && $user "$1" "$IRMINFS" pop .); }
+	run -128 pop_as 65534
+	[[ "$output" = *"Permission denied"* ]]
+	[ "$(names)" = "one two three " ]
+	chgrp 65533 "$Q"
+	chmod 775 "$Q"
+	run -128 pop_as 65532
+	[ "$(pop_as 65533)" = one ]
+	chmod 1777 "$Q"
+	run -128 pop_as 65532
+	[[ "$output" = *"Operation not permitted"* ]]
+	chown 65534 "$Q/two"
+	[ "$(pop_as 65532)" = two ]
+	[ "$(names)" = "three " ]
+	mkdir "$M/main/open"
+	chmod 777 "$M/main/open"
+	chmod 755 "$Q"
+	run -1 sh -c "cd '$M/main' && $user 65532 mv -n jobs/.irmin/first open/"
+	[ "$(names)" = "three " ]
 }
 
 @test "pop waits for an element" {

@@ -132,9 +132,12 @@ static void foreign_entries_merge_by_path(void **state)
 	assert_merge("README=1\n", K1 "a=1\nREADME=1\n", "README=1\ndoc/x=2\n",
 		     K1 "a=1\nREADME=1\ndoc/x=2\n");
 	assert_merge("README=1\ndoc/x=2\n", "doc/x=2\n", "README=2\ndoc/y=3\n",
-		     "doc/y=3\n");
+		     "README=2\ndoc/y=3\n");
 	assert_merge("doc/a=1\ndoc/b=1\n", "doc/a=2\n", "doc/a=3\ndoc/b=2\n",
-		     "doc/a=2\n");
+		     "doc/a=2\ndoc/b=2\n");
+	/* a queue was made of the folder */
+	assert_merge("a=1\nb=1\n", K1 "a=1\n" K2 "b=1\n", "a=2\nb=1\n",
+		     K1 "a=1\n" K2 "b=1\na=2\n");
 }
 
 static void a_file_makes_room_for_a_directory(void **state)

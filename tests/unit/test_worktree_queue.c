@@ -327,12 +327,12 @@ static void test_first_and_claim(void **state)
 		assert_int_equal(node_first(dir, &n, &name), 0);
 		assert_string_equal(name, want);
 		free(name);
-		assert_int_equal(node_claim(n, &in, &name), 0);
+		assert_int_equal(node_claim(n, NULL, &in, &name), 0);
 		assert_ptr_equal(in, dir);
 		assert_string_equal(name, want);
 		free(name);
 		node_unref(in);
-		assert_int_equal(node_claim(n, &in, &name), -ENOENT);
+		assert_int_equal(node_claim(n, NULL, &in, &name), -ENOENT);
 		assert_reads(n, "x");
 		node_unref(n);
 		name = NULL;
