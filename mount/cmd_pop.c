@@ -46,7 +46,14 @@ static void wait_a_little(const struct popping *p)
 		;
 }
 
-/* The first element.  -ENOENT: there is none, and nobody waits. */
+/* Removed, renamed or unmounted: nobody will push there. */
+static bool is_gone(const struct popping *p)
+{
+	return access(p->queue, F_OK) < 0 && errno == ENOENT;
+}
+
+/* The first element.  -ENOENT: there is none, and nobody waits; -ENODEV: there is
+ * no queue any more. */
 static int open_first(const struct popping *p)
 {
 	for (;;) {
@@ -56,6 +63,8 @@ static int open_first(const struct popping *p)
 			return fd;
 		if (errno != ENOENT && errno != ESTALE)
 			return -errno;
+		if (is_gone(p))
+			return -ENODEV;
 		if (!p->wait)
 			return -ENOENT;
 		wait_a_little(p);
@@ -66,6 +75,9 @@ static int tell(const struct popping *p, int r)
 {
 	if (r == -ENOENT)
 		return say(p->command, STATUS_NEGATIVE, "%s is empty",
+			   p->queue);
+	if (r == -ENODEV)
+		return say(p->command, STATUS_ERROR, "%s is not there any more",
 			   p->queue);
 	if (r == -ELOOP)
 		return say(p->command, STATUS_ERROR, "the first element of %s "
@@ -208,6 +220,8 @@ static int pop_to(const struct popping *p, const char *file)
 		if (errno != ENOENT && errno != ESTALE)
 			return say(p->command, STATUS_ERROR, "%s: %s", file,
 				   strerror(errno));
+		if (is_gone(p))
+			return tell(p, -ENODEV);
 		if (!p->wait)
 			return tell(p, -ENOENT);
 		wait_a_little(p);

@@ -538,6 +538,27 @@ for i in range(400):
 	[ "$(cat "$T/got")" = $'slow\ndone' ]
 }
 
+@test "pop does not wait for a queue that is gone" {
+	start
+	local how args
+	for how in "rmdir $Q" "mv $Q $M/main/other" "umount $M"; do
+		for args in "" "-o $M/main/mine"; do
+			[ -e "$M/.irmin/version" ] || start
+			"$IRMINFS" mkqueue "$Q"
+			# shellcheck disable=SC2086
+			timeout 10 "$IRMINFS" pop "$Q" --wait $args 2>"$T/said" &
+			local waiting=$! status=0
+			sleep 0.3
+			$how
+			wait "$waiting" || status=$?
+			[ "$status" = 128 ]
+			grep -q "is not there any more" "$T/said"
+			rm -rf "$M/main/other"
+		done
+	done
+	DAEMON=
+}
+
 @test "many pops of one queue get each element once, and what cannot be printed goes back" {
 	start
 	"$IRMINFS" mkqueue "$Q"
