@@ -265,14 +265,20 @@ subjects() {
 		i=0
 		while [ ! -e "$T/end" ]; do
 			i=$((i + 1))
-			echo "$i" >g
-			sync g
+			echo "$i" >g || break
+			sync g || break
 		done
 	) 3>&- &
 	local pid=$!
+	local tries=0
 	for i in $(seq 15); do
 		echo "$i" >f
-		git commit -q --allow-empty -am "user $i"
+		# git refuses, having done nothing, when g changes while it reads
+		# it, or the ref before it writes that
+		until git commit -q --allow-empty -am "user $i"; do
+			tries=$((tries + 1))
+			[ "$tries" -lt 100 ] || break
+		done
 	done
 	touch "$T/end"
 	wait "$pid"
