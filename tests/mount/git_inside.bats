@@ -164,6 +164,8 @@ subjects() {
 	mkdir .irmin/fork/other
 	echo other >"$M/other/f"
 	sync "$M/other/f"
+	# opening .git publishes its own branch alone
+	cat "$M/other/.irmin/head" >"$T/other"
 	before=$(git rev-parse HEAD)
 	for words in "checkout other" "switch other" "checkout -b new" \
 		"switch -c new" "checkout --detach" "checkout HEAD~1" \
