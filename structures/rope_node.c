@@ -40,13 +40,16 @@ static size_t used_of(const struct rope_node *n)
 int rope_node_own(struct rope_node **slot)
 {
 	struct rope_node *n = *slot, *copy;
+	/* others may be counting references meanwhile */
+	const size_t counted = offsetof(struct rope_node, level);
 
 	if (!rope_node_is_shared(n))
 		return 0;
 	copy = malloc(size_of(n));
 	if (!copy)
 		return -ENOMEM;
-	memcpy(copy, n, used_of(n));
+	memcpy((char *)copy + counted, (const char *)n + counted,
+	       used_of(n) - counted);
 	atomic_init(&copy->refs, 1);
 	if (n->is_piece)
 		rope_source_ref(rope_piece(n)->source);
