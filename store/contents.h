@@ -9,9 +9,10 @@
 /* Contents of files, and the registry of their types.
  *
  * A `struct contents` is one file's bytes: what is stored (a blob of the odb, or
- * a structure made of several objects) plus what was changed since.  It is reference counted and locks itself; every
- * function may be called from any thread.  Reading or writing may block on the
- * object database or the disk.  Offsets and sizes are bytes.
+ * a structure made of several objects) plus what was changed since.  It is
+ * reference counted and locks itself; every function may be called from any
+ * thread.  Reading or writing may block on the object database or the disk.
+ * Offsets and sizes are bytes.
  *
  * Kinds implement `struct contents_ops`; the built-in kind is the overlay
  * (store/overlay.h), which files begin as.  structures/ adds the one that can

@@ -4,8 +4,8 @@
 load common
 
 repository() {
-	git init -q "$T/work"
-	cd "$T/work"
+	git init -q "$T/tree"
+	cd "$T/tree"
 	mkdir dir
 	echo good >good
 	echo bad >bad
@@ -98,14 +98,14 @@ object() {
 }
 
 @test "a branch that is checked out is read-only in words" {
-	git init -q "$T/work"
-	cd "$T/work"
+	git init -q "$T/tree"
+	cd "$T/tree"
 	echo 1 >f
 	git add -A
 	git commit -qm first
 	git branch other
 	cd /
-	STORE=$T/work/.git
+	STORE=$T/tree/.git
 	start
 	run touch "$M/main/new"
 	[[ $output == *"Read-only"* ]]
