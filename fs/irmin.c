@@ -86,13 +86,34 @@ static int lookup_directory(struct fs *fs, struct inode *dir, const char *name,
 	return inode_for_control(fs, dir, CONTROL_DIRECTORY, 0, ret);
 }
 
+static int stop_at_first(void *context, const struct listed *entry)
+{
+	*(bool *)context = false;
+	return 1;
+}
+
+bool irmin_has_git(struct fs *fs, struct inode *dir, const char *name)
+{
+	bool empty = true;
+	struct node *own;
+
+	if (strcmp(name, GIT_NAME) != 0 || !inode_is_tree_root(dir) ||
+	    !dir->branch || !inside_text_size(fs->store) ||
+	    inside_is_hidden(dir->branch))
+		return false;
+	if (node_lookup(dir->node, name, &own) == 0) {
+		node_unref(own);
+		return false;
+	}
+	/* `git clone` wants to make one in an empty folder */
+	return node_list(dir->node, 0, stop_at_first, &empty) < 0 || !empty;
+}
+
 int irmin_lookup_git(struct fs *fs, struct inode *dir, const char *name,
 		     struct inode **ret)
 {
-	if (strcmp(name, GIT_NAME) != 0 || !inode_is_tree_root(dir) ||
-	    !dir->branch || !inside_text_size(fs->store))
-		return -ENOENT;
-	return inode_for_control(fs, dir, CONTROL_GIT, 0, ret);
+	return irmin_has_git(fs, dir, name) ?
+	       inode_for_control(fs, dir, CONTROL_GIT, 0, ret) : -ENOENT;
 }
 
 /* Each open of `control` gets an inode of its own: the kernel lets only one

@@ -56,8 +56,9 @@ struct inode *irmin_subject(struct inode *inode);
 int irmin_lookup(struct fs *fs, struct inode *dir, const char *name,
 		   struct inode **ret, bool *ret_keep);
 int irmin_stat(struct fs *fs, struct inode *inode, struct stat *ret);
-/* The file ".git" of a branch whose own tree has none of that name; a new
- * reference.  -ENOENT. */
+/* The file ".git" of a branch whose own tree has none of that name, and is not
+ * empty: whether there is one; a new reference.  -ENOENT. */
+bool irmin_has_git(struct fs *fs, struct inode *dir, const char *name);
 int irmin_lookup_git(struct fs *fs, struct inode *dir, const char *name,
 		     struct inode **ret);
 

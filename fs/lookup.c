@@ -26,6 +26,9 @@ static int lookup_in_tree(fuse_req_t req, struct inode *dir, const char *name,
 
 	/* not before: it may have been loaded only now */
 	*ret_keep = !queue_is(dir);
+	/* the branch may be empty now, and have a ".git" then */
+	if (r == -ENOENT && strcmp(name, GIT_NAME) == 0)
+		*ret_keep = false;
 	if (r == -ENOENT)
 		return irmin_lookup_git(fs_of(req), dir, name, ret);
 	return r < 0 ? r : inode_for_node(fs_of(req), dir, node, ret);

@@ -38,7 +38,6 @@
 
 #define TIMEOUT_FOREVER (86400.0 * 365)
 #define CONTROL_NAME ".irmin"
-#define GIT_NAME ".git"
 
 /* How long whoever changed branches waits until the kernel knows. */
 #define SPACES_MILLISECONDS 1000

@@ -2,6 +2,7 @@
 #include "fs/operations.h"
 #include "fs/pending.h"
 #include "fs/queue.h"
+#include "store/inside.h"
 
 #include <errno.h>
 #include <string.h>
@@ -102,15 +103,13 @@ void op_rmdir(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 		rmdir_node(req, dir, name);
 }
 
-/* The file `.git` that we make up cannot be removed. */
-static int explain_missing(struct fs *fs, struct inode *dir, const char *name)
+/* The file `.git` that we make up. */
+static int hide_git(struct fs *fs, struct inode *dir, const char *name)
 {
-	struct inode *made_up;
-
-	if (irmin_lookup_git(fs, dir, name, &made_up) < 0)
+	if (!irmin_has_git(fs, dir, name))
 		return -ENOENT;
-	inode_unref(fs, made_up);
-	return -EPERM;
+	inside_hide(dir->branch);
+	return 0;
 }
 
 static int unlink_node(fuse_req_t req, struct inode *dir, const char *name)
@@ -121,7 +120,7 @@ static int unlink_node(fuse_req_t req, struct inode *dir, const char *name)
 
 	if (r == -ENOENT)
 		r = node_unlink(dir->node, name);
-	return r == -ENOENT ? explain_missing(fs, dir, name) : r;
+	return r == -ENOENT ? hide_git(fs, dir, name) : r;
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t dir_id, const char *name)

@@ -64,6 +64,10 @@ static int rename_node(fuse_req_t req, struct inode *from_dir, const char *from,
 	/* mv would copy first, and be left with a source that it cannot remove */
 	if (is_readonly(from_dir) || is_readonly(to_dir))
 		return -EROFS;
+	/* the one that we make up can only be removed */
+	if (irmin_has_git(fs_of(req), from_dir, from) ||
+	    irmin_has_git(fs_of(req), to_dir, to))
+		return -EPERM;
 	r = rename_pending(req, from_dir, from, to_dir, to);
 	if (r != -ENOENT)
 		return r;

@@ -17,8 +17,9 @@ enum blob_state { BLOB_ABSENT, BLOB_LOADING, BLOB_LOADED };
 struct blob_key {
 	uint64_t size;
 	struct oid oid;
+	unsigned char local;
 };
-#define KEY_SIZE (offsetof(struct blob_key, oid) + sizeof(struct oid))
+#define KEY_SIZE (offsetof(struct blob_key, local) + 1)
 
 struct blob {
 	struct blob_key key;		/* constant */
@@ -101,6 +102,18 @@ const struct oid *blob_oid(const struct blob *blob)
 	return &blob->key.oid;
 }
 
+bool blob_is_local(const struct blob *blob)
+{
+	return blob->key.local;
+}
+
+static struct odb *odb_of(const struct blob *blob)
+{
+	const struct blobs_options *options = &blob->blobs->options;
+
+	return blob->key.local ? options->local : options->odb;
+}
+
 /* ---- references ---- */
 
 static struct blob *add_locked(struct blobs *blobs, const struct blob_key *key)
@@ -120,21 +133,38 @@ static struct blob *add_locked(struct blobs *blobs, const struct blob_key *key)
 	return blob;
 }
 
-int blobs_get(struct blobs *blobs, const struct oid *oid, uint64_t size,
-	      struct blob **ret_blob)
+static int get(struct blobs *blobs, const struct blob_key *key,
+	       struct blob **ret_blob)
 {
-	struct blob_key key = { .size = size, .oid = *oid };
 	struct blob *blob;
 	SCOPED_LOCK(&blobs->lock);
 
-	HASH_FIND(hh, blobs->all, &key, KEY_SIZE, blob);
+	HASH_FIND(hh, blobs->all, key, KEY_SIZE, blob);
 	if (!blob)
-		blob = add_locked(blobs, &key);
+		blob = add_locked(blobs, key);
 	if (!blob)
 		return -ENOMEM;
 	blob->refs++;
 	*ret_blob = blob;
 	return 0;
+}
+
+int blobs_get(struct blobs *blobs, const struct oid *oid, uint64_t size,
+	      struct blob **ret_blob)
+{
+	const struct blob_key key = { .size = size, .oid = *oid };
+
+	return get(blobs, &key, ret_blob);
+}
+
+int blobs_get_local(struct blobs *blobs, const struct oid *oid, uint64_t size,
+		    struct blob **ret_blob)
+{
+	const struct blob_key key = {
+		.size = size, .oid = *oid, .local = 1,
+	};
+
+	return get(blobs, &key, ret_blob);
 }
 
 struct blob *blob_ref(struct blob *blob)
@@ -240,8 +270,8 @@ static int load_memory(struct blob *blob)
 {
 	void *data;
 	size_t size;
-	int r = odb_read(blob->blobs->options.odb, &blob->key.oid, OBJECT_BLOB,
-			 &data, &size);
+	int r = odb_read(odb_of(blob), &blob->key.oid, OBJECT_BLOB, &data,
+			 &size);
 
 	if (r < 0)
 		return r;
@@ -262,7 +292,7 @@ static int unpack(struct blob *blob)
 
 	if (fd < 0)
 		return fd;
-	r = odb_unpack(blobs->options.odb, &blob->key.oid, fd);
+	r = odb_unpack(odb_of(blob), &blob->key.oid, fd);
 	if (r < 0)
 		return r;
 	if (fstat(fd, &st) < 0)

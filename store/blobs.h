@@ -15,7 +15,8 @@ struct blobs;
 struct blob;
 
 struct blobs_options {
-	struct odb *odb;	/* outlives the cache */
+	struct odb *odb;	/* outlives the cache, as does */
+	struct odb *local;	/* where those of the local face are; or NULL */
 	int dir_fd;		/* folder of the files; outlives it */
 	uint64_t memory_budget, file_budget;	/* bytes */
 	uint64_t memory_max;	/* bytes of the largest blob kept in memory */
@@ -29,13 +30,17 @@ struct blobs_options {
 int blobs_new(const struct blobs_options *options, struct blobs **ret_blobs);
 void blobs_free(struct blobs *blobs);	/* no blob may be referenced */
 
-/* A reference to the blob, which nothing is read of yet.  -ENOMEM. */
+/* A reference to the blob, which nothing is read of yet; the second is of one in
+ * `local`.  -ENOMEM. */
 int blobs_get(struct blobs *blobs, const struct oid *oid, uint64_t size,
 	      struct blob **ret_blob);
+int blobs_get_local(struct blobs *blobs, const struct oid *oid, uint64_t size,
+		    struct blob **ret_blob);
 struct blob *blob_ref(struct blob *blob);	/* accepts NULL */
 void blob_unref(struct blob *blob);		/* accepts NULL */
 
 const struct oid *blob_oid(const struct blob *blob);
+bool blob_is_local(const struct blob *blob);
 
 /* Whether a read needs no unpacking of a whole file: the blob is small, or its
  * file is there. */

@@ -173,13 +173,20 @@ int contents_store_as(struct contents *snapshot, struct odb *odb, uint32_t mode,
 void contents_stored(struct contents *c, struct contents *snapshot,
 		     const struct oid *oid)
 {
-	c->ops->stored(c, snapshot, oid, false);
+	c->ops->stored(c, snapshot, oid, CONTENTS_AS_BLOB);
+}
+
+void contents_stored_local(struct contents *c, struct contents *snapshot,
+			   const struct oid *oid)
+{
+	c->ops->stored(c, snapshot, oid, CONTENTS_AS_LOCAL);
 }
 
 void contents_stored_as(struct contents *c, struct contents *snapshot,
 			uint32_t mode, const struct oid *oid)
 {
-	c->ops->stored(c, snapshot, oid, mode_is_rope(mode));
+	c->ops->stored(c, snapshot, oid, mode_is_rope(mode) ?
+		       CONTENTS_AS_ROPE : CONTENTS_AS_BLOB);
 }
 
 void contents_changes(struct contents *snapshot, struct contents_changes *ret)

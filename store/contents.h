@@ -25,6 +25,13 @@
 struct contents;
 struct contents_changes;
 
+/* As what contents were stored, and where. */
+enum contents_place {
+	CONTENTS_AS_BLOB,
+	CONTENTS_AS_ROPE,	/* a structure; both in the odb of the pool */
+	CONTENTS_AS_LOCAL,	/* a blob in its `local` */
+};
+
 struct contents_ops {
 	const char *name;
 	ssize_t (*read)(struct contents *c, void *data, size_t size,
@@ -42,9 +49,8 @@ struct contents_ops {
 	off_t (*seek)(struct contents *c, uint64_t offset, int whence);
 	int (*snapshot)(struct contents *c, struct contents **ret);
 	int (*store)(struct contents *c, struct odb *odb, struct oid *ret_oid);
-	/* is_rope: as a structure */
 	void (*stored)(struct contents *c, struct contents *snapshot,
-		       const struct oid *oid, bool is_rope);
+		       const struct oid *oid, enum contents_place place);
 	void (*captured)(struct contents *c);
 	void (*changes)(struct contents *snapshot,
 			struct contents_changes *ret);
@@ -125,6 +131,9 @@ void contents_stored_as(struct contents *c, struct contents *snapshot,
 			uint32_t mode, const struct oid *oid);
 void contents_stored(struct contents *c, struct contents *snapshot,
 		     const struct oid *oid);	/* as a blob */
+/* As a blob in the pool's local odb. */
+void contents_stored_local(struct contents *c, struct contents *snapshot,
+			   const struct oid *oid);
 
 /* ---- what changed between captures: for the journal ---- */
 
@@ -132,6 +141,7 @@ enum contents_base {
 	CONTENTS_EMPTY,		/* no bytes */
 	CONTENTS_STORED,	/* blob or structure `oid` of `base_size` bytes */
 	CONTENTS_CAPTURED,	/* the same contents (id) at version `since` */
+	CONTENTS_STORED_LOCAL,	/* as STORED, a blob in the pool's local odb */
 };
 
 /* Bytes of the base that are elsewhere now. */
@@ -228,7 +238,8 @@ bool contents_may_be_rope(const struct tree *tree);
 int contents_stored_size(struct odb *odb, const struct oid *oid, uint32_t mode,
 			 uint64_t *ret_size);
 
-/* Contents of a stored blob or structure, whichever oid is.  Errors of
+/* Contents of a stored blob or structure, whichever oid is; of a blob in the
+ * pool's local odb take overlay_new_local.  Errors of
  * odb_read_header; -EUCLEAN: neither. */
 int contents_open(struct pool *pool, const struct oid *oid, uint64_t size,
 		  struct contents **ret);

@@ -152,6 +152,8 @@ static int store_entry(struct delta_entry *entry, struct odb *odb,
 	static const struct oid none;
 	int r;
 
+	if (delta_entry_is_own(entry))
+		return 0;
 	if (entry->kind == DELTA_CONTENTS)
 		return contents_store_as(entry->contents, odb, entry->mode,
 					 &entry->oid);
@@ -168,7 +170,8 @@ static int store_entry(struct delta_entry *entry, struct odb *odb,
 /* Whether the entry shows in its parent's tree: Git has no empty folders. */
 static bool is_stored(const struct delta_entry *entry)
 {
-	if (entry->kind == DELTA_REMOVED)
+	if (entry->kind == DELTA_REMOVED || delta_entry_is_own(entry) ||
+	    strcmp(entry->name, GIT_NAME) == 0)
 		return false;
 	return (entry->kind != DELTA_DIRECTORY && entry->mode != MODE_TREE) ||
 	       !oid_equal(&entry->oid, &oid_empty_tree);
@@ -206,6 +209,11 @@ static int write_merged(struct delta *delta, struct odb *odb,
 	return tree_write(odb, entries, count, &delta->oid);
 }
 
+int delta_check_name(const char *name)
+{
+	return strcmp(name, GIT_NAME) == 0 ? 0 : tree_check_name(name);
+}
+
 static void cleanup_treep(struct tree **tree)
 {
 	tree_free(*tree);
@@ -236,6 +244,25 @@ static int store_directory(struct delta *delta, struct odb *odb,
 int delta_store(struct delta *delta, struct odb *odb, const struct oid *base)
 {
 	return store_directory(delta, odb, base, 0);
+}
+
+/* ---- what Git is not to have ---- */
+
+int delta_store_own(struct delta *delta, struct odb *local)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < delta->count && r == 0; i++) {
+		struct delta_entry *entry = &delta->entries[i];
+
+		if (entry->kind == DELTA_DIRECTORY)
+			r = delta_store_own(entry->directory, local);
+		if (entry->kind != DELTA_CONTENTS || !delta_entry_is_own(entry))
+			continue;
+		r = contents_store(entry->contents, local, &entry->oid);
+		entry->local->object = entry->oid;
+	}
+	return r;
 }
 
 /* ---- comparing ---- */
@@ -379,6 +406,18 @@ static bool is_same(const struct delta_entry *entry)
 			       entry->directory->complete);
 }
 
+/* As Git sees it. */
+static int visit_entry(const struct delta_entry *entry, const char *path,
+		       delta_visit *visit, void *context)
+{
+	struct delta_entry gone = *entry;
+
+	if (!delta_entry_is_own(entry))
+		return visit(context, path, entry);
+	gone.kind = DELTA_REMOVED;
+	return visit(context, path, &gone);
+}
+
 static int walk(const struct delta *delta, struct buffer *path,
 		delta_visit *visit, void *context)
 {
@@ -396,7 +435,7 @@ static int walk(const struct delta *delta, struct buffer *path,
 			return r;
 		if (entry->kind != DELTA_DIRECTORY ||
 		    (entry->directory->complete && !entry->directory->count)) {
-			r = visit(context, path->data, entry);
+			r = visit_entry(entry, path->data, visit, context);
 		} else {
 			r = buffer_puts(path, "/");
 			if (r == 0)

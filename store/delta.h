@@ -56,6 +56,18 @@ struct delta {
 	bool own;		/* something in it Git does not have */
 };
 
+/* Whether its contents are in, or are to go to, the local face alone: Git has
+ * nothing of the name then. */
+static inline bool delta_entry_is_own(const struct delta_entry *entry)
+{
+	return (entry->kind == DELTA_OBJECT || entry->kind == DELTA_CONTENTS) &&
+	       entry->local && (entry->local->bits & LOCAL_OBJECT);
+}
+
+/* What may be called so: as tree_check_name, and GIT_NAME. */
+#define GIT_NAME ".git"			/* never in a tree of Git */
+int delta_check_name(const char *name);
+
 /* An empty delta; NULL: no memory. */
 struct delta *delta_new(bool complete);
 void delta_free(struct delta *delta);		/* accepts NULL */
@@ -82,6 +94,10 @@ struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
  * TREE_DEPTH_MAX levels, here and in delta_between. */
 int delta_store(struct delta *delta, struct odb *odb, const struct oid *base);
 
+/* Stores the contents that Git is not to have in local, and fills in their ids.
+ * Before delta_store and local_store.  Errors of contents_store. */
+int delta_store_own(struct delta *delta, struct odb *local);
+
 /* The changes that lead from tree `from` to tree `to`, with all oids set
  * (kinds REMOVED, OBJECT and DIRECTORY, the latter where both sides have a
  * directory).  O(changes x width). */
@@ -90,7 +106,7 @@ int delta_between(struct odb *odb, const struct oid *from, const struct oid *to,
 
 /* Calls visit for each path that Git sees changed (files, symlinks, submodules;
  * directories only where removed, or as an OBJECT, or complete without entries;
- * none that are the same), in the order of paths.  A nonzero return ends
+ * none that are the same; what is own is REMOVED), in the order of paths.  A nonzero return ends
  * the walk and is returned.  base as for delta_store is not needed. */
 typedef int delta_visit(void *context, const char *path,
 			const struct delta_entry *entry);

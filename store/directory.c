@@ -365,6 +365,7 @@ static void leave(struct directory *d, struct entry *e, bool remember)
 	directory_set_mode(d, e, 0);
 	e->node = NULL;
 	e->epoch = 0;
+	e->own = 0;
 }
 
 void directory_supersede(struct directory *d, struct entry *e, bool remember)

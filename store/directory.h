@@ -41,6 +41,8 @@ struct entry {
 	unsigned int replaced : 1;
 	unsigned int git_had : 1;
 	unsigned int owned : 1;		/* name is an allocation of its own */
+	unsigned int own : 1;		/* a file or symlink that Git is not to
+					 * have: oid is in the local face */
 };
 
 struct directory {

@@ -105,6 +105,7 @@ static int take_made(struct list *list, const struct delta_entry *entry,
 	struct table_contents made = {
 		.id = changes->id, .version = changes->version,
 		.oid = entry->oid, .size = changes->size,
+		.is_local = delta_entry_is_own(entry),
 	};
 
 	return add(list, &made);

@@ -121,7 +121,10 @@ static int apply_commit(struct pass *pass, struct record *record,
 		return r;
 	tree = &head->tree;
 	if (record->delta) {
-		r = delta_store(record->delta, odb, &head->tree);
+		if (pass->engine->local)
+			r = delta_store_own(record->delta, pass->engine->local);
+		if (r == 0)
+			r = delta_store(record->delta, odb, &head->tree);
 		if (r < 0)
 			return r;
 		tree = &record->delta->oid;

@@ -320,6 +320,16 @@ static int print_place(struct store *store, uint64_t branch,
 			     (unsigned long long)branch);
 }
 
+void inside_hide(struct branch *b)
+{
+	b->git_hidden = true;
+}
+
+bool inside_is_hidden(struct branch *b)
+{
+	return b->git_hidden;
+}
+
 size_t inside_text_size(struct store *store)
 {
 	size_t size = strlen("gitdir: /" PRIVATE_FOLDER "/git"

@@ -14,6 +14,9 @@
  *   irminfs-head   id NEWLINE: the commit that the index was brought to last
  *   and whatever git puts there
  *
+ * The file gives way to an entry `.git` that the user has made (it is in the local
+ * face), can be removed to make one, and an empty branch has none.
+ *
  * It is no linked work tree (git-worktree(1)), so that pushes into the branch
  * stay allowed, and nothing in it is part of what is cloned.  The folders of
  * branches that are gone are removed.
@@ -40,6 +43,11 @@ int inside_open(struct branch *b, const struct caller *caller,
 /* After branch_publish: waits, for a second at most, until the branch's head and
  * its ref are one, if git was used in its folder and is not at work there. */
 void inside_settle(struct branch *b);
+
+/* Takes it away until the store is mounted again, so that the user can have a
+ * repository there. */
+void inside_hide(struct branch *b);
+bool inside_is_hidden(struct branch *b);
 
 /* Bytes in it; 0: there is no such file. */
 size_t inside_text_size(struct store *store);

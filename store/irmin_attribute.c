@@ -222,8 +222,8 @@ static int read_entry_locked(struct worktree *w, struct entry *e, bool is_root,
 	int r;
 
 	if (oid)
-		return read_blob_locked(w->irmin, w->options.odb, oid, is_root,
-					ret);
+		return read_blob_locked(w->irmin, node_odb(w, e->own), oid,
+					is_root, ret);
 	r = read_contents_locked(w->irmin, contents, is_root, ret);
 	contents_unref(contents);
 	return r;

@@ -59,9 +59,12 @@ struct wanted {
 };
 
 static int open_stored(struct journal_replay *replay, const struct oid *oid,
-		       uint64_t size, struct contents **ret)
+		       uint64_t size, bool is_local, struct contents **ret)
 {
-	return contents_open(replay->pool, oid, size, ret);
+	if (!is_local)
+		return contents_open(replay->pool, oid, size, ret);
+	return pool_local_odb(replay->pool) ?
+		overlay_new_local(replay->pool, oid, size, ret) : -EUCLEAN;
 }
 
 /* What a frame before made, or else what the table says that it was. */
@@ -78,7 +81,8 @@ static int open_captured(struct journal_replay *replay, struct replayed *before,
 		const struct table_contents *c = &j->contents[i];
 
 		if (c->id == wanted->id && c->version == wanted->other)
-			return open_stored(replay, &c->oid, c->size, ret);
+			return open_stored(replay, &c->oid, c->size,
+					   c->is_local, ret);
 	}
 	return -EUCLEAN;
 }
@@ -90,7 +94,9 @@ static int open_base(struct journal_replay *replay, struct replayed *before,
 	case CONTENTS_EMPTY:
 		return overlay_new(replay->pool, ret);
 	case CONTENTS_STORED:
-		return open_stored(replay, &wanted->oid, wanted->other, ret);
+	case CONTENTS_STORED_LOCAL:
+		return open_stored(replay, &wanted->oid, wanted->other,
+				   wanted->base == CONTENTS_STORED_LOCAL, ret);
 	case CONTENTS_CAPTURED:
 		return open_captured(replay, before, wanted, ret);
 	default:

@@ -124,7 +124,7 @@ static int get_entry(struct decoder *d, struct delta *delta)
 		return r;
 	if (extras & ~(JOURNAL_FACTS | JOURNAL_SAME))
 		return -ENOTSUP;
-	if (!name || tree_check_name(name) < 0 || !is_mode(kind, mode))
+	if (!name || delta_check_name(name) < 0 || !is_mode(kind, mode))
 		return -EUCLEAN;
 	entry = delta_add(delta, kind, mode, name);
 	if (!entry)

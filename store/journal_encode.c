@@ -195,7 +195,7 @@ static void put_contents(struct encoder *e, struct contents *c)
 /* A tree from elsewhere may have what no decoder believes. */
 static void check_entry(struct encoder *e, const struct delta_entry *entry)
 {
-	if (!e->error && tree_check_name(entry->name) < 0)
+	if (!e->error && delta_check_name(entry->name) < 0)
 		e->error = -ENOTSUP;
 }
 

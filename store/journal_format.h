@@ -51,7 +51,8 @@
  *   in struct delta_entry), facts if there are, then
  *   OBJECT     oid; it is published and pinned or reached from a ref
  *   CONTENTS   u64 id, u64 version, u64 size, u8 base (enum contents_base),
- *              oid (STORED: of a blob or, of a rope, a tree), u64 base size or
+ *              oid (STORED: of a blob or, of a rope, a tree; STORED_LOCAL: of a
+ *              blob in irminfs/local), u64 base size or
  *              since, u64 low, u32 number of extents, first the moves by rising
  *              offset, then the others by rising offset
  *   DIRECTORY  a delta
@@ -68,6 +69,9 @@
  *      another of kind 3 has, and from within the base
  *
  * Facts are what Git does not hold of an entry: local_format.h has their bytes.
+ * An OBJECT or CONTENTS with LOCAL_OBJECT in its facts is one that Git is not to
+ * have at all: the object is in irminfs/local, or the contents are to be stored
+ * there, and then the id in the facts says nothing.  A name may be ".git".
  * Objects that they name are in irminfs/local, published.
  *
  * Valid is a frame in a segment of the table's epoch whose length is within the

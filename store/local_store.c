@@ -84,7 +84,7 @@ static int make_object(struct storing *s, const struct delta_entry *entry,
 			return r;
 		replace(s, entry, local);
 	}
-	if (entry->mode != MODE_TREE)
+	if (entry->mode != MODE_TREE && !delta_entry_is_own(entry))
 		local_set_git(local, &entry->oid);
 	*ret = local;
 	return 0;

@@ -109,6 +109,7 @@ void node_place_locked(struct node *n, struct node *dir, struct entry *e)
 	attach(n, dir, e);
 	directory_set_mode(dir->directory, e, node_git_mode(n));
 	e->epoch = n->epoch;
+	e->own = n->own;
 	if (old)
 		node_put_locked(old);
 	else
@@ -180,6 +181,7 @@ static void leave_entry(struct node *n)
 	e->node = NULL;
 	e->attributes = STEAL(n->attributes);
 	e->oid = n->oid;
+	e->own = n->own;
 	e->mode = node_git_mode(n);
 	e->number = n->displaced ?
 		directory_new_number(n->parent->directory, e->name) : n->number;
@@ -419,6 +421,7 @@ int node_load_locked(struct node *dir, struct entry *e, struct node **ret)
 	if (!n)
 		return -ENOMEM;
 	n->oid = e->oid;
+	n->own = e->own;
 	n->number = e->number;
 	n->attributes = STEAL(e->attributes);
 	attach(n, dir, e);

@@ -99,6 +99,8 @@ struct node {
 	uint8_t displaced : 1;		/* its number is in worktree->displaced */
 	uint8_t pending : 1;		/* unlinked, but to be pushed */
 	uint8_t structured : 1;		/* oid is the tree of a stored rope */
+	uint8_t own : 1;		/* as its entry's: oid is in the local
+					 * face, unless its contents are open */
 	uint8_t flags;			/* state; NODE_* */
 };
 
@@ -147,6 +149,12 @@ static inline bool node_git_has_nothing(const struct oid *tree)
 	return oid_is_zero(tree) || oid_equal(tree, &oid_empty_tree);
 }
 
+/* Where stored blobs are. */
+static inline struct odb *node_odb(const struct worktree *w, bool own)
+{
+	return own ? w->options.local : w->options.odb;
+}
+
 uint32_t node_git_mode(const struct node *n);	/* MODE_* */
 mode_t node_type_of(uint32_t git_mode);		/* S_IFMT */
 enum node_kind node_kind_of(uint32_t git_mode);
@@ -190,6 +198,27 @@ bool node_is_within(const struct node *n, const struct node *a);
 
 /* 0, or the error with which changes fail. */
 int worktree_check_writable(struct worktree *w);
+
+/* ---- node_own.c: what Git is not to have ---- */
+
+/* Whether an entry of that name in the loaded directory dir is to be in the local
+ * face alone; of a directory: all that is made in it.  -ENOMEM. */
+int node_is_own_name_locked(struct node *dir, const char *name,
+			    bool is_directory);
+/* Whether dir is called GIT_NAME, or is below such a one.  Any lock. */
+bool node_is_in_git(const struct node *dir);
+
+/* The directory n is about to be called name in dir: -EXDEV if that is within a
+ * GIT_NAME, which Git does not have, and n is not, and has something in it: it
+ * must be copied then.  Errors of loading. */
+int node_check_into_git_locked(struct node *n, const struct node *dir,
+			       const char *name);
+
+/* The node n, a file or symlink, is about to be own or not (as an entry that is
+ * not stored): opens its contents if need be, for the two that follow. */
+int node_prepare_own_locked(struct node *n, bool own);
+/* It is; its entry, too, if it has one.  True: it is to be stored anew. */
+bool node_set_own_locked(struct node *n, bool own);
 
 /* ---- node_state.c: CHANGED, MODIFIED, KEPT ---- */
 
@@ -236,6 +265,8 @@ void attributes_touch_inode(struct node *n, struct attributes **spare,
 
 /* Errors of tree_check_name; -EPERM also for CONTROL_NAME. */
 int node_check_new_name(const char *name);
+/* The same, but with a local face GIT_NAME may be. */
+int node_check_name(const struct worktree *w, const char *name);
 
 /* Loads a directory of which that many entries are to be changed, and makes
  * room in it; entries may move.  Errors of changes. */
@@ -364,6 +395,8 @@ int attribute_text_locked(struct worktree *w, struct buffer *ret);
 /* Contents of a file or symlink, opened if need be; one reference.  No lock may
  * be held.  -EISDIR. */
 int node_contents(struct node *n, struct contents **ret);
+/* Opens them, so that they can be stored again. */
+int node_open_contents_locked(struct node *n);
 /* Makes its contents, which are open, of the kind that can splice.  -EOPNOTSUPP:
  * there is none; -ENOMEM. */
 int node_convert_locked(struct node *n);

@@ -19,12 +19,12 @@ int attribute_edit_reserve_locked(struct worktree *w)
 
 /* ---- reading ---- */
 
-static int read_blob(struct worktree *w, const struct oid *oid,
+static int read_blob(struct odb *odb, const struct oid *oid,
 		     struct buffer *ret)
 {
 	scoped_free void *data = NULL;
 	size_t size;
-	int r = odb_read(w->options.odb, oid, OBJECT_BLOB, &data, &size);
+	int r = odb_read(odb, oid, OBJECT_BLOB, &data, &size);
 
 	if (r < 0)
 		return r;
@@ -63,7 +63,8 @@ int attribute_text_locked(struct worktree *w, struct buffer *ret)
 		return 0;
 	if (e->node && e->node->contents)
 		return read_contents(e->node->contents, ret);
-	return read_blob(w, e->node ? &e->node->oid : &e->oid, ret);
+	return read_blob(node_odb(w, e->own),
+			 e->node ? &e->node->oid : &e->oid, ret);
 }
 
 /* ---- preparing ---- */

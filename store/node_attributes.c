@@ -163,6 +163,7 @@ bool node_is_stored(struct node *n, const struct oid *oid, struct stat *ret)
 	SCOPED_LOCK(&n->worktree->state);
 	a = node_attributes(n);
 	if (!node_is_clean(n) || (n->flags & NODE_CHANGED) || n->structured ||
+	    n->own ||
 	    !oid_equal(&n->oid, oid))
 		return false;
 	/* the size is that of another moment: of the same contents? */

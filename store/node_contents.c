@@ -20,7 +20,7 @@ static void cleanup_contentsp(struct contents **c)
 struct stored {
 	struct oid oid;
 	uint64_t size;
-	bool structured;
+	bool structured, own;
 };
 
 /* What is known without reading: a reference to open contents, or NULL and what
@@ -32,17 +32,23 @@ static struct contents *known(struct node *n, struct stored *ret)
 
 	if (n->contents)
 		return contents_ref(n->contents);
-	*ret = (struct stored){ n->oid, n->size, n->structured };
+	*ret = (struct stored){ n->oid, n->size, n->structured, n->own };
 	return NULL;
+}
+
+static int stored_size(const struct node *n, const struct stored *stored,
+		       uint64_t *ret_size)
+{
+	return contents_stored_size(node_odb(n->worktree, stored->own),
+				    &stored->oid, stored->structured ?
+				    MODE_ROPE : MODE_FILE, ret_size);
 }
 
 static int read_size(struct node *n, const struct stored *stored,
 		     uint64_t *ret_size)
 {
 	uint64_t size;
-	int r = contents_stored_size(n->worktree->options.odb, &stored->oid,
-				     stored->structured ? MODE_ROPE : MODE_FILE,
-				     &size);
+	int r = stored_size(n, stored, &size);
 
 	if (r < 0)
 		return r;
@@ -74,9 +80,19 @@ static int open_stored(struct node *n, struct stored *stored,
 	if (stored->structured)
 		return contents_kind()->open(pool, &stored->oid, ret);
 	if (stored->size == SIZE_UNKNOWN)
-		r = read_size(n, stored, &stored->size);
-	return r < 0 ? r : overlay_new_stored(pool, &stored->oid, stored->size,
-					      ret);
+		r = stored_size(n, stored, &stored->size);
+	if (r < 0)
+		return r;
+	return stored->own ?
+		overlay_new_local(pool, &stored->oid, stored->size, ret) :
+		overlay_new_stored(pool, &stored->oid, stored->size, ret);
+}
+
+int node_open_contents_locked(struct node *n)
+{
+	struct stored stored = { n->oid, n->size, n->structured, n->own };
+
+	return n->contents ? 0 : open_stored(n, &stored, &n->contents);
 }
 
 int node_contents(struct node *n, struct contents **ret)

@@ -8,7 +8,7 @@
 
 /* Facts that only the table knows, not the node. */
 #define STORED_BITS (LOCAL_DEVICE | LOCAL_GROUP | LOCAL_XATTRS | LOCAL_FAR |   \
-		     LOCAL_TABLE | LOCAL_OBJECT | LOCAL_OWN_BELOW)
+		     LOCAL_TABLE | LOCAL_OWN_BELOW)
 
 /* ---- facts of what is in memory ---- */
 
@@ -44,6 +44,17 @@ static void add_epoch(struct local *local, const struct timespec *time,
 	local->bits |= LOCAL_BELOW;
 }
 
+/* They are stored as blobs. */
+static void set_object(struct local *local, uint32_t mode,
+		       const struct oid *oid)
+{
+	local->object_mode = mode == MODE_SYMLINK	? MODE_SYMLINK :
+			     mode_is_executable(mode) ? MODE_EXECUTABLE :
+							MODE_FILE;
+	local->object = *oid;
+	local->bits |= LOCAL_OBJECT;
+}
+
 struct local *node_facts(const struct node *dir, const struct entry *e)
 {
 	const struct node *n = e->node;
@@ -54,6 +65,9 @@ struct local *node_facts(const struct node *dir, const struct entry *e)
 
 	if (local && epoch != dir->epoch)
 		add_epoch(local, &w->times[epoch], type == S_IFDIR);
+	if (local && e->own)
+		set_object(local, n ? node_git_mode(n) : e->mode,
+			   n ? &n->oid : &e->oid);
 	return local;
 }
 
@@ -166,19 +180,31 @@ static int set_attributes(struct loading *l, struct entry *e,
 	return 0;
 }
 
-/* An entry of which Git has nothing: a directory. */
+/* Its mode; 0: none that can be. */
+static uint32_t own_mode(const struct loading *l, const struct local *local)
+{
+	uint32_t mode = local->bits & LOCAL_OBJECT ? local->object_mode :
+			local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW) ?
+						     MODE_TREE : 0;
+
+	if (l->directory->places || ((local->bits & LOCAL_ATTRIBUTES) &&
+	    (local->mode & S_IFMT) != node_type_of(mode)))
+		return 0;
+	return mode;
+}
+
+/* An entry of which Git has nothing. */
 static int add_own(struct loading *l, const char *name,
 		   const struct local *local, struct entry **ret)
 {
 	struct directory *d = l->directory;
 	scoped_free char *copy = NULL;
+	uint32_t mode = own_mode(l, local);
 	struct entry *e;
 	int r;
 
 	*ret = NULL;
-	if (d->places || !(local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ||
-	    ((local->bits & LOCAL_ATTRIBUTES) && !S_ISDIR(local->mode)) ||
-	    node_check_new_name(name) < 0)
+	if (!mode || node_check_name(l->worktree, name) < 0)
 		return 0;
 	r = directory_reserve(d, 1);
 	if (r < 0)
@@ -187,9 +213,10 @@ static int add_own(struct loading *l, const char *name,
 	if (!copy)
 		return -ENOMEM;
 	e = directory_put(d, &copy);
-	directory_set_mode(d, e, MODE_TREE);
+	directory_set_mode(d, e, mode);
 	e->captured = 1;
-	e->oid = oid_empty_tree;
+	e->own = mode != MODE_TREE;
+	e->oid = e->own ? local->object : oid_empty_tree;
 	e->number = directory_number_of(d, name);
 	*ret = e;
 	return 0;

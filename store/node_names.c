@@ -11,6 +11,12 @@ int node_check_new_name(const char *name)
 	return strcmp(name, CONTROL_NAME) == 0 ? -EPERM : tree_check_name(name);
 }
 
+int node_check_name(const struct worktree *w, const char *name)
+{
+	return w->options.local && strcmp(name, GIT_NAME) == 0 ? 0 :
+	       node_check_new_name(name);
+}
+
 int node_open_for_change_locked(struct node *dir, size_t changes,
 				struct attributes **spare)
 {
@@ -122,6 +128,10 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 		r = newcomer_init_locked(&newcomer, dir, name, false);
 	if (r < 0)
 		return r;
+	r = S_ISDIR(mode) ? 0 : node_is_own_name_locked(dir, name, false);
+	if (r < 0)
+		return r;
+	n->own = r;
 	e = newcomer_put_locked(&newcomer, dir);
 	node_place_locked(n, dir, e);
 	if (node_is_directory(n))
@@ -160,7 +170,7 @@ int node_make(struct node *dir, const char *name, mode_t mode,
 	      const struct caller *caller, struct node **ret)
 {
 	struct contents *contents = NULL;
-	int r = node_check_new_name(name);
+	int r = node_check_name(dir->worktree, name);
 
 	if (r < 0)
 		return r;
@@ -175,7 +185,8 @@ int node_symlink(struct node *dir, const char *name, const char *target,
 		 const struct caller *caller, struct node **ret)
 {
 	struct contents *contents;
-	ssize_t r = node_check_new_name(name) ?: tree_check_symlink(name);
+	ssize_t r = node_check_name(dir->worktree, name) ?:
+		    tree_check_symlink(name);
 
 	if (r < 0)
 		return r;

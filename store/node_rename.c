@@ -16,6 +16,7 @@ struct rename {
 	struct attribute_edit edit;	/* queues stay queues */
 	bool exchange;
 	bool in_place;			/* an element that keeps its key */
+	bool moved_own, other_own;	/* what they will be */
 };
 
 static void cleanup_rename(struct rename *rename)
@@ -46,7 +47,7 @@ static unsigned int height(const struct node *n)
 }
 
 /* Whether n, of directory old, may be moved to dir and be called name. */
-static int check_move(const struct node *n, const struct node *old,
+static int check_move(struct node *n, const struct node *old,
 		      const struct node *dir, const char *name)
 {
 	unsigned int depth = node_depth(dir);
@@ -59,7 +60,7 @@ static int check_move(const struct node *n, const struct node *old,
 		return -EINVAL;
 	if (depth > node_depth(old) && depth + 1 + height(n) > TREE_DEPTH_MAX)
 		return -ENAMETOOLONG;
-	return 0;
+	return node_check_into_git_locked(n, dir, name);
 }
 
 /* What a directory is, loaded or not. */
@@ -160,6 +161,32 @@ static int prepare_locked(struct rename *rename, const char *name)
 		check_replace_locked(rename);
 }
 
+/* Of a directory: what is below is seen to later. */
+static int prepare_own_locked(struct node *n, struct node *dir,
+			      const char *name, bool *ret)
+{
+	int r;
+
+	if (node_type(n) == S_IFDIR)
+		return 0;
+	r = node_is_own_name_locked(dir, name, false);
+	if (r < 0)
+		return r;
+	*ret = r;
+	return node_prepare_own_locked(n, r);
+}
+
+static int prepare_places_locked(struct rename *rename, const char *name)
+{
+	int r = prepare_own_locked(rename->moved.node, rename->to_dir, name,
+				   &rename->moved_own);
+
+	if (r == 0 && rename->exchange)
+		r = prepare_own_locked(rename->other.node, rename->from_dir,
+				       rename->from->name, &rename->other_own);
+	return r;
+}
+
 static int displace_locked(struct rename *rename)
 {
 	int r;
@@ -176,14 +203,17 @@ static void exchange_locked(struct rename *rename)
 {
 	struct node *moved = rename->moved.node, *other = rename->other.node;
 
+	bool anew = node_set_own_locked(moved, rename->moved_own);
+	bool other_anew = node_set_own_locked(other, rename->other_own);
+
 	node_unmark(moved);
 	node_unmark(other);
 	directory_supersede(rename->from_dir->directory, rename->from, true);
 	directory_supersede(rename->to_dir->directory, rename->to, true);
 	node_place_locked(moved, rename->to_dir, rename->to);
 	node_place_locked(other, rename->from_dir, rename->from);
-	node_mark(moved, false);
-	node_mark(other, false);
+	node_mark(moved, anew);
+	node_mark(other, other_anew);
 }
 
 /* A new name of an element, which keeps its position. */
@@ -199,6 +229,7 @@ static void move_locked(struct rename *rename, const struct timespec *now)
 {
 	struct node *moved = rename->moved.node;
 	struct entry *to = rename->to;
+	bool anew = node_set_own_locked(moved, rename->moved_own);
 
 	node_unmark(moved);
 	directory_remove(rename->from_dir->directory, rename->from, true);
@@ -210,7 +241,8 @@ static void move_locked(struct rename *rename, const struct timespec *now)
 	}
 	node_place_locked(moved, rename->to_dir, to);
 	/* elements are stored as blobs */
-	node_mark(moved, moved->structured && node_is_typed(rename->to_dir));
+	node_mark(moved, anew || (moved->structured &&
+				  node_is_typed(rename->to_dir)));
 	node_mark(rename->from_dir, true);
 }
 
@@ -326,6 +358,8 @@ static int rename_node(struct node *from_dir, const char *from,
 	if (r == 0)
 		r = prepare_locked(&rename, to);
 	if (r == 0)
+		r = prepare_places_locked(&rename, to);
+	if (r == 0)
 		r = displace_locked(&rename);
 	if (r == 0)
 		r = note_name(&rename, to, ret_name);
@@ -342,7 +376,7 @@ static int check(struct node *from_dir, struct node *to_dir, const char *to,
 		return -EXDEV;
 	if (flags && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
 		return -EINVAL;
-	return node_check_new_name(to);
+	return node_check_name(from_dir->worktree, to);
 }
 
 int node_rename_named(struct node *from_dir, const char *from,

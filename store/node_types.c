@@ -15,8 +15,11 @@ int node_directory_type(struct node *dir, const char *name,
 			const struct directory_type **ret)
 {
 	char type[IRMIN_TYPE_SIZE] = "";
-	int r = node_irmin_type(dir, name, type);
+	int r = 0;
 
+	/* nothing of another repository is ours */
+	if (strcmp(name, GIT_NAME) != 0 && !node_is_in_git(dir))
+		r = node_irmin_type(dir, name, type);
 	if (r == 0)
 		*ret = *type ? directory_type_find(type) : NULL;
 	return r;
@@ -192,7 +195,10 @@ static int choose_name(struct newcomer *newcomer, const struct node *dir,
 
 	if (node_is_typed(dir)) {
 		size_t max = dir->directory->places->type->name_max;
+		int r = node_check_new_name(name);
 
+		if (r < 0)
+			return r;
 		if (strlen(name) > max)
 			return -ENAMETOOLONG;
 		if (!number && !places_is_free(dir->directory, name))
@@ -367,9 +373,12 @@ static int check_convertible(struct node *n)
 {
 	const struct directory *d = n->directory;
 
+	if (node_is_in_git(n))
+		return -EPERM;
 	for (uint32_t i = 0; i < d->count; i++)
 		if (d->entries[i].live &&
-		    node_type_of(d->entries[i].mode) == S_IFDIR)
+		    (d->entries[i].own ||
+		     node_type_of(d->entries[i].mode) == S_IFDIR))
 			return -ENOTEMPTY;
 	return 0;
 }

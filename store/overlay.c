@@ -44,28 +44,44 @@ int overlay_new(struct pool *pool, struct contents **ret)
 	return r;
 }
 
-int overlay_new_stored(struct pool *pool, const struct oid *oid, uint64_t size,
+/* Takes over the reference to the blob, on failure too. */
+static int make_stored(struct pool *pool, struct blob *blob, uint64_t size,
 		       struct contents **ret)
 {
 	struct overlay *o;
-	int r;
+	int r = make(pool, false, &o);
 
-	if (size > CONTENTS_SIZE_MAX)
-		return -EFBIG;
-	r = make(pool, false, &o);
-	if (r < 0)
-		return r;
-	r = blobs_get(pool->blobs, oid, size, &o->base);
 	if (r < 0) {
-		overlay_free(&o->contents);
+		blob_unref(blob);
 		return r;
 	}
+	o->base = blob;
 	o->stored = blob_ref(o->base);
 	o->base_limit = size;
 	o->size = size;
-	tracking_set_base(&o->tracking, oid, size);
+	tracking_set_base(&o->tracking, blob, size);
 	*ret = &o->contents;
 	return 0;
+}
+
+int overlay_new_stored(struct pool *pool, const struct oid *oid, uint64_t size,
+		       struct contents **ret)
+{
+	struct blob *blob;
+	int r = size > CONTENTS_SIZE_MAX ? -EFBIG :
+		blobs_get(pool->blobs, oid, size, &blob);
+
+	return r < 0 ? r : make_stored(pool, blob, size, ret);
+}
+
+int overlay_new_local(struct pool *pool, const struct oid *oid, uint64_t size,
+		      struct contents **ret)
+{
+	struct blob *blob;
+	int r = size > CONTENTS_SIZE_MAX ? -EFBIG :
+		blobs_get_local(pool->blobs, oid, size, &blob);
+
+	return r < 0 ? r : make_stored(pool, blob, size, ret);
 }
 
 /* ---- locks ---- */
@@ -273,7 +289,7 @@ int overlay_snapshot(struct contents *c, struct contents **ret)
 	copy->stored_version = o->stored_version;
 	copy->shared_version = o->shared_version;
 	if (overlay_is_stored(o)) {
-		tracking_set_base(&copy->tracking, blob_oid(o->stored), o->size);
+		tracking_set_base(&copy->tracking, o->stored, o->size);
 		tracking_clear(&copy->tracking);
 	}
 	*ret = &copy->contents;

@@ -19,6 +19,7 @@ struct pool;
 
 struct pool_options {
 	struct odb *odb;	/* where stored blobs are; outlives the pool */
+	struct odb *local;	/* those that Git does not have; same; or NULL */
 	int dir_fd;		/* folder for spill and cache files; outlives it */
 	size_t block_budget;	/* bytes of changed blocks in memory */
 	size_t blob_budget;	/* bytes of cached blobs in memory */
@@ -40,11 +41,15 @@ void pool_get_stats(struct pool *pool, struct pool_stats *ret);
 /* For other kinds of contents: where stored ones are, and an id for tracking that
  * nothing else in the pool has. */
 struct odb *pool_odb(struct pool *pool);
+struct odb *pool_local_odb(struct pool *pool);	/* NULL: there is none */
 uint64_t pool_new_id(struct pool *pool);
 
 /* Contents of a new, empty file; of a stored blob of known size. */
 int overlay_new(struct pool *pool, struct contents **ret);
 int overlay_new_stored(struct pool *pool, const struct oid *oid, uint64_t size,
 		       struct contents **ret);
+/* Of one that is stored in the pool's `local`. */
+int overlay_new_local(struct pool *pool, const struct oid *oid, uint64_t size,
+		      struct contents **ret);
 
 #endif

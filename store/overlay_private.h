@@ -9,7 +9,8 @@
 struct tracking {
 	uint64_t id;
 	uint64_t captured;		/* version then; 0: never */
-	bool has_base;			/* that is a blob, base */
+	bool has_base;			/* that is a blob, base, */
+	bool is_local;			/* of the local face */
 	struct oid base;
 	uint64_t base_size;		/* then */
 	uint64_t low;			/* the smallest size since */
@@ -108,13 +109,13 @@ ssize_t overlay_share(struct contents *from, uint64_t from_offset,
 
 int overlay_store(struct contents *c, struct odb *odb, struct oid *ret_oid);
 void overlay_stored(struct contents *c, struct contents *snapshot,
-		    const struct oid *oid, bool is_rope);
+		    const struct oid *oid, enum contents_place place);
 
 /* ---- overlay_tracking.c ---- */
 
 void tracking_init(struct tracking *t, struct pool *pool);
 /* The contents is the blob, as stored. */
-void tracking_set_base(struct tracking *t, const struct oid *oid,
+void tracking_set_base(struct tracking *t, const struct blob *blob,
 		       uint64_t size);
 /* -ENOMEM. */
 int tracking_copy(const struct tracking *t, struct tracking *ret_copy);

@@ -37,13 +37,22 @@ static int store_whole(struct overlay *o, struct odb *odb, struct oid *ret_oid)
 	return odb_write(odb, OBJECT_BLOB, data, n, ret_oid);
 }
 
+/* Whether what is stored as that blob is in odb. */
+static bool is_in(const struct overlay *o, const struct blob *blob,
+		  const struct odb *odb)
+{
+	const struct pool_options *options = &o->pool->options;
+
+	return odb == (blob_is_local(blob) ? options->local : options->odb);
+}
+
 /* 1: it is stored already. */
 static int store_locked(struct overlay *o, struct odb *odb,
 			struct oid *ret_oid)
 {
 	struct stream stream = { .o = o };
 
-	if (odb == o->pool->options.odb && overlay_is_stored(o)) {
+	if (overlay_is_stored(o) && is_in(o, o->stored, odb)) {
 		*ret_oid = *blob_oid(o->stored);
 		return 1;
 	}
@@ -54,11 +63,17 @@ static int store_locked(struct overlay *o, struct odb *odb,
 
 /* A snapshot that is stored again, after a failure elsewhere, costs nothing.
  * Without memory it is just done again. */
-static void remember(struct overlay *o, const struct oid *oid)
+static void remember(struct overlay *o, struct odb *odb, const struct oid *oid)
 {
+	const struct pool_options *options = &o->pool->options;
 	struct blob *blob;
+	int r = odb == options->odb ?
+			blobs_get(o->pool->blobs, oid, o->size, &blob) :
+		odb == options->local ?
+			blobs_get_local(o->pool->blobs, oid, o->size, &blob) :
+			-ENOENT;
 
-	if (blobs_get(o->pool->blobs, oid, o->size, &blob) < 0)
+	if (r < 0)
 		return;
 	SCOPED_WRITE(&o->lock);
 	blob_unref(o->stored);
@@ -77,8 +92,8 @@ int overlay_store(struct contents *c, struct odb *odb, struct oid *ret_oid)
 	pthread_rwlock_unlock(&o->lock);
 	if (r < 0)
 		return r;
-	if (r == 0 && o->frozen && odb == o->pool->options.odb)
-		remember(o, &oid);
+	if (r == 0 && o->frozen)
+		remember(o, odb, &oid);
 	*ret_oid = oid;
 	return 0;
 }
@@ -117,14 +132,18 @@ static void move_base(struct overlay *o, struct blob *blob, uint64_t version)
 }
 
 void overlay_stored(struct contents *c, struct contents *snapshot,
-		    const struct oid *oid, bool is_rope)
+		    const struct oid *oid, enum contents_place place)
 {
 	struct overlay *o = (struct overlay *)c;
 	struct overlay *s = (struct overlay *)snapshot;
+	struct blobs *blobs = o->pool->blobs;
 	struct blob *blob;
 
 	/* What is stored as a rope becomes one first. */
-	if (is_rope || blobs_get(o->pool->blobs, oid, s->size, &blob) < 0)
+	if (place == CONTENTS_AS_ROPE ||
+	    (place == CONTENTS_AS_LOCAL ?
+		     blobs_get_local(blobs, oid, s->size, &blob) :
+		     blobs_get(blobs, oid, s->size, &blob)) < 0)
 		return;
 	overlay_lock_pair(o, s);
 	/* An older snapshot than the last one has nothing to tell. */
@@ -135,7 +154,7 @@ void overlay_stored(struct contents *c, struct contents *snapshot,
 		o->stored_version = s->version;
 	}
 	if (o->tracking.captured == s->version)
-		tracking_set_base(&o->tracking, oid, s->size);
+		tracking_set_base(&o->tracking, blob, s->size);
 	overlay_unlock_pair(o, s);
 	blob_unref(blob);
 	pool_trim_spilled(o->pool);

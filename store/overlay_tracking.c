@@ -7,10 +7,12 @@ void tracking_init(struct tracking *t, struct pool *pool)
 	t->low = UINT64_MAX;
 }
 
-void tracking_set_base(struct tracking *t, const struct oid *oid, uint64_t size)
+void tracking_set_base(struct tracking *t, const struct blob *blob,
+		       uint64_t size)
 {
 	t->has_base = true;
-	t->base = *oid;
+	t->is_local = blob_is_local(blob);
+	t->base = *blob_oid(blob);
 	t->base_size = size;
 }
 
@@ -47,7 +49,8 @@ void overlay_changes(struct contents *snapshot, struct contents_changes *ret)
 		.base_size = t->base_size,
 	};
 	if (t->has_base) {
-		ret->base = CONTENTS_STORED;
+		ret->base = t->is_local ? CONTENTS_STORED_LOCAL :
+					  CONTENTS_STORED;
 		ret->oid = t->base;
 	} else if (t->captured) {
 		ret->base = CONTENTS_CAPTURED;
@@ -70,7 +73,7 @@ void overlay_captured(struct contents *c)
 
 	t->captured = o->version;
 	if (overlay_is_stored(o))
-		tracking_set_base(t, blob_oid(o->stored), o->size);
+		tracking_set_base(t, o->stored, o->size);
 	else if (!is_base(t))
 		drop_base(t, o->size);
 	tracking_clear(t);

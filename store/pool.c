@@ -10,6 +10,7 @@ static int make_blobs(struct pool *pool)
 	const struct pool_options *options = &pool->options;
 	struct blobs_options o = {
 		.odb = options->odb,
+		.local = options->local,
 		.dir_fd = options->dir_fd,
 		.memory_budget = options->blob_budget,
 		.file_budget = options->file_budget,
@@ -65,6 +66,11 @@ void pool_free(struct pool *pool)
 struct odb *pool_odb(struct pool *pool)
 {
 	return pool->options.odb;
+}
+
+struct odb *pool_local_odb(struct pool *pool)
+{
+	return pool->options.local;
 }
 
 uint64_t pool_new_id(struct pool *pool)

@@ -291,6 +291,7 @@ static int open_pool(struct store *store)
 {
 	struct pool_options options = {
 		.odb = store->odb,
+		.local = store->local_odb,
 		.dir_fd = store->temporary_fd,
 		.block_budget = store->options.memory / 2,
 		.blob_budget = store->options.memory / 4,

@@ -134,6 +134,7 @@ struct branch {
 	/* `git` inside of it (store/inside_private.h). */
 	_Atomic int64_t git_opened;	/* `.git` was, by CLOCK_MONOTONIC in ms */
 	_Atomic int64_t git_starting;	/* since when that was so all the time */
+	_Atomic bool git_hidden;	/* `.git` was taken away */
 	_Atomic bool git_waits;		/* the ref was moved; not followed yet: */
 	struct oid git_seen;		/* to where; these two under merging */
 	int64_t git_since;		/* when that was seen, in seconds */

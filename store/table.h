@@ -57,7 +57,8 @@ struct table_ref {
 /* A version of contents that a frame which is not yet in Git builds on. */
 struct table_contents {
 	uint64_t id, version;	/* struct contents_changes */
-	struct oid oid;		/* the blob that it is */
+	struct oid oid;		/* the blob that it is, */
+	bool is_local;		/* in irminfs/local */
 	uint64_t size;		/* of that, bytes */
 };
 

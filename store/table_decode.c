@@ -287,9 +287,11 @@ static int get_contents(const json_t *json, struct table *table)
 {
 	struct table_contents contents;
 	json_int_t id, version, size;
+	int is_local = 0;
 	const char *hex;
-	int r = UNPACK((json_t *)json, "{s:I, s:I, s:s, s:I}", "id", &id,
-		       "version", &version, "oid", &hex, "size", &size);
+	int r = UNPACK((json_t *)json, "{s:I, s:I, s:s, s:I, s?:b}", "id", &id,
+		       "version", &version, "oid", &hex, "size", &size,
+		       "local", &is_local);
 
 	if (r < 0 || id <= 0 || version < 0 || size < 0 ||
 	    get_oid(hex, &contents.oid) < 0)
@@ -297,6 +299,7 @@ static int get_contents(const json_t *json, struct table *table)
 	contents.id = id;
 	contents.version = version;
 	contents.size = size;
+	contents.is_local = is_local;
 	return table_add_contents(table, &contents);
 }
 

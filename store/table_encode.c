@@ -193,6 +193,8 @@ static int put_contents(json_t *object, const void *element)
 		r = put_oid(object, "oid", &contents->oid);
 	if (r == 0)
 		r = put_number(object, "size", contents->size);
+	if (r == 0 && contents->is_local)
+		r = put(object, "local", json_true());
 	return r;
 }
 

@@ -24,7 +24,8 @@
  *                      {"mode": N, "oid": OID}?}]}],
  *    "journal": {"epoch": N, "published": N,
  *      "held": [{"sequence": N}],
- *      "contents": [{"id": N, "version": N, "oid": OID, "size": N}]}?}
+ *      "contents": [{"id": N, "version": N, "oid": OID, "size": N,
+ *                    "local": true?}]}?}
  *
  * OID is 40 hexadecimal digits; what is zero, false or absent is left out.  TEXT
  * is a string with '%' as %25; one that is not UTF-8 (Git's names are bytes) has
@@ -33,10 +34,11 @@
  * (replace_file), never changed in place.
  *
  * Version 1 had no "local", and frames of the journal no facts and no moves; it is
- * read as this one is.  The table is read before the journal, so that its version
+ * read as this one is.  Version 2 had no "local" in "contents", frames no blobs in
+ * irminfs/local, and faces no contents.  The table is read before the journal, so that its version
  * keeps older programs from both. */
 
-#define TABLE_VERSION 2
+#define TABLE_VERSION 3
 #define TABLE_VERSION_OLDEST 1
 #define TABLE_TRAILER "xxh3 "
 #define TABLE_TRAILER_LENGTH (sizeof(TABLE_TRAILER) - 1 + 16 + 1)

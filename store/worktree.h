@@ -129,7 +129,8 @@ int node_unlink(struct node *dir, const char *name);
 int node_rmdir(struct node *dir, const char *name);
 
 /* renameat2(2) inside one tree: flags 0, RENAME_NOREPLACE or RENAME_EXCHANGE.
- * -EXDEV: another tree.  -EINVAL: into itself, or other flags; and the errors
+ * -EXDEV: another tree, or a directory that is not empty to or into a ".git",
+ * what is in it must be copied.  -EINVAL: into itself, or other flags; and the errors
  * of rename(2). */
 int node_rename(struct node *from_dir, const char *from, struct node *to_dir,
 		const char *to, unsigned int flags);
@@ -153,8 +154,8 @@ int node_type_name(struct node *n, char ret_type[32]);
 
 /* Makes a directory one of a type, with a line in the root's .gitattributes; what
  * is in it becomes elements in the order of names.  -EINVAL: no such type, or it
- * has another one; -ENOTDIR; -ENOTEMPTY: there are directories in it; -EPERM: the
- * root, or in a queue; -EEXIST: the root's .gitattributes is no file;
+ * has another one; -ENOTDIR; -ENOTEMPTY: there are directories in it, or files that
+ * Git does not have; -EPERM: the root, in a queue, or in a GIT_NAME; -EEXIST: the root's .gitattributes is no file;
  * -ENAMETOOLONG. */
 int node_set_type(struct node *n, const char *type);
 

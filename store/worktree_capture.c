@@ -15,6 +15,12 @@
 
 static int build(struct node *dir, struct delta *delta);
 
+/* Whether neither Git nor the local face has the directory in this place. */
+static bool is_new(const struct entry *e)
+{
+	return !e->stored && !e->captured;
+}
+
 /* For its adoption, even when entries of two captures were folded into one
  * delta: each is known by the number of its own. */
 static void note_node(struct delta_entry *entry, struct node *n)
@@ -43,7 +49,7 @@ static bool is_same(const struct delta *delta, const struct entry *e)
 	const struct node *n = e->node;
 	const struct oid *oid = n ? &n->oid : &e->oid;
 
-	if (e->mode == MODE_TREE && node_git_has_nothing(oid))
+	if (e->own || (e->mode == MODE_TREE && node_git_has_nothing(oid)))
 		return delta->complete || (!e->stored && !e->git_had);
 	return n && !delta->complete &&
 	       !(n->flags & (NODE_MODIFIED | NODE_ENTRY));
@@ -71,7 +77,7 @@ static int wants_rope(struct node *n, bool *ret)
 	char type[IRMIN_TYPE_SIZE] = "";
 	int r = 0;
 
-	if (!contents_kind() || n->parent->directory->places)
+	if (!contents_kind() || n->own || n->parent->directory->places)
 		return 0;
 	if (strncmp(name, ".git", 4) != 0)
 		r = node_irmin_type(n->parent, name, type);
@@ -159,7 +165,7 @@ static int emit_directory(struct delta *delta, const char *name,
 			  const struct node *dir, const struct entry *e)
 {
 	struct node *n = e->node;
-	struct delta *below = delta_new(delta->complete || !e->stored);
+	struct delta *below = delta_new(delta->complete || is_new(e));
 	int r = below ? build(n, below) : -ENOMEM;
 
 	if (r == 0 && n->worktree->options.local)
@@ -427,13 +433,16 @@ static void settle_child(struct node *n, bool complete)
 		bool clean = node_is_clean(n);
 
 		if (!clean)
-			settle(n, complete || !e->stored);
+			settle(n, complete || is_new(e));
 		stored = clean ? !node_git_has_nothing(&n->oid) :
 				 n->directory->stored > 0;
-	} else if (!node_is_clean(n)) {
-		contents_captured(n->contents);
-		n->flags |= NODE_PENDING;
-		n->stamp = w->number;
+	} else {
+		stored = !n->own;
+		if (!node_is_clean(n)) {
+			contents_captured(n->contents);
+			n->flags |= NODE_PENDING;
+			n->stamp = w->number;
+		}
 	}
 	n->flags &= ~(NODE_MODIFIED | NODE_ENTRY | NODE_ATTRIBUTES);
 	node_unmark(n);
@@ -545,8 +554,12 @@ static bool adopt_node(struct node *n, uint32_t number, const struct oid *oid,
 
 static void adopt_file(struct node *n, const struct delta_entry *entry)
 {
-	contents_stored_as(n->contents, entry->contents, entry->mode,
-			   &entry->oid);
+	if (delta_entry_is_own(entry))
+		contents_stored_local(n->contents, entry->contents,
+				      &entry->oid);
+	else
+		contents_stored_as(n->contents, entry->contents, entry->mode,
+				   &entry->oid);
 	if (!adopt_node(n, entry->number, &entry->oid, NULL))
 		return;
 	n->structured = mode_is_rope(entry->mode);

@@ -76,6 +76,9 @@ static int walk_subdirectory(struct walk *walk, const struct entry *e,
 {
 	const struct node *n = e->node;
 
+	if ((!n || !n->directory) && node_entry_has_own(e) &&
+	    node_git_has_nothing(n ? &n->oid : &e->oid))
+		return 0;
 	if (!n || !n->directory)
 		return walk_tree(walk, n ? &n->oid : &e->oid, 0);
 	if (complete && n->directory->live == 0)
@@ -102,6 +105,8 @@ static int walk_entry(struct walk *walk, const struct entry *e, bool complete)
 		r = 0;
 	else if (!e->live)
 		r = tell(walk, 'D');
+	else if (e->own)
+		r = !complete && e->git_had ? tell(walk, 'D') : 0;
 	else if (e->mode == MODE_TREE)
 		r = walk_subdirectory(walk, e, new);
 	else

@@ -310,6 +310,7 @@ static int snapshot(struct contents *c, struct contents **ret)
 	copy->stored = r->stored;
 	copy->captured = r->captured;
 	copy->has_base = r->has_base;
+	copy->base_is_local = r->base_is_local;
 	copy->base = r->base;
 	copy->base_size = r->base_size;
 	error = rope_clone(r->rope, &copy->rope);

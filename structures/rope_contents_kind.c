@@ -78,8 +78,9 @@ static int make_older(const struct contents_changes *changes, struct rope *rope,
 
 static bool is_base(const struct contents_changes *changes)
 {
-	return changes->base == CONTENTS_STORED && !changes->ranges->count &&
-	       !changes->ranges->all && changes->low >= changes->size &&
+	return (changes->base == CONTENTS_STORED ||
+		changes->base == CONTENTS_STORED_LOCAL) &&
+	       !changes->ranges->count && !changes->ranges->all && changes->low >= changes->size &&
 	       changes->base_size == changes->size;
 }
 
@@ -107,14 +108,15 @@ static int convert(struct pool *pool, struct contents *from,
 	}
 	c->version = changes.version;
 	c->captured = changes.since;
-	c->has_base = changes.base == CONTENTS_STORED;
+	c->base_is_local = changes.base == CONTENTS_STORED_LOCAL;
+	c->has_base = changes.base == CONTENTS_STORED || c->base_is_local;
 	c->base = changes.oid;
 	c->base_size = changes.base_size;
 	if (is_base(&changes)) {
 		c->captured = c->version;
 		c->stored = (struct stored_version){
 			.known = true, .version = c->version,
-			.oid = changes.oid,
+			.oid = changes.oid, .is_local = c->base_is_local,
 		};
 	}
 	*ret = &c->contents;

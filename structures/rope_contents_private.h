@@ -11,7 +11,8 @@
 /* What a version of the contents is stored as. */
 struct stored_version {
 	bool known;
-	bool is_rope, executable;	/* as a rope, with that bit; or a blob */
+	bool is_rope, executable;	/* as a rope, with that bit; or a blob, */
+	bool is_local;			/* in the pool's local odb */
 	uint64_t version;
 	struct oid oid;
 };
@@ -33,7 +34,7 @@ struct rope_contents {
 	struct stored_version stored;
 	uint64_t id;			/* constant */
 	uint64_t captured;		/* 0: never */
-	bool has_base;
+	bool has_base, base_is_local;
 	struct oid base;
 	uint64_t base_size;		/* of either */
 	struct rope *older;
@@ -105,6 +106,6 @@ int rope_contents_store(struct contents *snapshot, struct odb *odb,
 int rope_contents_store_rope(struct contents *snapshot, struct odb *odb,
 			     bool executable, struct oid *ret_oid);
 void rope_contents_stored(struct contents *c, struct contents *snapshot,
-			  const struct oid *oid, bool is_rope);
+			  const struct oid *oid, enum contents_place place);
 
 #endif

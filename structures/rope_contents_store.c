@@ -72,11 +72,12 @@ static int add_piece(void *context, uint64_t offset, uint64_t size,
 		add_move(c, offset, size, from);
 }
 
-static void set_base(struct rope_contents *r, const struct oid *oid,
-		     uint64_t size)
+static void set_base(struct rope_contents *r,
+		     const struct stored_version *stored, uint64_t size)
 {
 	r->has_base = true;
-	r->base = *oid;
+	r->base_is_local = stored->is_local;
+	r->base = stored->oid;
 	r->base_size = size;
 }
 
@@ -91,7 +92,7 @@ int rope_contents_compare(struct rope_contents *snapshot, struct rope *older)
 	struct comparing c = { .snapshot = snapshot };
 
 	if (rope_contents_is_stored(snapshot)) {
-		set_base(snapshot, &snapshot->stored.oid, snapshot->size);
+		set_base(snapshot, &snapshot->stored, snapshot->size);
 		snapshot->low = snapshot->size;
 		return 0;
 	}
@@ -116,7 +117,8 @@ void rope_contents_changes(struct contents *snapshot,
 		.ranges = &r->ranges, .base_size = r->base_size,
 	};
 	if (r->has_base) {
-		ret->base = CONTENTS_STORED;
+		ret->base = r->base_is_local ? CONTENTS_STORED_LOCAL :
+					       CONTENTS_STORED;
 		ret->oid = r->base;
 	} else if (r->captured) {
 		ret->base = CONTENTS_CAPTURED;
@@ -131,7 +133,7 @@ void rope_contents_captured(struct contents *c)
 
 	/* A base that nothing was done to since stays one. */
 	if (rope_contents_is_stored(r))
-		set_base(r, &r->stored.oid, r->size);
+		set_base(r, &r->stored, r->size);
 	else if (r->captured != r->version)
 		drop_base(r);
 	r->captured = r->version;
@@ -185,9 +187,12 @@ static int store_blob(struct rope_contents *r, struct odb *odb,
 static void remember(struct rope_contents *r, const struct stored_version *form,
 		     struct odb *odb, const struct oid *oid)
 {
-	if (!r->frozen || odb != pool_odb(r->pool))
+	bool is_local = odb == pool_local_odb(r->pool);
+
+	if (!r->frozen || (odb != pool_odb(r->pool) && !is_local))
 		return;
 	r->stored = *form;
+	r->stored.is_local = is_local;
 	r->stored.version = r->version;
 	r->stored.oid = *oid;
 }
@@ -199,7 +204,9 @@ static int store_as(struct rope_contents *r, const struct stored_version *form,
 	int error;
 	SCOPED_LOCK(&r->lock);
 
-	if (odb == pool_odb(r->pool) && rope_contents_is_stored(r) &&
+	if (rope_contents_is_stored(r) &&
+	    odb == (r->stored.is_local ? pool_local_odb(r->pool) :
+					 pool_odb(r->pool)) &&
 	    r->stored.is_rope == form->is_rope &&
 	    r->stored.executable == form->executable) {
 		*ret_oid = r->stored.oid;
@@ -272,15 +279,18 @@ static int rebuild(struct rope *older, struct rope *now, struct rope *stored,
 	return r;
 }
 
-static int load(struct rope_contents *r, const struct oid *oid, uint64_t size,
-		bool is_rope, struct rope **ret)
+static int load(struct rope_contents *r, const struct stored_version *version,
+		uint64_t size, struct rope **ret)
 {
+	const struct oid *oid = &version->oid;
 	struct contents *blob;
 	int error;
 
-	if (is_rope)
+	if (version->is_rope)
 		return rope_load(pool_odb(r->pool), oid, ret);
-	error = overlay_new_stored(r->pool, oid, size, &blob);
+	error = version->is_local ?
+		overlay_new_local(r->pool, oid, size, &blob) :
+		overlay_new_stored(r->pool, oid, size, &blob);
 	if (error < 0)
 		return error;
 	error = rope_of_contents(blob, ret);
@@ -295,7 +305,7 @@ static void move_base(struct rope_contents *r, struct rope *then,
 		      const struct stored_version *version, uint64_t size)
 {
 	scoped_rope struct rope *stored = NULL, *now = NULL, *older = NULL;
-	int error = load(r, &version->oid, size, version->is_rope, &stored);
+	int error = load(r, version, size, &stored);
 
 	if (error < 0 || rope_size(stored) != size)
 		return;
@@ -342,17 +352,19 @@ static bool header_of(struct rope_contents *r, const struct oid *oid,
 }
 
 void rope_contents_stored(struct contents *c, struct contents *snapshot,
-			  const struct oid *oid, bool is_rope)
+			  const struct oid *oid, enum contents_place place)
 {
 	struct rope_contents *r = (struct rope_contents *)c;
 	struct stored_version stored = {
-		.known = true, .is_rope = is_rope, .oid = *oid,
+		.known = true, .is_rope = place == CONTENTS_AS_ROPE,
+		.is_local = place == CONTENTS_AS_LOCAL, .oid = *oid,
 	};
 	scoped_rope struct rope *then = NULL;
 	struct contents_changes changes;
 
 	contents_changes(snapshot, &changes);
-	if (changes.id != r->id || (is_rope && !header_of(r, oid, &stored)))
+	if (changes.id != r->id ||
+	    (stored.is_rope && !header_of(r, oid, &stored)))
 		return;
 	stored.version = changes.version;
 	SCOPED_LOCK(&r->lock);
@@ -361,7 +373,7 @@ void rope_contents_stored(struct contents *c, struct contents *snapshot,
 		return;
 	r->stored = stored;
 	if (r->captured == stored.version)
-		set_base(r, oid, changes.size);
+		set_base(r, &stored, changes.size);
 	if (r->older && rope_then(r, snapshot, stored.version, &then) == 0)
 		move_base(r, then, &stored, changes.size);
 }

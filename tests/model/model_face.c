@@ -15,7 +15,7 @@
 
 #define ROUNDS 1000
 #define STEPS 120
-#define NAMES 5
+#define NAMES 6
 #define PENDING 4
 
 static struct odb *odb, *local;
@@ -75,6 +75,25 @@ static int by_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+static void tell_bytes(struct node *n, struct buffer *ret)
+{
+	char bytes[64];
+	char *target;
+	ssize_t size;
+
+	if (node_type(n) == S_IFLNK) {
+		assert_int_equal(node_readlink(n, &target), 0);
+		buffer_printf(ret, " %s\n", target);
+		free(target);
+	} else {
+		size = node_read(n, bytes, sizeof(bytes), 0);
+		assert_true(size >= 0);
+		for (ssize_t i = 0; i < size; i++)
+			buffer_printf(ret, " %d", bytes[i]);
+		buffer_puts(ret, "\n");
+	}
+}
+
 static void tell(struct node *n, const char *path, struct buffer *ret)
 {
 	struct names names = { 0 };
@@ -85,8 +104,10 @@ static void tell(struct node *n, const char *path, struct buffer *ret)
 		      st.st_mode, st.st_uid, st.st_gid, (long long)st.st_size,
 		      (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 		      (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-	if (!S_ISDIR(st.st_mode))
+	if (!S_ISDIR(st.st_mode)) {
+		tell_bytes(n, ret);
 		return;
+	}
 	assert_int_equal(node_list(n, 0, add_name, &names), 0);
 	qsort(names.name, names.count, sizeof(*names.name), by_text);
 	for (size_t i = 0; i < names.count; i++) {
@@ -122,6 +143,7 @@ static void store(struct delta *delta)
 {
 	static const struct timespec base = { 500, 0 };
 
+	assert_int_equal(delta_store_own(delta, local), 0);
 	assert_int_equal(delta_store(delta, odb, &stored), 0);
 	assert_int_equal(local_store(delta, local, &face, false, &base, &base,
 				     &face), 0);
@@ -159,7 +181,8 @@ static void capture(void)
 
 static const char *some_name(void)
 {
-	static const char *const names[NAMES] = { "a", "b", "c", "d", "e" };
+	static const char *const names[NAMES] = { "a", "b", "c", "d", "e",
+						  GIT_NAME };
 
 	return names[roll(NAMES)];
 }
@@ -195,6 +218,7 @@ static void change(void)
 	static const struct caller caller = { .uid = 1, .gid = 2 };
 	struct node *dir = some_directory(), *other = NULL, *n = NULL;
 	const char *name = some_name();
+	char text[16];
 
 	switch (roll(9)) {
 	case 0:
@@ -215,11 +239,14 @@ static void change(void)
 		node_rename(dir, name, other, some_name(), roll(2) ? 0 : 2);
 		break;
 	case 5:
-		node_symlink(dir, name, "x", &caller, &n);
+		snprintf(text, sizeof(text), "x%u", roll(1000));
+		node_symlink(dir, name, text, &caller, &n);
 		break;
 	case 6:
 		if (node_lookup(dir, name, &n) == 0)
-			node_write(n, "abc", 3, roll(3), false, roll(2));
+			node_write(n, text, snprintf(text, sizeof(text), "%u",
+						     roll(1000)),
+				   roll(3), false, roll(2));
 		break;
 	case 7:
 		set_something(dir);
@@ -309,6 +336,7 @@ static int set_up(void **state)
 	if (memory_odb_new(&odb) < 0 || memory_odb_new(&local) < 0)
 		return -1;
 	options.odb = odb;
+	options.local = local;
 	options.dir_fd = folder;
 	return pool_new(&options, &pool);
 }

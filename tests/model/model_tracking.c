@@ -211,6 +211,8 @@ static struct bytes base_of(struct model *m, const struct file *f,
 		memcpy(base.data, f->captured.data, base.size);
 		m->counts.captured++;
 		break;
+	case CONTENTS_STORED_LOCAL:
+		fail();
 	}
 	return base;
 }

@@ -50,7 +50,7 @@ subjects() {
 @test ".git is not listed, not changed and not committed" {
 	begin
 	[ "$(ls -A | tr '\n' ' ')" = "f g " ]
-	run ! rm -f .git
+	run ! mv .git x
 	run ! mkdir .git
 	run ! mv f .git
 	run ! sh -c 'echo x >.git'

@@ -17,6 +17,7 @@
 struct fixture {
 	struct odb odb;			/* passes on to inner */
 	struct odb *inner;
+	struct odb *local;		/* in memory, too */
 	struct pool *pool;
 	int fd;
 	int fail;			/* what reads return, if not 0 */
@@ -100,6 +101,8 @@ static inline void fixture_open(struct fixture *f, size_t block_budget,
 
 	*f = (struct fixture){ .odb.ops = &fixture_ops };
 	assert_int_equal(memory_odb_new(&f->inner), 0);
+	assert_int_equal(memory_odb_new(&f->local), 0);
+	options.local = f->local;
 	memset(&f->gone, 0xff, sizeof(f->gone));
 	f->fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(f->fd >= 0);
@@ -116,6 +119,7 @@ static inline void fixture_close(struct fixture *f)
 	assert_int_equal(stats.spill_bytes, 0);
 	pool_free(f->pool);
 	odb_free(f->inner);
+	odb_free(f->local);
 	close(f->fd);
 }
 

@@ -33,7 +33,7 @@ static void some_cuts_have_no_frame(void **state)
 
 static void bad_names_get_no_frame(void **state)
 {
-	static const char *const names[] = { "", ".", "..", ".git", "a/b" };
+	static const char *const names[] = { "", ".", "..", ".Git", "a/b" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		struct delta *delta = delta_new(false);

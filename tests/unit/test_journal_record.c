@@ -40,6 +40,59 @@ static void all_kinds_come_back(void **state)
 	cut_free(cut);
 }
 
+/* Contents in the local face, as a stored base and as a captured one. */
+static void own_contents_come_back(void **state)
+{
+	scoped_free unsigned char *bytes = pattern(3000, 4);
+	struct delta_entry *entry;
+	struct contents *c;
+	struct oid oid;
+	struct cut *cut;
+
+	assert_int_equal(odb_write(f.local, OBJECT_BLOB, bytes, 3000, &oid), 0);
+	assert_int_equal(overlay_new_local(f.pool, &oid, 3000, &c), 0);
+	cut = contents_cut(c);
+	entry = &cut->records[0].delta->entries[0];
+	entry->same = true;
+	entry->local = local_new();
+	entry->local->bits = LOCAL_OBJECT;
+	entry->local->object_mode = MODE_FILE;
+	free(entry->name);
+	entry->name = strdup(GIT_NAME);
+	cut = there_and_back(cut);
+	entry = &cut->records[0].delta->entries[0];
+	assert_true(delta_entry_is_own(entry));
+	assert_string_equal(entry->name, GIT_NAME);
+	assert_pattern(entry->contents, 3000, 0, 4);
+	cut_free(cut);
+	contents_unref(c);
+}
+
+static void what_the_table_says_is_local_is_read_there(void **state)
+{
+	scoped_free unsigned char *bytes = pattern(3000, 4);
+	struct contents_changes changes;
+	struct table_contents known = { .size = 3000, .is_local = true };
+	struct contents *c = new_file(&f);
+	struct cut *cut;
+
+	put(c, 3000, 0, 4);
+	cut_free(contents_cut(c));
+	put(c, 1, 0, 4);
+	cut = contents_cut(c);
+	contents_changes(cut->records[0].delta->entries[0].contents, &changes);
+	assert_int_equal(changes.base, CONTENTS_CAPTURED);
+	known.id = changes.id;
+	known.version = changes.since;
+	assert_int_equal(odb_write(f.local, OBJECT_BLOB, bytes, 3000,
+				   &known.oid), 0);
+	assert_int_equal(table_add_contents(table, &known), 0);
+	cut = there_and_back(cut);
+	assert_pattern(cut->records[0].delta->entries[0].contents, 3000, 0, 4);
+	cut_free(cut);
+	contents_unref(c);
+}
+
 static void commits_come_back(void **state)
 {
 	static const char *const messages[] = { NULL, "", "one\n\ntwo\n" };
@@ -408,6 +461,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(all_kinds_come_back),
+		TEST(own_contents_come_back),
+		TEST(what_the_table_says_is_local_is_read_there),
 		TEST(commits_come_back),
 		TEST(deltas_come_back),
 		TEST(facts_come_back),

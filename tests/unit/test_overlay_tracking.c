@@ -79,6 +79,46 @@ static void what_is_stored_needs_no_bytes(void **state)
 	fixture_close(&f);
 }
 
+/* What Git is not to have is stored elsewhere, and read back from there; a file
+ * that comes or goes is stored whole where it was not. */
+static void local_blobs_are_a_base_of_their_own(void **state)
+{
+	struct contents_changes changes;
+	struct contents *c, *snapshot;
+	struct fixture f;
+	struct oid oid, same;
+	enum object_type type;
+
+	fixture_open(&f, 0, 0);
+	c = new_file(&f);
+	put(c, 3 * BLOCK, 0, 1);
+	assert_int_equal(contents_snapshot(c, &snapshot), 0);
+	assert_int_equal(contents_store(snapshot, f.local, &oid), 0);
+	assert_int_equal(odb_read_header(f.inner, &oid, &type, NULL), -EIO);
+	contents_captured(c);
+	contents_stored_local(c, snapshot, &oid);
+	contents_unref(snapshot);
+	put(c, 10, 5, 2);
+	capture(c, true, &snapshot, &changes);
+	assert_int_equal(changes.base, CONTENTS_STORED_LOCAL);
+	assert_true(oid_equal(&changes.oid, &oid));
+	assert_int_equal(changes.ranges->count, 1);
+	assert_range(&changes, 0, 5, 15);
+	contents_unref(snapshot);
+	contents_unref(c);
+	/* opened anew, and never read */
+	assert_int_equal(overlay_new_local(f.pool, &oid, 3 * BLOCK, &c), 0);
+	capture(c, false, &snapshot, &changes);
+	assert_int_equal(changes.base, CONTENTS_STORED_LOCAL);
+	assert_int_equal(contents_store(snapshot, &f.odb, &same), 0);
+	assert_true(oid_equal(&same, &oid));
+	assert_int_equal(odb_read_header(f.inner, &oid, &type, NULL), 0);
+	contents_unref(snapshot);
+	assert_pattern(c, 3 * BLOCK, 0, 1);
+	contents_unref(c);
+	fixture_close(&f);
+}
+
 static void failed_capture_is_told_again(void **state)
 {
 	struct contents_changes first, second;
@@ -155,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_change_of_a_large_file_is_small),
 		cmocka_unit_test(what_is_stored_needs_no_bytes),
+		cmocka_unit_test(local_blobs_are_a_base_of_their_own),
 		cmocka_unit_test(failed_capture_is_told_again),
 		cmocka_unit_test(shrinking_is_remembered),
 		cmocka_unit_test(failed_write_says_nothing_behind_the_end),

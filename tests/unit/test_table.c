@@ -178,7 +178,7 @@ static void the_golden_text_stays(void **state)
 	text = encoded(table);
 	assert_string_equal(text,
 		"{\n"
-		" \"version\": 2,\n"
+		" \"version\": 3,\n"
 		" \"next_incarnation\": 2,\n"
 		" \"branches\": [\n"
 		"  {\n"
@@ -190,7 +190,7 @@ static void the_golden_text_stays(void **state)
 		" \"gone\": [],\n"
 		" \"reports\": []\n"
 		"}\n"
-		"xxh3 125db4b0c0de3294\n");
+		"xxh3 5a802327fad6327b\n");
 	free(text);
 	table_free(table);
 }
@@ -245,8 +245,10 @@ static void only_what_the_format_says_is_taken(void **state)
 		{ TABLE(1, 1, "", ""), 0 },
 		{ TABLE(1, 3, BRANCH(1, "a") "," BRANCH(2, "b"), ""), 0 },
 		{ TABLE(2, 1, "", ""), 0 },
+		{ TABLE(3, 1, "", ""), 0 },
 		{ TABLE(2, 1, "", ",\"new\":1"), -EUCLEAN },
-		{ TABLE(3, 1, "", ",\"new\":1"), -ENOTSUP },
+		{ TABLE(3, 1, "", ",\"new\":1"), -EUCLEAN },
+		{ TABLE(4, 1, "", ",\"new\":1"), -ENOTSUP },
 		{ TABLE(0, 1, "", ""), -EUCLEAN },
 		{ TABLE(1, 0, "", ""), -EUCLEAN },
 		{ TABLE(1, 1, "", ",\"new\":1"), -EUCLEAN },
