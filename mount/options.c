@@ -35,6 +35,8 @@ enum {
 	KEY_JOURNAL,
 	KEY_FOLD_ON,
 	KEY_FOLD_OFF,
+	KEY_IGNORED_LOCAL,
+	KEY_IGNORED_TRACK,
 	KEY_HOUSEKEEPING,
 	KEY_PASS,
 	KEY_IGNORE,
@@ -57,6 +59,8 @@ static const struct fuse_opt known[] = {
 	FUSE_OPT_KEY("journal=", KEY_JOURNAL),
 	FUSE_OPT_KEY("fold=on", KEY_FOLD_ON),
 	FUSE_OPT_KEY("fold=off", KEY_FOLD_OFF),
+	FUSE_OPT_KEY("ignored=local", KEY_IGNORED_LOCAL),
+	FUSE_OPT_KEY("ignored=track", KEY_IGNORED_TRACK),
 	FUSE_OPT_KEY("housekeeping=", KEY_HOUSEKEEPING),
 	/* for the kernel and for fusermount3 */
 	FUSE_OPT_KEY("allow_other", KEY_PASS),
@@ -234,6 +238,10 @@ static int take(void *data, const char *arg, int key, struct fuse_args *outargs)
 	case KEY_FOLD_ON:
 	case KEY_FOLD_OFF:
 		o->of_store.keep_all = key == KEY_FOLD_OFF;
+		return 0;
+	case KEY_IGNORED_LOCAL:
+	case KEY_IGNORED_TRACK:
+		o->of_store.track_ignored = key == KEY_IGNORED_TRACK;
 		return 0;
 	case KEY_HOUSEKEEPING:
 		return take_housekeeping(p, arg);

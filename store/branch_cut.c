@@ -196,6 +196,15 @@ static int capture(struct cutting *c)
 	return r < 0 ? r : 0;
 }
 
+void branch_apply_rules(struct branch *b)
+{
+	int r = b->worktree ? worktree_apply_rules(b->worktree) : 0;
+
+	if (r < 0)
+		log_warning("some files may still be ignored, or not, as they "
+			    "were before: %s", strerror(-r));
+}
+
 int branch_cut(struct branch *b, const struct identity *identity,
 	       const char *message, struct record *extra, struct branch *other,
 	       uint64_t *ret_sequence, bool *ret_captured)
@@ -207,8 +216,10 @@ int branch_cut(struct branch *b, const struct identity *identity,
 		.extra = extra,
 		.other = other,
 	};
-	int r = capture(&c);
+	int r;
 
+	branch_apply_rules(b);
+	r = capture(&c);
 	if (r < 0)
 		return r;
 	*ret_sequence = c.sequence;
@@ -250,6 +261,8 @@ static int cut_for(struct branch *b, const struct caller *caller,
 	struct timespec since;
 	int r;
 
+	if (last)
+		branch_apply_rules(b);
 	if (!b->worktree || !worktree_is_changed(b->worktree, &since)) {
 		*ret_sequence = b->sequence;
 		return 0;

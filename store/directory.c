@@ -2,6 +2,7 @@
 #include "store/contents.h"
 #include "store/directory_places.h"
 #include "store/directory_private.h"
+#include "store/ignore.h"
 #include "store/node.h"
 #include "store/util.h"
 
@@ -219,6 +220,7 @@ void directory_free(struct directory *d)
 	free(d->index);
 	free(d->replaced);
 	free(d->names);
+	ignore_file_free(d->rules);
 	free(d);
 }
 
@@ -357,6 +359,7 @@ static void leave(struct directory *d, struct entry *e, bool remember)
 	    !d->places) {
 		e->replaced = 1;
 		e->git_had = e->stored;
+		e->git_file = e->mode != MODE_TREE;
 		d->replaced[d->replaced_count++] = position_of(d, e);
 	}
 	directory_set_stored(d, e, false);
@@ -365,7 +368,7 @@ static void leave(struct directory *d, struct entry *e, bool remember)
 	directory_set_mode(d, e, 0);
 	e->node = NULL;
 	e->epoch = 0;
-	e->own = 0;
+	directory_set_own(d, e, false);
 }
 
 void directory_supersede(struct directory *d, struct entry *e, bool remember)
@@ -378,6 +381,7 @@ void directory_renew(struct directory *d, struct entry *e)
 {
 	if (e->stored && !e->replaced) {
 		e->replaced = e->git_had = 1;
+		e->git_file = e->mode != MODE_TREE;
 		d->replaced[d->replaced_count++] = position_of(d, e);
 	}
 	directory_set_stored(d, e, false);
@@ -415,6 +419,12 @@ void directory_set_stored(struct directory *d, struct entry *e, bool stored)
 {
 	d->stored += (uint32_t)stored - e->stored;
 	e->stored = stored;
+}
+
+void directory_set_own(struct directory *d, struct entry *e, bool own)
+{
+	d->own += (uint32_t)own - e->own;
+	e->own = own;
 }
 
 void directory_forget_replaced(struct directory *d)

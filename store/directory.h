@@ -19,10 +19,12 @@
  *   replaced  either had the name, but for another entry, which is gone; a
  *             replaced entry that is not live stands for the missing name
  *   git_had   with replaced: Git had it
+ *   git_file  with git_had: and it was no folder
  */
 
 struct node;
 struct attributes;
+struct ignore_file;
 struct directory_places;
 
 struct entry {
@@ -40,6 +42,7 @@ struct entry {
 	unsigned int captured : 1;
 	unsigned int replaced : 1;
 	unsigned int git_had : 1;
+	unsigned int git_file : 1;
 	unsigned int owned : 1;		/* name is an allocation of its own */
 	unsigned int own : 1;		/* a file or symlink that Git is not to
 					 * have: oid is in the local face */
@@ -50,6 +53,7 @@ struct directory {
 	uint32_t count, capacity;
 	uint32_t live, stored;		/* how many entries are */
 	uint32_t directories;		/* of the live ones */
+	uint32_t own;			/* of the live ones, too */
 	uint32_t holes;			/* neither live nor replaced */
 	uint32_t *index;		/* positions + 2; 0 free, 1 was used */
 	uint32_t index_size, index_used;	/* a power of two, or 0 */
@@ -60,6 +64,11 @@ struct directory {
 	uint64_t *salts;		/* the work tree's; see new_number */
 	char *names;			/* memory of the base's names */
 	struct directory_places *places;	/* of a type; NULL: plain */
+	/* node_ignore.c: */
+	struct ignore_file *rules;	/* of its .gitignore, or NULL */
+	uint32_t rules_seen;		/* the work tree's `rules` then */
+	bool ignored;			/* all that is new in it is own */
+	bool ruled;			/* there are rules for names in it */
 };
 
 #define DIRECTORY_ENTRIES_MAX ((uint32_t)1 << 30)
@@ -110,6 +119,7 @@ void directory_remove(struct directory *d, struct entry *e, bool remember);
 /* Of a live entry. */
 void directory_set_mode(struct directory *d, struct entry *e, uint32_t mode);
 void directory_set_stored(struct directory *d, struct entry *e, bool stored);
+void directory_set_own(struct directory *d, struct entry *e, bool own);
 
 /* A capture has seen what was replaced. */
 void directory_forget_replaced(struct directory *d);

@@ -153,6 +153,11 @@ void ignore_file_free(struct ignore_file *file)
 	free(file);
 }
 
+bool ignore_file_has_rules(const struct ignore_file *file)
+{
+	return file->count;
+}
+
 /* ---- asking ---- */
 
 /* What stands before the first wildcard is compared byte for byte, and only the

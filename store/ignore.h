@@ -15,12 +15,15 @@
  *
  * Names are bytes, and case counts. */
 
+#define IGNORE_NAME ".gitignore"
+
 struct ignore_file;
 
 /* -ENOMEM alone: what makes no sense never matches, as in Git. */
 int ignore_file_parse(const char *text, size_t size,
 		      struct ignore_file **ret_file);
 void ignore_file_free(struct ignore_file *file);	/* accepts NULL */
+bool ignore_file_has_rules(const struct ignore_file *file);
 
 /* A file that is asked, and the path as it sees it: below its own folder. */
 struct ignore_level {

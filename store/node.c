@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/ignore.h"
 #include "store/node.h"
 #include "store/slab.h"
 
@@ -99,6 +100,7 @@ static void attach(struct node *n, struct node *dir, struct entry *e)
 	dir->refs++;
 	n->parent = dir;
 	n->position = e - dir->directory->entries;
+	n->rules = strcmp(e->name, IGNORE_NAME) == 0;
 	e->node = n;
 }
 
@@ -109,7 +111,7 @@ void node_place_locked(struct node *n, struct node *dir, struct entry *e)
 	attach(n, dir, e);
 	directory_set_mode(dir->directory, e, node_git_mode(n));
 	e->epoch = n->epoch;
-	e->own = n->own;
+	directory_set_own(dir->directory, e, n->own);
 	if (old)
 		node_put_locked(old);
 	else

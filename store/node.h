@@ -99,12 +99,15 @@ struct node {
 	uint8_t displaced : 1;		/* its number is in worktree->displaced */
 	uint8_t pending : 1;		/* unlinked, but to be pushed */
 	uint8_t structured : 1;		/* oid is the tree of a stored rope */
+	uint8_t rules : 1;		/* it is called .gitignore */
 	uint8_t own : 1;		/* as its entry's: oid is in the local
 					 * face, unless its contents are open */
 	uint8_t flags;			/* state; NODE_* */
 };
 
 static_assert(sizeof(struct node) <= 128, "many nodes are in memory");
+
+#define STALE_MOST 16u
 
 struct worktree {
 	pthread_rwlock_t lock;
@@ -126,6 +129,10 @@ struct worktree {
 	struct displaced *displaced;	/* a hash, by number */
 	struct timespec changed_since;	/* state */
 	struct irmin_cache *irmin;	/* fixed; locks itself */
+	_Atomic uint32_t rules;		/* counts changes of what is ignored */
+	/* state; below these they are to be applied; inner references */
+	struct node *stale[STALE_MOST + 1];
+	unsigned int stale_count;
 	_Atomic bool rewritten;		/* the root's .gitattributes, by us */
 };
 
@@ -199,12 +206,19 @@ bool node_is_within(const struct node *n, const struct node *a);
 /* 0, or the error with which changes fail. */
 int worktree_check_writable(struct worktree *w);
 
-/* ---- node_own.c: what Git is not to have ---- */
+/* ---- node_ignore.c, node_own.c: what Git is not to have ---- */
 
-/* Whether an entry of that name in the loaded directory dir is to be in the local
- * face alone; of a directory: all that is made in it.  -ENOMEM. */
-int node_is_own_name_locked(struct node *dir, const char *name,
-			    bool is_directory);
+/* Whether a file or symlink that gets that name in the loaded directory dir is to
+ * be in the local face alone: 1 or 0.  -ENOMEM. */
+int node_is_own_name_locked(struct node *dir, const char *name);
+
+/* A .gitignore of dir, or dir's own name, is another one.  "state". */
+void node_rules_changed(struct node *dir);
+/* dir has another path: new files in it, of which memory alone knows, are as
+ * their names ask for at once. */
+void node_directory_moved_locked(struct node *dir);
+void worktree_forget_stale_locked(struct worktree *w);
+
 /* Whether dir is called GIT_NAME, or is below such a one.  Any lock. */
 bool node_is_in_git(const struct node *dir);
 
@@ -387,6 +401,9 @@ void attribute_edit_execute_locked(struct attribute_edit *edit,
 				   struct worktree *w,
 				   const struct timespec *now);
 void attribute_edit_release_locked(struct attribute_edit *edit);
+/* The bytes of a file called name in the loaded directory dir.  -EFBIG: more than
+ * ATTRIBUTES_MAX; -EUCLEAN: it is stored as a rope; errors of contents_read. */
+int node_text_locked(struct node *dir, const char *name, struct buffer *ret);
 /* The root's .gitattributes; empty if there is none. */
 int attribute_text_locked(struct worktree *w, struct buffer *ret);
 

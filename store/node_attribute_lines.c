@@ -55,16 +55,20 @@ static struct entry *find_file(struct worktree *w)
 	return e && node_kind_of(e->mode) == KIND_FILE ? e : NULL;
 }
 
-int attribute_text_locked(struct worktree *w, struct buffer *ret)
+int node_text_locked(struct node *dir, const char *name, struct buffer *ret)
 {
-	struct entry *e = find_file(w);
+	const struct entry *e = directory_find_live(dir->directory, name);
 
-	if (!e)
-		return 0;
 	if (e->node && e->node->contents)
 		return read_contents(e->node->contents, ret);
-	return read_blob(node_odb(w, e->own),
+	return read_blob(node_odb(dir->worktree, e->own),
 			 e->node ? &e->node->oid : &e->oid, ret);
+}
+
+int attribute_text_locked(struct worktree *w, struct buffer *ret)
+{
+	return find_file(w) ? node_text_locked(w->root, ATTRIBUTES_NAME, ret) :
+			      0;
 }
 
 /* ---- preparing ---- */

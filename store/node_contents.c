@@ -228,6 +228,8 @@ static void change_done(struct change *change)
 	if (change->kill)
 		attributes_drop_privileges(n->attributes);
 	node_mark(n, true);
+	if (n->rules && n->parent)
+		node_rules_changed(n->parent);
 }
 
 /* ---- contents that can splice ---- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/ignore.h"
 #include "store/node.h"
 
 #include <errno.h>
@@ -128,7 +129,7 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 		r = newcomer_init_locked(&newcomer, dir, name, false);
 	if (r < 0)
 		return r;
-	r = S_ISDIR(mode) ? 0 : node_is_own_name_locked(dir, name, false);
+	r = S_ISDIR(mode) ? 0 : node_is_own_name_locked(dir, name);
 	if (r < 0)
 		return r;
 	n->own = r;
@@ -139,6 +140,8 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 	*n->attributes = node_new_attributes(dir, mode, caller);
 	attributes_touch(dir, &spare, &n->attributes->mtime);
 	node_mark(n, true);
+	if (n->rules)
+		node_rules_changed(dir);
 	return 0;
 }
 
@@ -298,6 +301,8 @@ static int remove_name(struct node *dir, const char *name, bool directory)
 	leaving_done_locked(&leaving, &now);
 	attributes_touch(dir, &spare, &now);
 	node_mark(dir, true);
+	if (strcmp(name, IGNORE_NAME) == 0)
+		node_rules_changed(dir);
 	attribute_edit_execute_locked(&edit, dir->worktree, &now);
 	return 0;
 }

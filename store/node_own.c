@@ -2,7 +2,14 @@
 #include "store/node.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Files and symlinks that Git is not to have.  What one is is decided when it
+ * gets its name.  When rules change, or the name of a directory, what is below is
+ * looked at again, later and piece by piece: worktree_apply_rules. */
+
+/* ---- repositories within ---- */
 
 bool node_is_in_git(const struct node *dir)
 {
@@ -13,17 +20,13 @@ bool node_is_in_git(const struct node *dir)
 	return false;
 }
 
-static bool is_in_git(const struct node *dir, const char *name)
-{
-	return strcmp(name, GIT_NAME) == 0 || node_is_in_git(dir);
-}
-
 int node_check_into_git_locked(struct node *n, const struct node *dir,
 			       const char *name)
 {
 	int r;
 
-	if (!is_in_git(dir, name) || node_is_in_git(n))
+	if (node_is_in_git(n) ||
+	    (strcmp(name, GIT_NAME) != 0 && !node_is_in_git(dir)))
 		return 0;
 	r = node_open_directory_locked(n);
 	if (r < 0)
@@ -31,14 +34,7 @@ int node_check_into_git_locked(struct node *n, const struct node *dir,
 	return n->directory->live ? -EXDEV : 0;
 }
 
-int node_is_own_name_locked(struct node *dir, const char *name,
-			    bool is_directory)
-{
-	/* elements of queues are stored as the queue says */
-	if (!dir->worktree->options.local || node_is_typed(dir))
-		return 0;
-	return is_in_git(dir, name);
-}
+/* ---- one node ---- */
 
 int node_prepare_own_locked(struct node *n, bool own)
 {
@@ -51,6 +47,205 @@ bool node_set_own_locked(struct node *n, bool own)
 		return false;
 	n->own = own;
 	if (n->parent && !n->unlinked)
-		node_entry(n)->own = own;
+		directory_set_own(n->parent->directory, node_entry(n), own);
 	return true;
+}
+
+/* ---- where rules changed ---- */
+
+static void add_stale(struct worktree *w, struct node *dir)
+{
+	for (unsigned int i = 0; i < w->stale_count; i++)
+		if (w->stale[i] == dir || w->stale[i] == w->root)
+			return;
+	if (w->stale_count == STALE_MOST)
+		dir = w->root;
+	dir->refs++;
+	w->stale[w->stale_count++] = dir;
+}
+
+void node_rules_changed(struct node *dir)
+{
+	struct worktree *w = dir->worktree;
+
+	if (!w->options.local || dir->removed)
+		return;
+	w->rules++;
+	add_stale(w, dir);
+}
+
+/* A file that neither Git nor the local face has yet. */
+static bool is_fresh(const struct entry *e)
+{
+	return !e->stored && !e->captured && e->node &&
+	       (e->node->flags & NODE_CHANGED);
+}
+
+/* New files become own at once, while only memory has them. */
+static int claim_fresh_locked(struct node *dir)
+{
+	int r = 0;
+
+	for (struct node *n = dir->changed; n && r == 0; n = n->next) {
+		const struct entry *e = node_entry(n);
+
+		if (n->kind == KIND_DIRECTORY) {
+			r = claim_fresh_locked(n);
+		} else if (is_fresh(e) && !n->own) {
+			r = node_is_own_name_locked(dir, e->name);
+			if (r == 1)
+				node_set_own_locked(n, true);
+			r = r < 0 ? r : 0;
+		}
+	}
+	return r;
+}
+
+void node_directory_moved_locked(struct node *dir)
+{
+	node_rules_changed(dir);
+	/* what fails here is done with the rest */
+	if (dir->worktree->options.local && dir->directory)
+		claim_fresh_locked(dir);
+}
+
+void worktree_forget_stale_locked(struct worktree *w)
+{
+	while (w->stale_count)
+		node_put_locked(w->stale[--w->stale_count]);
+}
+
+/* ---- applying rules ---- */
+
+/* Directories to be looked at, with references from outside. */
+struct todo {
+	struct node **dir;
+	size_t count, capacity;
+};
+
+static void todo_release(struct todo *todo)
+{
+	while (todo->count)
+		node_unref(todo->dir[--todo->count]);
+	free(todo->dir);
+}
+
+static int push(struct todo *todo, struct node *dir)
+{
+	size_t capacity = todo->capacity ? 2 * todo->capacity : 16;
+	struct node **more;
+
+	if (todo->count == todo->capacity) {
+		more = reallocarray(todo->dir, capacity, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		todo->dir = more;
+		todo->capacity = capacity;
+	}
+	todo->dir[todo->count++] = node_ref(dir);
+	return 0;
+}
+
+static int take_stale(struct worktree *w, struct todo *todo)
+{
+	SCOPED_WRITE(&w->lock);
+	int r = 0;
+
+	for (unsigned int i = 0; i < w->stale_count && r == 0; i++)
+		r = push(todo, w->stale[i]);
+	if (r == 0)
+		worktree_forget_stale_locked(w);
+	return r;
+}
+
+static int apply_to_file_locked(struct node *dir, struct entry *e)
+{
+	struct node *n;
+	int r;
+
+	if (!e->own && !is_fresh(e))
+		return 0;
+	r = node_is_own_name_locked(dir, e->name);
+	if (r < 0 || r == (int)e->own)
+		return r < 0 ? r : 0;
+	r = node_load_locked(dir, e, &n);
+	if (r < 0)
+		return r;
+	r = node_prepare_own_locked(n, !e->own);
+	if (r == 0 && node_set_own_locked(n, !e->own))
+		node_mark(n, true);
+	node_put_locked(n);
+	return r;
+}
+
+/* Whether something below may be own, or become it. */
+static bool is_concerned(const struct entry *e)
+{
+	const struct node *n = e->node;
+
+	return node_entry_has_own(e) ||
+	       (n && ((n->flags & NODE_CHANGED) || !node_is_clean(n)));
+}
+
+static int apply_to_entry_locked(struct node *dir, struct entry *e,
+				 struct todo *todo)
+{
+	struct node *n;
+	int r;
+
+	if (!e->live || e->mode == MODE_SUBMODULE)
+		return 0;
+	if (e->mode != MODE_TREE)
+		return apply_to_file_locked(dir, e);
+	if (!is_concerned(e))
+		return 0;
+	r = node_load_locked(dir, e, &n);
+	if (r < 0)
+		return r;
+	r = push(todo, n);
+	node_put_locked(n);
+	return r;
+}
+
+static int apply_to(struct node *dir, struct todo *todo)
+{
+	SCOPED_WRITE(&dir->worktree->lock);
+	int r = worktree_check_writable(dir->worktree);
+
+	/* there is nothing to be decided any more */
+	if (r < 0 || dir->removed)
+		return 0;
+	r = node_open_directory_locked(dir);
+	if (r < 0 || node_is_typed(dir))
+		return r;
+	for (uint32_t i = 0; i < dir->directory->count && r == 0; i++)
+		r = apply_to_entry_locked(dir, &dir->directory->entries[i],
+					  todo);
+	return r;
+}
+
+static bool has_stale(struct worktree *w)
+{
+	SCOPED_READ(&w->lock);
+	SCOPED_LOCK(&w->state);
+
+	return w->stale_count;
+}
+
+int worktree_apply_rules(struct worktree *w)
+{
+	scoped(todo_release) struct todo todo = { 0 };
+	int r = has_stale(w) ? take_stale(w, &todo) : 0;
+
+	while (r == 0 && todo.count) {
+		struct node *dir = todo.dir[--todo.count];
+
+		r = apply_to(dir, &todo);
+		node_unref(dir);
+	}
+	if (r == -ENOMEM) {
+		SCOPED_WRITE(&w->lock);
+		add_stale(w, w->root);
+	}
+	return r;
 }

@@ -169,7 +169,7 @@ static int prepare_own_locked(struct node *n, struct node *dir,
 
 	if (node_type(n) == S_IFDIR)
 		return 0;
-	r = node_is_own_name_locked(dir, name, false);
+	r = node_is_own_name_locked(dir, name);
 	if (r < 0)
 		return r;
 	*ret = r;
@@ -246,8 +246,24 @@ static void move_locked(struct rename *rename, const struct timespec *now)
 	node_mark(rename->from_dir, true);
 }
 
+/* What is ignored may be something else now. */
+static void renamed_locked(struct rename *rename, bool had_rules)
+{
+	struct node *moved = rename->moved.node, *other = rename->other.node;
+
+	if (had_rules || moved->rules) {
+		node_rules_changed(rename->from_dir);
+		node_rules_changed(rename->to_dir);
+	}
+	if (node_is_directory(moved))
+		node_directory_moved_locked(moved);
+	if (rename->exchange && node_is_directory(other))
+		node_directory_moved_locked(other);
+}
+
 static void execute_locked(struct rename *rename)
 {
+	bool had_rules = rename->moved.node->rules;
 	struct timespec now;
 
 	rename->from_dir->worktree->options.clock(&now);
@@ -263,6 +279,7 @@ static void execute_locked(struct rename *rename)
 	} else {
 		move_locked(rename, &now);
 	}
+	renamed_locked(rename, had_rules);
 	attribute_edit_execute_locked(&rename->edit,
 				      rename->moved.node->worktree, &now);
 }

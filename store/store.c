@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/store_private.h"
+#include "store/ignore.h"
 #include "store/inside_private.h"
 #include "store/lock.h"
 
@@ -284,6 +285,7 @@ static void store_free(struct store *store)
 	free(store->driver_dir);
 	free(store->readonly);
 	free(store->mountpoint);
+	ignore_file_free(store->exclude);
 	free(store);
 }
 
@@ -350,6 +352,8 @@ static int open_parts(struct store *store, const char *path,
 		r = open_folders(store, report);
 	if (!r)
 		r = store_open_local(store, report);
+	if (!r)
+		r = store_read_exclude(store);
 	if (!r)
 		r = open_pool(store);
 	if (!r)

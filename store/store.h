@@ -35,6 +35,7 @@ struct store_options {
 	unsigned int driver_seconds;	/* 0: 60 */
 	size_t journal;		/* bytes of the journal; 0: 64 MiB */
 	bool keep_all;		/* each cut is a commit of its own */
+	bool track_ignored;	/* files that .gitignore names, too */
 	bool follow;		/* what other programs do to refs meanwhile */
 	size_t memory;		/* bytes for changed contents and cached blobs;
 				 * 0: 128 MiB */

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/ignore.h"
 #include "store/store_private.h"
 #include "store/tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 /* The repository of local faces, irminfs/local.  One that cannot be written and
  * was never there is not needed: nothing is remembered then. */
+
+#define EXCLUDE_MOST ((size_t)1 << 20)	/* bytes of info/exclude */
 
 static int open_local(struct store *store, struct report *report)
 {
@@ -37,6 +41,28 @@ int store_open_local(struct store *store, struct report *report)
 	if (r == 0 && store->local)
 		store->local_odb = git_repo_odb(store->local);
 	return r;
+}
+
+int store_read_exclude(struct store *store)
+{
+	scoped_buffer struct buffer path = { 0 }, text = { 0 };
+	struct ignore_file *file;
+	int r = store->options.track_ignored ? -ENOENT :
+		buffer_printf(&path, "%s/info/exclude",
+			      git_repo_path(store->repo));
+
+	if (r == 0)
+		r = read_file(AT_FDCWD, path.data, EXCLUDE_MOST, &text);
+	if (r == 0)
+		r = ignore_file_parse(text.data, text.length, &file);
+	if (r == 0 && ignore_file_has_rules(file))
+		store->exclude = file;
+	else if (r == 0)
+		ignore_file_free(file);
+	if (r < 0 && r != -ENOENT && r != -ENOMEM)
+		log_warning("%s cannot be read: %s; it is left out", path.data,
+			    strerror(-r));
+	return r == -ENOMEM ? r : 0;
 }
 
 /* ---- what is garbage ---- */

@@ -95,6 +95,7 @@ struct store {
 	struct store_options options;	/* defaults filled in */
 	char *mountpoint;		/* options.mountpoint's copy, or NULL */
 	char *readonly;			/* why, in words; NULL: writable */
+	struct ignore_file *exclude;	/* info/exclude then; or NULL */
 
 	pthread_mutex_t merging;
 	pthread_mutex_t inside_lock;	/* held while a git directory of a branch
@@ -163,6 +164,9 @@ struct branch {
 /* Opens or makes the repository of local faces. */
 int store_open_local(struct store *store, struct report *report);
 
+/* Reads rules of info/exclude, if there are any.  -ENOMEM. */
+int store_read_exclude(struct store *store);
+
 /* Of both repositories. */
 void store_start_housekeeping(struct store *store);
 void store_stop_housekeeping(struct store *store);
@@ -223,6 +227,9 @@ struct identity;
 int branch_cut(struct branch *b, const struct identity *identity,
 	       const char *message, struct record *extra, struct branch *other,
 	       uint64_t *ret_sequence, bool *ret_captured);
+
+/* Rules of .gitignore that changed since.  Not for fsync; done by branch_cut. */
+void branch_apply_rules(struct branch *b);
 
 /* Captures what is changed and returns b's head once that is in Git. */
 int branch_publish(struct branch *b, const struct caller *caller,

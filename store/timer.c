@@ -51,6 +51,7 @@ static int cut_all(const struct branch_list *list, const struct caller *caller,
 		int64_t left;
 		int error;
 
+		branch_apply_rules(b);
 		if (!b->worktree || !worktree_is_changed(b->worktree, &since))
 			continue;
 		left = only_due ? due_in(b->store, &since) : 0;

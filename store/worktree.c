@@ -50,6 +50,10 @@ int worktree_new(const struct worktree_options *options,
 	}
 	w->refs = 1;
 	w->refusal = options->readonly ? -EROFS : 0;
+	w->rules = 1;
+	/* what was ignored may be tracked from now on */
+	if (options->track_ignored)
+		node_rules_changed(w->root);
 	rwlock_init(&w->lock);
 	pthread_mutex_init(&w->state, NULL);
 	pthread_mutex_init(&w->appending, NULL);
@@ -79,6 +83,7 @@ static void release(struct worktree *w)
 	void (*callback)(void *owner) = w->options.release;
 	void *owner = w->options.owner;
 
+	worktree_forget_stale_locked(w);
 	forget(w->root);
 	node_put_locked(w->root);
 	pthread_rwlock_destroy(&w->lock);

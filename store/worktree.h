@@ -35,6 +35,7 @@
 
 struct worktree;
 struct node;
+struct ignore_file;
 
 struct worktree_options {
 	struct odb *odb;
@@ -45,6 +46,8 @@ struct worktree_options {
 	struct timespec time;	/* of nodes as stored: the commit's */
 	struct odb *local;	/* where the local face is, or NULL: none */
 	struct oid face;	/* its root (local_format.h); zero: none yet */
+	bool track_ignored;	/* .gitignore files say nothing */
+	const struct ignore_file *exclude;	/* rules for all; or NULL */
 	uid_t uid;		/* owner of nodes as stored */
 	gid_t gid;
 	bool readonly;
@@ -249,6 +252,13 @@ int worktree_each_changed(struct worktree *w,
 			  int (*visit)(void *context, char status,
 				       const char *path),
 			  void *context);
+
+/* Applies rules of .gitignore that changed since: files that are new and ignored
+ * are to be in the local face alone, and those that are not ignored any more to be
+ * in Git with the next capture.  What Git has stays.  Takes the lock for one
+ * directory at a time.  When it fails, which is seldom, some files may stay what
+ * they were. */
+int worktree_apply_rules(struct worktree *w);
 
 /* Takes everything CHANGED, atomically: calls take once with the delta (NULL
  * when nothing changed) while the tree is locked exclusively, so that what take

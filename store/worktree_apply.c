@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/ignore.h"
 #include "store/worktree_plan.h"
 
 #include <errno.h>
@@ -126,6 +127,8 @@ void plan_execute_locked(struct plan *plan)
 	w->number++;
 	epoch = add_time(w, &now);
 	for (size_t i = 0; i < plan->step_count; i++) {
+		if (strcmp(plan->steps[i].name, IGNORE_NAME) == 0)
+			node_rules_changed(plan->steps[i].dir);
 		if (plan->steps[i].kind == STEP_PUT)
 			put(&plan->steps[i], epoch, &now);
 		else if (plan->steps[i].kind == STEP_REMOVE)

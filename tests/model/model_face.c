@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/test.h"
+#include "store/ignore.h"
 #include "store/local_store.h"
+#include "store/node.h"
 #include "store/pool.h"
-#include "store/worktree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 
 #define ROUNDS 1000
 #define STEPS 120
-#define NAMES 6
+#define NAMES 8
 #define PENDING 4
 
 static struct odb *odb, *local;
@@ -57,7 +58,7 @@ static void mount(void)
 /* ---- all that can be seen ---- */
 
 struct names {
-	char name[64][8];
+	char name[64][16];
 	size_t count;
 };
 
@@ -66,7 +67,7 @@ static int add_name(void *context, const struct listed *entry)
 	struct names *names = context;
 
 	assert_true(names->count < 64);
-	snprintf(names->name[names->count++], 8, "%s", entry->name);
+	snprintf(names->name[names->count++], 16, "%s", entry->name);
 	return 0;
 }
 
@@ -111,7 +112,7 @@ static void tell(struct node *n, const char *path, struct buffer *ret)
 	assert_int_equal(node_list(n, 0, add_name, &names), 0);
 	qsort(names.name, names.count, sizeof(*names.name), by_text);
 	for (size_t i = 0; i < names.count; i++) {
-		char below[256];
+		char below[512];
 		struct node *child;
 
 		snprintf(below, sizeof(below), "%s/%s", path, names.name[i]);
@@ -182,7 +183,8 @@ static void capture(void)
 static const char *some_name(void)
 {
 	static const char *const names[NAMES] = { "a", "b", "c", "d", "e",
-						  GIT_NAME };
+						  GIT_NAME, IGNORE_NAME,
+						  IGNORE_NAME };
 
 	return names[roll(NAMES)];
 }
@@ -201,6 +203,29 @@ static struct node *some_directory(void)
 		dir = child;
 	}
 	return dir;
+}
+
+static const char *some_rules(void)
+{
+	static const char *const rules[] = {
+		"a\n", "*\n!b\n", "/b\nc/\n", "d/a\n!e\n", "",
+	};
+
+	return rules[roll(5)];
+}
+
+static void write_something(struct node *n, const char *name)
+{
+	const char *rules = some_rules();
+	char text[16];
+	int size = snprintf(text, sizeof(text), "%u", roll(1000));
+
+	if (strcmp(name, IGNORE_NAME) == 0) {
+		node_truncate(n, 0, false);
+		node_write(n, rules, strlen(rules), 0, false, false);
+	} else {
+		node_write(n, text, size, roll(3), false, roll(2));
+	}
 }
 
 static void set_something(struct node *n)
@@ -244,9 +269,7 @@ static void change(void)
 		break;
 	case 6:
 		if (node_lookup(dir, name, &n) == 0)
-			node_write(n, text, snprintf(text, sizeof(text), "%u",
-						     roll(1000)),
-				   roll(3), false, roll(2));
+			write_something(n, name);
 		break;
 	case 7:
 		set_something(dir);
@@ -269,6 +292,9 @@ static void step(void)
 	case 1:
 		publish_one();
 		break;
+	case 2:
+		assert_int_equal(worktree_apply_rules(tree), 0);
+		break;
 	default:
 		change();
 	}
@@ -290,6 +316,37 @@ static void compare(const char *when, const char *before, const char *after)
 	}
 }
 
+/* Git has every file that is not own, and nothing else. */
+static size_t check_git(struct node *dir, const struct oid *oid, bool is_hidden)
+{
+	struct names names = { 0 };
+	struct tree *git;
+	size_t found = 0;
+
+	assert_int_equal(tree_read(odb, oid, &git), 0);
+	assert_int_equal(node_list(dir, 0, add_name, &names), 0);
+	for (size_t i = 0; i < names.count; i++) {
+		const char *name = names.name[i];
+		const struct tree_entry *e = tree_find(git, name);
+		bool hidden = is_hidden || strcmp(name, GIT_NAME) == 0;
+		struct node *n;
+
+		assert_int_equal(node_lookup(dir, name, &n), 0);
+		if (node_is_directory(n))
+			assert_int_equal(check_git(n, e ? &e->oid :
+						   &oid_empty_tree, hidden) > 0,
+					 e != NULL);
+		else
+			assert_int_equal(!n->own, e != NULL);
+		assert_false(hidden && e);
+		found += e != NULL;
+		node_unref(n);
+	}
+	assert_int_equal(found, git->count);
+	tree_free(git);
+	return found;
+}
+
 static void remount_and_compare(void)
 {
 	char *before, *settled, *after;
@@ -303,6 +360,7 @@ static void remount_and_compare(void)
 	assert_false(worktree_is_changed(tree, NULL));
 	worktree_unref(tree);
 	mount();
+	check_git(tree->root, &stored, false);
 	after = all();
 	compare("mounted again", before, after);
 	free(before);

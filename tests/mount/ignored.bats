@@ -3,6 +3,7 @@
 # What is in a branch and never in Git: ignored files, repositories within.
 
 load common
+bats_require_minimum_version 1.5.0
 
 # origin: a repository to clone, with a few commits
 origin() {
@@ -41,7 +42,7 @@ tracked() {
 	sync "$M/main/sub/topic"
 	cat "$M/main/.irmin/head"
 	tracked | grep -x sub/topic
-	! tracked | grep -F .git
+	[ -z "$(tracked | grep -F .git/)" ]
 	git -C "$STORE" fsck --strict
 	git clone -q "$STORE" "$T/clone"
 	[ "$(cat "$T/clone/sub/topic")" = topic ]
@@ -114,4 +115,172 @@ tracked() {
 	restart
 	[ "$(cat "$M/main/sub/.git/f")" = 1 ]
 	git -C "$STORE" fsck --strict
+}
+
+# project: something that make builds
+project() {
+	mkdir -p "$M/main/src"
+	printf '*.o\n/build/\n!/src/keep.o\n' >"$M/main/.gitignore"
+	cat >"$M/main/Makefile" <<-'END'
+		.RECIPEPREFIX = >
+		OBJECTS = src/a.o src/b.o src/keep.o build/c.o
+		all: build/all
+		build/all: $(OBJECTS)
+		> cat $(OBJECTS) >$@
+		src/%.o: src/%.c
+		> cp $< $@.new.o && mv $@.new.o $@
+		build/%.o: src/%.c
+		> mkdir -p build && cp $< $@
+	END
+	local name
+	for name in a b c keep; do
+		echo "$name" >"$M/main/src/$name.c"
+	done
+}
+
+SOURCES=".gitignore
+Makefile
+src/a.c
+src/b.c
+src/c.c
+src/keep.c
+src/keep.o"
+
+@test "what make builds is not committed, and is there after a crash" {
+	start -o commit=1000
+	project
+	make -sC "$M/main"
+	sync "$M/main/build/all"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$SOURCES" ]
+	# nothing but the build changes: there is nothing to commit
+	head=$(git -C "$STORE" rev-parse main)
+	touch "$M/main/src/a.c"
+	echo x >>"$M/main/src/b.o"
+	make -sC "$M/main"
+	sync "$M/main/build/all"
+	[ "$(cat "$M/main/.irmin/head")" = "$head" ]
+	crash
+	start -o commit=1000
+	[ "$(cat "$M/main/src/b.o")" = "$(printf 'b\nx')" ]
+	[ "$(cat "$M/main/build/all")" = "$(printf 'a\nb\nx\nkeep\nc\n')" ]
+	make -qC "$M/main"
+	mkdir "$M/main/.irmin/fork/topic"
+	make -qC "$M/topic"
+	echo 2 >"$M/topic/src/a.c"
+	make -sC "$M/topic"
+	[ "$(head -n 1 "$M/topic/build/all")" = 2 ]
+	[ "$(head -n 1 "$M/main/build/all")" = a ]
+	cat "$M/topic/.irmin/head"
+	[ "$(tracked topic)" = "$SOURCES" ]
+	git clone -q "$STORE" "$T/clone"
+	git clone -q --mirror "$STORE" "$T/mirror"
+	[ ! -e "$T/clone/build" ]
+	local file
+	for file in src/b.o build/all; do
+		run ! git -C "$T/mirror" cat-file -e \
+			"$(git hash-object "$M/main/$file")"
+		run ! git -C "$STORE" cat-file -e \
+			"$(git hash-object "$M/main/$file")"
+	done
+	[ -z "$(find "$M/main@~0/" -name a.o)" ]
+	stop
+	git -C "$STORE" fsck --strict
+}
+
+@test "what Git tracks stays tracked, and names decide" {
+	start -o commit=1000
+	echo 1 >"$M/main/a.o"
+	echo 1 >"$M/main/b"
+	cat "$M/main/.irmin/head"
+	echo '*.o' >"$M/main/.gitignore"
+	echo 2 >"$M/main/a.o"
+	echo 2 >"$M/main/a.o.new" && mv "$M/main/a.o.new" "$M/main/a.o"
+	echo 2 >"$M/main/new.o"
+	mv "$M/main/b" "$M/main/b.o"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$(printf '.gitignore\na.o')" ]
+	[ "$(git -C "$STORE" show main:a.o)" = 2 ]
+	[ "$(cat "$M/main/b.o" "$M/main/new.o")" = "$(printf '1\n2')" ]
+	mv "$M/main/b.o" "$M/main/b"
+	rm "$M/main/a.o"
+	cat "$M/main/.irmin/head"
+	echo 3 >"$M/main/a.o"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$(printf '.gitignore\nb')" ]
+	[ "$(git -C "$STORE" show main:b)" = 1 ]
+	restart
+	[ "$(cat "$M/main/b" "$M/main/new.o" "$M/main/a.o")" = "$(printf '1\n2\n3')" ]
+}
+
+@test "changed rules are applied to what is there" {
+	start -o commit=1
+	mkdir -p "$M/main/d/deep"
+	echo '*.x' >"$M/main/.gitignore"
+	echo x >"$M/main/d/deep/f.x"
+	echo x >"$M/main/d/deep/g.x"
+	chmod 751 "$M/main/d/deep/g.x"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = .gitignore ]
+	restart -o commit=1
+	echo '!f.x' >"$M/main/d/.gitignore"
+	got() {
+		[ "$(tracked | tr '\n' ' ')" = "$1" ]
+	}
+	# by itself
+	wait_for 20 got ".gitignore d/.gitignore d/deep/f.x "
+	# new files that were there before the rule
+	echo 1 >"$M/main/n.y"
+	mkdir "$M/main/e"
+	echo 1 >"$M/main/e/n.y"
+	printf '*.x\n*.y\n' >"$M/main/.gitignore"
+	cat "$M/main/.irmin/head"
+	got ".gitignore d/.gitignore d/deep/f.x "
+	rm "$M/main/.gitignore"
+	cat "$M/main/.irmin/head"
+	got "d/.gitignore d/deep/f.x d/deep/g.x e/n.y n.y "
+	[ "$(git -C "$STORE" ls-tree main:d/deep g.x | cut -c 1-6)" = 100755 ]
+	[ "$(stat -c %a "$M/main/d/deep/g.x")" = 751 ]
+	stop
+	git -C "$STORE" fsck --strict
+}
+
+@test "a renamed folder is ignored or tracked by its new name" {
+	start -o commit=1000
+	echo '/build' >"$M/main/.gitignore"
+	mkdir -p "$M/main/tmp/d"
+	echo 1 >"$M/main/tmp/d/new"
+	mv "$M/main/tmp" "$M/main/build"
+	sync "$M/main/build/d/new"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = .gitignore ]
+	mv "$M/main/build" "$M/main/out"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$(printf '.gitignore\nout/d/new')" ]
+	# what Git has stays in Git
+	mv "$M/main/out" "$M/main/build"
+	echo 2 >"$M/main/build/d/later"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$(printf '.gitignore\nbuild/d/new')" ]
+	restart
+	[ "$(cat "$M/main/build/d/later")" = 2 ]
+}
+
+@test "info/exclude counts, and ignored=track tracks all" {
+	git init -q --bare "$STORE"
+	echo '*.e' >"$STORE/info/exclude"
+	start -o commit=1000
+	mkdir "$M/main"
+	echo '*.o' >"$M/main/.gitignore"
+	echo 1 >"$M/main/a.e"
+	echo 1 >"$M/main/a.o"
+	mkdir -p "$M/main/d/.git"
+	echo 1 >"$M/main/d/.git/f"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = .gitignore ]
+	restart -o commit=1000,ignored=track
+	echo 1 >"$M/main/b.o"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$(printf '.gitignore\na.e\na.o\nb.o')" ]
+	[ "$(cat "$M/main/d/.git/f")" = 1 ]
 }
