@@ -191,6 +191,20 @@ static int reserve(struct pool *pool, size_t bytes)
 	return r;
 }
 
+bool pool_is_full(struct pool *pool)
+{
+	bool full = false;
+	SCOPED_LOCK(&pool->lock);
+
+	if (pool->bytes + BLOCK_SIZE > pool->options.block_budget &&
+	    pool->resident &&
+	    pthread_mutex_trylock(&pool->resident->lock) == 0) {
+		full = !pool->resident->origin;
+		pthread_mutex_unlock(&pool->resident->lock);
+	}
+	return full;
+}
+
 void pool_trim_blocks(struct pool *pool)
 {
 	/* What does not go now fails the next who needs room. */

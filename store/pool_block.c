@@ -36,6 +36,23 @@ int block_new(struct pool *pool, uint32_t capacity, struct block **ret_block)
 	return 0;
 }
 
+int block_new_spilled(struct pool *pool, struct block **ret_block)
+{
+	struct block *block = allocate(pool);
+	int r;
+
+	if (!block)
+		return -ENOMEM;
+	r = spill_take(&pool->spill, &block->slot);
+	if (r < 0) {
+		block->slot = SPILL_NONE;
+		block_unref(block);
+		return r;
+	}
+	*ret_block = block;
+	return 0;
+}
+
 int block_new_stored(struct pool *pool, struct blob *origin, uint64_t offset,
 		     uint32_t length, struct block **ret_block)
 {
