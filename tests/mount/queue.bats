@@ -476,8 +476,8 @@ for i in range(400):
 	"$IRMINFS" mkqueue "$Q"
 	push keep
 	sync "$Q"
-	head -c 40000000 /dev/zero >"$T/small/fill" 2>/dev/null || true
 	head -c 3000000 /dev/urandom >"$M/main/more"
+	head -c 40000000 /dev/zero >"$T/small/fill" 2>/dev/null || true
 	local refused popped
 	refused=0 popped=0
 	"$IRMINFS" push "$Q" --name no <<<no 2>"$T/said" || refused=$?
