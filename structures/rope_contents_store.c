@@ -387,7 +387,7 @@ void rope_contents_stored(struct contents *c, struct contents *snapshot,
 	if (r->stored.known && stored.version < r->stored.version)
 		return;
 	r->stored = stored;
-	remember_snapshot(r, snapshot, is_rope);
+	remember_snapshot(r, snapshot, stored.is_rope);
 	if (r->captured == stored.version)
 		set_base(r, &stored, changes.size);
 	if (r->older && rope_then(r, snapshot, stored.version, &then) == 0)
