@@ -20,6 +20,18 @@ int local_table_each(struct odb *odb, const struct local_ref *table,
 int local_table_find(struct odb *odb, const struct local_ref *table,
 		     const char *name, struct local **ret_local);
 
+/* Calls visit for each name whose rows in two tables differ (NULL: it has none),
+ * with the row of a third one, which is not looked at otherwise.  Rows are
+ * visit's.  What is equal in both is not read, so that it costs
+ * O(differences x log rows).  Return as of local_table_each. */
+typedef int local_compare_visit(void *context, const char *name,
+				struct local *from, struct local *to,
+				struct local *other);
+int local_table_compare(struct odb *odb, const struct local_ref *from,
+			const struct local_ref *to,
+			const struct local_ref *other,
+			local_compare_visit *visit, void *context);
+
 /* What a name becomes; NULL: its row goes, if there is one. */
 struct local_change {
 	const char *name;	/* not owned; */
