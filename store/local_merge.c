@@ -252,33 +252,37 @@ static int merge_object(struct work *w, struct delta_entry *entry,
 				&entry->local, &changed);
 }
 
-/* A directory that theirs keeps, though it is empty, stays.  One that theirs does
- * not have goes with the empty ones in it. */
+/* It goes with the empty directories in it that the ancestor had. */
+static int can_go(const struct work *w, const struct rows *rows)
+{
+	if (!local_is_own_directory(rows->ours))
+		return 1;
+	return w->m->has_base ?
+		local_has_only_known(w->m, rows->ours, rows->base) : 0;
+}
+
+/* A directory that theirs keeps, though it is empty, stays, and so does one with
+ * what Git does not have. */
 static int merge_removed(struct work *w, struct delta_entry *entry,
 			 const struct rows *rows, const struct object *ours,
 			 const struct object *theirs)
 {
-	int r;
+	bool stays = theirs->mode ? theirs->mode == MODE_TREE :
+				    local_is_own_directory(rows->theirs);
+	int r = stays ? 0 : can_go(w, rows);
 
-	if (!theirs->mode && local_is_own_directory(rows->theirs)) {
-		if (ours->mode == MODE_TREE)
-			return open_entry(w, entry, rows, ours, theirs,
-					  &oid_empty_tree);
-		entry->kind = DELTA_OBJECT;
-		entry->mode = MODE_TREE;
-		entry->oid = oid_empty_tree;
-		entry->merged = DELTA_MERGED;
-		return local_new_facts(w, rows->theirs, true, &entry->local);
-	}
-	if (ours->mode != MODE_TREE || !local_is_own_directory(rows->ours)) {
-		entry->merged = DELTA_MERGED;
+	if (r < 0)
+		return r;
+	if (ours->mode == MODE_TREE && r == 0)
+		return open_entry(w, entry, rows, ours, theirs,
+				  &oid_empty_tree);
+	entry->merged = DELTA_MERGED;
+	if (!stays)
 		return 0;
-	}
-	r = w->m->has_base ?
-		local_has_only_known(w->m, rows->ours, rows->base) : 0;
-	if (r == 1)
-		entry->merged = DELTA_MERGED;
-	return r < 0 ? r : 0;
+	entry->kind = DELTA_OBJECT;
+	entry->mode = MODE_TREE;
+	entry->oid = oid_empty_tree;
+	return local_new_facts(w, rows->theirs, true, &entry->local);
 }
 
 static int merge_changes(struct work *w, struct delta_entry *entry,

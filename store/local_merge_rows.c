@@ -12,6 +12,14 @@ bool local_is_own_directory(const struct local *row)
 	       (row->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW));
 }
 
+/* Whether Git has something in it or not. */
+static bool is_directory(const struct local *row)
+{
+	return row && ((row->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW |
+				     LOCAL_TABLE | LOCAL_BELOW)) ||
+		       ((row->bits & LOCAL_ATTRIBUTES) && S_ISDIR(row->mode)));
+}
+
 const struct local_ref *local_table_of(const struct local *row)
 {
 	return row && (row->bits & LOCAL_TABLE) ? &row->table : &no_table;
@@ -63,8 +71,7 @@ static int check_empty(void *context, const char *name, struct local *row)
 	if (!local_is_own_directory(local))
 		return 1;
 	r = e->known ? local_table_find(e->odb, e->known, name, &known) : 0;
-	if (r == -ENOENT ||
-	    (r == 0 && e->known && !local_is_own_directory(known)))
+	if (r == -ENOENT || (r == 0 && e->known && !is_directory(known)))
 		return 1;
 	if (e->known)
 		below.known = local_table_of(known);
@@ -96,6 +103,5 @@ int local_has_only_known(const struct merging *m, const struct local *row,
 		.odb = m->merge->local, .known = local_table_of(base),
 	};
 
-	return local_is_own_directory(base) ?
-	       is_empty(&e, local_table_of(row)) : 0;
+	return is_directory(base) ? is_empty(&e, local_table_of(row)) : 0;
 }
