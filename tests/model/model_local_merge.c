@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/test.h"
+#include "tests/local_view.h"
 #include "store/local_merge.h"
 #include "store/local_store.h"
 #include "store/merge_private.h"
@@ -19,8 +19,6 @@
 #define ROUNDS 2500
 #define STEPS 40
 #define NAMES 4
-#define SEEN_MOST 512
-#define PATH_SIZE 64
 
 static struct odb *odb, *local;
 static struct pool *pool;
@@ -57,109 +55,6 @@ static void mount(struct side *s)
 	};
 
 	assert_int_equal(worktree_new(&options, &s->w), 0);
-}
-
-/* ---- all that can be seen ---- */
-
-struct seen {
-	char path[PATH_SIZE];
-	struct stat st;
-};
-
-struct view {
-	struct seen seen[SEEN_MOST];
-	size_t count;
-};
-
-struct names {
-	char name[8][8];
-	size_t count;
-};
-
-static int add_name(void *context, const struct listed *entry)
-{
-	struct names *names = context;
-
-	assert_true(names->count < 8);
-	snprintf(names->name[names->count++], 8, "%s", entry->name);
-	return 0;
-}
-
-static void see(struct node *n, const char *path, struct view *v)
-{
-	struct names names = { 0 };
-	struct seen *seen = &v->seen[v->count++];
-
-	assert_true(v->count < SEEN_MOST);
-	snprintf(seen->path, PATH_SIZE, "%s", path);
-	assert_int_equal(node_stat(n, &seen->st), 0);
-	if (!S_ISDIR(seen->st.st_mode))
-		return;
-	assert_int_equal(node_list(n, 0, add_name, &names), 0);
-	for (size_t i = 0; i < names.count; i++) {
-		char below[PATH_SIZE];
-		struct node *child;
-
-		assert_true(snprintf(below, PATH_SIZE, "%s%s%s", path,
-				     *path ? "/" : "", names.name[i]) <
-			    PATH_SIZE);
-		assert_int_equal(node_lookup(n, names.name[i], &child), 0);
-		see(child, below, v);
-		node_unref(child);
-	}
-}
-
-static int by_path(const void *a, const void *b)
-{
-	const struct seen *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
-}
-
-static struct view *view_of(struct side *s)
-{
-	struct view *v = calloc(1, sizeof(*v));
-	struct node *root = worktree_root(s->w);
-
-	see(root, "", v);
-	node_unref(root);
-	qsort(v->seen, v->count, sizeof(*v->seen), by_path);
-	return v;
-}
-
-static const struct stat *find(const struct view *v, const char *path)
-{
-	struct seen key;
-	const struct seen *found;
-
-	snprintf(key.path, PATH_SIZE, "%s", path);
-	found = bsearch(&key, v->seen, v->count, sizeof(key), by_path);
-	return found ? &found->st : NULL;
-}
-
-static void compare(const char *when, const struct view *a, const struct view *b)
-{
-	for (size_t i = 0; i < a->count || i < b->count; i++) {
-		const struct seen *x = &a->seen[i], *y = &b->seen[i];
-
-		if (i >= a->count || i >= b->count || strcmp(x->path, y->path))
-			fail_msg("round %llu, %s: '%s' or '%s' is missing",
-				 (unsigned long long)seed, when,
-				 i < a->count ? x->path : "-",
-				 i < b->count ? y->path : "-");
-		if (x->st.st_mode != y->st.st_mode ||
-		    x->st.st_uid != y->st.st_uid ||
-		    memcmp(&x->st.st_mtim, &y->st.st_mtim, 16) != 0 ||
-		    memcmp(&x->st.st_ctim, &y->st.st_ctim, 16) != 0)
-			fail_msg("%s: '%s' %o %u %ld.%ld/%ld.%ld is %o %u "
-				 "%ld.%ld/%ld.%ld", when, x->path,
-				 x->st.st_mode, x->st.st_uid,
-				 x->st.st_mtim.tv_sec, x->st.st_mtim.tv_nsec,
-				 x->st.st_ctim.tv_sec, x->st.st_ctim.tv_nsec,
-				 y->st.st_mode, y->st.st_uid,
-				 y->st.st_mtim.tv_sec, y->st.st_mtim.tv_nsec,
-				 y->st.st_ctim.tv_sec, y->st.st_ctim.tv_nsec);
-	}
 }
 
 /* ---- changes and cuts ---- */
@@ -276,19 +171,6 @@ static void change_much(struct side *s)
 		worktree_unref(s->w);
 		mount(s);
 	}
-}
-
-/* For who looks into a failure. */
-static void tell(const char *what, const struct view *v)
-{
-	if (!getenv("MODEL_TELL"))
-		return;
-	for (size_t i = 0; i < v->count; i++)
-		fprintf(stderr, "%s\t%s\t%o %u:%u %ld.%09ld\n", what,
-			v->seen[i].path, v->seen[i].st.st_mode,
-			v->seen[i].st.st_uid, v->seen[i].st.st_gid,
-			v->seen[i].st.st_mtim.tv_sec,
-			v->seen[i].st.st_mtim.tv_nsec);
 }
 
 /* ---- what should be ---- */
@@ -520,8 +402,8 @@ static void merge_and_check(const struct side *base, struct side *ours,
 			    struct side *theirs, struct view *before)
 {
 	struct case_ c = {
-		.base = before, .ours = view_of(ours),
-		.theirs = view_of(theirs), .ours_tree = ours->tree,
+		.base = before, .ours = view_of(ours->w),
+		.theirs = view_of(theirs->w), .ours_tree = ours->tree,
 		.theirs_tree = theirs->tree, .has_base = roll(4),
 	};
 	struct delta *delta = merge(base, ours, theirs, c.has_base);
@@ -533,18 +415,18 @@ static void merge_and_check(const struct side *base, struct side *ours,
 	c.merged_tree = delta->oid;
 	store(ours, delta, true, &c.time);
 	assert_memory_equal(&ours->tree, &c.merged_tree, sizeof(ours->tree));
-	c.merged = view_of(ours);
+	c.merged = view_of(ours->w);
 	{
 		struct side crashed = *ours;
 
 		mount(&crashed);
-		at_once = view_of(&crashed);
+		at_once = view_of(crashed.w);
 		worktree_unref(crashed.w);
 	}
 	cut(ours);
 	worktree_unref(ours->w);
 	mount(ours);
-	later = view_of(ours);
+	later = view_of(ours->w);
 	tell("base", before);
 	tell("ours", c.ours);
 	tell("theirs", c.theirs);
@@ -586,7 +468,7 @@ static void faces_merge_three_ways(void **state)
 
 		seed = round;
 		base = make_base();
-		before = view_of(&base);
+		before = view_of(base.w);
 		ours = theirs = base;
 		mount(&ours);
 		mount(&theirs);
