@@ -123,6 +123,38 @@ int local_table_each(struct odb *odb, const struct local_ref *table,
 	return each(odb, table, 0, visit, context);
 }
 
+struct checking {
+	struct odb *odb;
+	local_visit *visit;
+	local_problem *problem;
+	void *context;
+};
+
+static int check_table(const struct checking *c, const struct local_ref *ref,
+		       unsigned int level)
+{
+	scoped_rows struct local_rows rows = { 0 };
+	struct piece pieces[LOCAL_DIGITS];
+	int r = read_table(c->odb, ref, level, &rows, pieces);
+
+	if (r < 0)
+		return c->problem(c->context, &ref->oid, r);
+	if (r == 1)
+		return visit_rows(&rows, c->visit, c->context);
+	for (size_t i = 0; r == 0 && i < LOCAL_DIGITS; i++)
+		r = check_table(c, &pieces[i].ref, level + 1);
+	return r;
+}
+
+int local_table_check(struct odb *odb, const struct local_ref *table,
+		      local_visit *visit, local_problem *problem,
+		      void *context)
+{
+	const struct checking c = { odb, visit, problem, context };
+
+	return check_table(&c, table, 0);
+}
+
 static struct local_row *find_row(const struct local_rows *rows, const char *name)
 {
 	size_t low = 0, high = rows->count;

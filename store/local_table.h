@@ -16,6 +16,13 @@ typedef int local_visit(void *context, const char *name, struct local *local);
 int local_table_each(struct odb *odb, const struct local_ref *table,
 		     local_visit *visit, void *context);
 
+/* The same, but goes on with what can be read: problem is called for each object
+ * that cannot, and ends the walk by a nonzero return, which is returned. */
+typedef int local_problem(void *context, const struct oid *oid, int error);
+int local_table_check(struct odb *odb, const struct local_ref *table,
+		      local_visit *visit, local_problem *problem,
+		      void *context);
+
 /* The row of that name, for the caller to free.  -ENOENT. */
 int local_table_find(struct odb *odb, const struct local_ref *table,
 		     const char *name, struct local **ret_local);

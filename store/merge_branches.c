@@ -554,6 +554,8 @@ int store_merge(struct store *store, struct branch *source,
 	SCOPED_HOLD(store->odb);
 
 	housekeeping_pause(store->housekeeping);
+	/* until the cut has them, nothing may refer to faces that were merged */
+	housekeeping_pause(store->local_housekeeping);
 	pthread_mutex_lock(&store->merging);
 	r = run(&m);
 	pthread_mutex_unlock(&store->merging);
@@ -562,9 +564,11 @@ int store_merge(struct store *store, struct branch *source,
 		store_names_changed(store, m.source_name);
 	else if (m.told)
 		store_conflicts_changed(store, source);
-	if (r < 0 && r != -ENOTEMPTY)
+	waited = r < 0 && r != -ENOTEMPTY ? 0 :
+		 store_wait(store, m.sequence, report);
+	housekeeping_resume(store->local_housekeeping);
+	if (r < 0)
 		return report_set(report, r, "The merge failed: %s.",
 				  strerror(-r));
-	waited = store_wait(store, m.sequence, report);
-	return r < 0 ? r : waited;
+	return waited;
 }

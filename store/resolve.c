@@ -561,13 +561,16 @@ int branch_resolve(struct branch *b, uint32_t number,
 	SCOPED_HOLD(store->odb);
 
 	housekeeping_pause(store->housekeeping);
+	housekeeping_pause(store->local_housekeeping);
 	pthread_mutex_lock(&store->merging);
 	r = resolve(&v, number, choice);
 	pthread_mutex_unlock(&store->merging);
 	housekeeping_resume(store->housekeeping);
-	if (r < 0)
-		return report_set(report, r, "Conflict %u cannot be resolved: "
-				  "%s.", number, strerror(-r));
-	store_conflicts_changed(store, b);
-	return store_wait(store, v.sequence, report);
+	if (r == 0)
+		store_conflicts_changed(store, b);
+	if (r == 0)
+		r = store_wait(store, v.sequence, report);
+	housekeeping_resume(store->local_housekeeping);
+	return r < 0 ? report_set(report, r, "Conflict %u cannot be resolved: "
+				  "%s.", number, strerror(-r)) : 0;
 }
