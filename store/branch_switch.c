@@ -107,6 +107,11 @@ int branch_switch(struct branch *b, const struct branch_state *state,
 		return report_set(report, r, "\"%s\" of branch %s is open for "
 				  "writing: close it, then try again.",
 				  path ? path : "", name ? name : "");
+	if (r == -ENOTEMPTY)
+		return report_set(report, r, "\"%s\" of branch %s is a file "
+				  "that Git does not have, where one would come "
+				  "that it has: move it away, then try again.",
+				  path ? path : "", name ? name : "");
 	return report_set(report, r, "Branch %s cannot be changed: %s.",
 			  name ? name : "", strerror(-r));
 }

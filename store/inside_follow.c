@@ -160,6 +160,10 @@ static int consider(struct following *f)
 	r = delta_between(f->b->store->odb, &f->ours.tree, &f->tree, &delta);
 	if (r < 0)
 		return r;
+	/* `git add -f` */
+	r = worktree_track(f->b->worktree, delta);
+	if (r < 0)
+		return r;
 	if (inside_has_all_changed(f->b, delta))
 		return 0;
 	return waits(f);

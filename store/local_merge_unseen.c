@@ -103,6 +103,23 @@ static int merge_own(struct work *w, const struct rows *rows)
 	return local_new_facts(w, rows->theirs, true, &entry->local);
 }
 
+/* The same, of a file.  It does not go when theirs has removed it. */
+static int merge_own_file(struct work *w, const struct rows *rows)
+{
+	const struct local *theirs = rows->theirs, *base = rows->base;
+	struct delta_entry *entry;
+
+	/* ours has removed it */
+	if (base && (base->bits & LOCAL_OBJECT) &&
+	    oid_equal(&base->object, &theirs->object))
+		return 0;
+	entry = add(w, DELTA_OBJECT, theirs->object_mode, rows);
+	if (!entry)
+		return -ENOMEM;
+	entry->oid = theirs->object;
+	return local_new_facts(w, theirs, false, &entry->local);
+}
+
 int local_merge_unseen(struct work *w, struct rows *rows)
 {
 	struct object ours, theirs;
@@ -122,8 +139,11 @@ int local_merge_unseen(struct work *w, struct rows *rows)
 			return merge_within(w, rows, &ours, &theirs);
 		return ours.mode || theirs.mode ? 0 : merge_vanished(w, rows);
 	}
-	if (local_is_own_row(rows->ours) ||
-	    !local_is_own_directory(rows->theirs))
+	if (local_is_own_row(rows->ours) || theirs.mode)
+		return 0;
+	if (rows->theirs && (rows->theirs->bits & LOCAL_OBJECT))
+		return merge_own_file(w, rows);
+	if (!local_is_own_directory(rows->theirs))
 		return 0;
 	return merge_own(w, rows);
 }

@@ -82,7 +82,9 @@ static int switch_to(struct following *f, const struct delta *delta,
 			      &f->sequence, f->report);
 
 	records_release(record, 1);
-	return r;
+	/* what is here and not in Git stays */
+	f->conflict = r == -ENOTEMPTY;
+	return f->conflict ? 0 : r;
 }
 
 static int move_on(struct following *f)

@@ -260,6 +260,10 @@ int worktree_each_changed(struct worktree *w,
  * they were. */
 int worktree_apply_rules(struct worktree *w);
 
+/* What a delta between stored trees brings is to be in Git here too, where the
+ * local face alone has it.  Errors of changes. */
+int worktree_track(struct worktree *w, const struct delta *delta);
+
 /* Takes everything CHANGED, atomically: calls take once with the delta (NULL
  * when nothing changed) while the tree is locked exclusively, so that what take
  * queues has the order of captures; take owns the delta and must not call
@@ -303,7 +307,9 @@ struct worktree_watch {
  * times it changed.
  * -EBUSY: a path that would be replaced or taken away is open for writing;
  * -EAGAIN: it was changed since the last capture: capture and merge again.
- * Both put its path in ret_path (the caller frees it). */
+ * -ENOTEMPTY: there would be lost what Git does not have (local_merge.h looks
+ * before).
+ * All put its path in ret_path (the caller frees it). */
 int worktree_apply(struct worktree *w, const struct delta *delta,
 		   const struct worktree_watch *watch, worktree_take *take,
 		   void *context, char **ret_path);

@@ -79,7 +79,8 @@ static void put(struct step *step, unsigned int epoch,
 		      (a || !step->unstored);
 	e->attributes = STEAL(step->attributes);
 	e->epoch = step->dated ? step->epoch : epoch;
-	directory_set_stored(d, e, !step->unstored);
+	directory_set_own(d, e, step->own);
+	directory_set_stored(d, e, !step->unstored && !step->own);
 }
 
 /* Replaces attributes of what stays. */
@@ -304,7 +305,7 @@ static int check_locked(struct plan *plan, struct worktree *w,
 	if (*ret_path)
 		return -EBUSY;
 	r = plan_make_locked(plan, w, delta);
-	if (r == -EAGAIN) {
+	if (r == -EAGAIN || r == -ENOTEMPTY) {
 		*ret_path = strdup(plan->path.data);
 		if (!*ret_path)
 			return -ENOMEM;

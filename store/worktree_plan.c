@@ -251,6 +251,8 @@ int plan_put_entry(struct plan *plan, size_t at, const struct entry *e,
 		.mode = wanted->mode, .oid = wanted->oid,
 		.unstored = wanted->mode == MODE_TREE &&
 			    node_git_has_nothing(&wanted->oid),
+		.own = facts && facts->local &&
+		       (facts->local->bits & LOCAL_OBJECT),
 	};
 	int r;
 
@@ -342,6 +344,9 @@ static int match_entry(struct plan *plan, size_t at,
 		return 0;
 	r = contents_recognise(plan->worktree->options.odb, &wanted->oid,
 			       &known.mode, NULL);
+	if (r < 0)
+		return r;
+	r = plan_check_own(plan, at, e, &known);
 	if (r < 0)
 		return r;
 	if (!e || e->mode != MODE_TREE || known.mode != MODE_TREE)

@@ -28,7 +28,8 @@ struct step {
 	char *place;			/* the same; NULL: it has none or keeps it */
 	uint32_t mode;
 	struct oid oid;
-	bool unstored;			/* Git does not have it: it is empty */
+	bool unstored;			/* Git does not have it: it is empty, */
+	bool own;			/* or it is in the local face alone */
 	/* Owned; NULL: as stored.  PUT: times are those of the moment if
 	 * `touched`; FACTS: that of its change is. */
 	struct attributes *attributes;
@@ -94,6 +95,13 @@ int plan_add_empty(struct plan *plan);
  * what the facts say, otherwise what e has and a file that replaces it keeps. */
 int plan_make_attributes(struct plan *plan, const struct entry *e,
 			 const struct plan_facts *facts, struct step *step);
+
+/* ---- worktree_plan_own.c ---- */
+
+/* Whether e (or NULL) may become what is wanted: -ENOTEMPTY if a file that Git
+ * does not have would be lost.  Errors of loading. */
+int plan_check_own(struct plan *plan, size_t at, struct entry *e,
+		   const struct tree_entry *wanted);
 
 /* ---- pieces of plans, for these ---- */
 

@@ -284,3 +284,85 @@ src/keep.o"
 	[ "$(tracked)" = "$(printf '.gitignore\na.e\na.o\nb.o')" ]
 	[ "$(cat "$M/main/d/.git/f")" = 1 ]
 }
+
+@test "merges bring ignored files where there are none" {
+	start -o commit=1000
+	echo '*.o' >"$M/main/.gitignore"
+	echo 1 >"$M/main/both.o"
+	mkdir "$M/main/d"
+	echo 1 >"$M/main/d/gone.o"
+	mkdir "$M/main/.irmin/fork/topic"
+	echo 2 >"$M/topic/both.o"
+	echo 2 >"$M/topic/new.o"
+	chmod 751 "$M/topic/new.o"
+	mkdir -p "$M/topic/build/deep"
+	echo 2 >"$M/topic/build/deep/b.o"
+	echo 2 >"$M/topic/d/d.o"
+	echo 2 >"$M/topic/tracked"
+	rm "$M/main/d/gone.o"
+	echo 3 >"$M/main/mine.o"
+	mv -T "$M/topic" "$M/main"
+	check() {
+		[ "$(cat "$M/main/both.o" "$M/main/new.o" "$M/main/build/deep/b.o" \
+			"$M/main/d/d.o" "$M/main/mine.o")" = "$(printf '1\n2\n2\n2\n3')" ]
+		[ ! -e "$M/main/d/gone.o" ]
+		[ "$(stat -c %a "$M/main/new.o")" = 751 ]
+	}
+	check
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$(printf '.gitignore\ntracked')" ]
+	restart
+	check
+	stop
+	git -C "$STORE" fsck --strict
+}
+
+@test "a file that Git has does not replace an ignored one" {
+	start -o commit=1000
+	echo 1 >"$M/main/a"
+	mkdir "$M/main/.irmin/fork/topic"
+	echo x >"$M/topic/x"
+	echo '/x' >"$M/main/.gitignore"
+	echo mine >"$M/main/x"
+	run ! mv -T "$M/topic" "$M/main"
+	[ "$(cat "$M/main/x")" = mine ]
+	[ "$(cat "$M/topic/x")" = x ]
+	# nor does one that is pushed
+	cat "$M/main/.irmin/head"
+	git clone -q "$STORE" "$T/clone"
+	echo pushed >"$T/clone/x"
+	git -C "$T/clone" add -f x
+	git -C "$T/clone" commit -qm pushed
+	git -C "$T/clone" push -q
+	wait_for 20 [ -d "$M/main.outside-1" ]
+	[ "$(cat "$M/main/x")" = mine ]
+	[ "$(cat "$M/main.outside-1/x")" = pushed ]
+	rm "$M/main/x"
+	mv -T "$M/main.outside-1" "$M/main"
+	[ "$(cat "$M/main/x")" = pushed ]
+}
+
+@test "git add -f commits an ignored file" {
+	start -o commit=1000
+	printf '*.o\n/build/\n' >"$M/main/.gitignore"
+	mkdir -p "$M/main/build/d"
+	echo 1 >"$M/main/a.o"
+	echo 1 >"$M/main/build/d/b"
+	echo 1 >"$M/main/build/d/c"
+	sync "$M/main/a.o"
+	cd "$M/main"
+	[ -z "$(git status --short)" ]
+	git add -f a.o build/d/b
+	git commit -qm forced
+	[ -z "$(git status --short)" ]
+	cd "$T"
+	sleep 1
+	echo 2 >"$M/main/a.o"
+	echo 2 >"$M/main/build/d/c"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$(printf '.gitignore\na.o\nbuild/d/b')" ]
+	[ "$(git -C "$STORE" show main:a.o)" = 2 ]
+	git -C "$STORE" log --format=%s main | grep -x forced
+	restart
+	[ "$(cat "$M/main/build/d/b" "$M/main/build/d/c")" = "$(printf '1\n2')" ]
+}
