@@ -289,6 +289,33 @@ class Fork(Client):
         return [("drop", f"{self.name}-{k - 3}")] if k > 3 else [("sync", self.name)]
 
 
+class Own(Client):
+    """Files that Git does not have, of all sizes, that come, change, become others
+    that it has and back, and are forked."""
+
+    def operations(self, n, draw):
+        at = self.name
+        if n == 2:
+            return [("write", f"{at}/.gitignore", 0, b"*.o\n/build/\n"),
+                    ("write", f"{at}/big.o", 0, fill(n, 200000)), ("sync", at)]
+        if n % 9 == 8:
+            return [("fork", at, f"{at}-{n}")]
+        if n % 9 == 0 and n > 20:
+            return [("drop", f"{at}-{n - 10}")]
+        new = f"{at}/build/d{n % 3}/f{n}"
+        result = [("write", new, 0, fill(n, draw.choice((0, 10, 3000, 90000)))),
+                  ("write", f"{at}/big.o", draw.randrange(200000), fill(n, 5000)),
+                  ("write", f"{at}/sub/.git/objects/o{n % 5}", 0, fill(n, 400))]
+        if n % 9 == 3:
+            result += [("rename", new, f"{at}/seen{n}"), ("rename", f"{at}/big.o", f"{at}/big"),
+                       ("sync", f"{at}/seen{n}")]
+        elif n % 9 == 4:
+            result[1:2] = [("write", f"{at}/seen{n - 1}", 5, fill(n, 50)),
+                           ("rename", f"{at}/big", f"{at}/big.o"),
+                           ("rename", f"{at}/seen{n - 1}", f"{at}/back{n - 1}.o")]
+        return result + ([] if n % 9 == 3 else [("sync", f"{at}/build")])
+
+
 class Merge(Client):
     """A fork, changes on both sides, mv -T back."""
 
@@ -378,6 +405,7 @@ class Database(Client):
 def all_clients(seed):
     return [Overwrite("overwrite", seed), Overwrite("again", seed), Create("create", seed),
             Replace("replace", seed), Fork("fork", seed), Merge("merge", seed),
+            Own("own", seed),
             Rename("rename", seed), Database("wal", seed, "wal"),
             Database("delete", seed, "delete")]
 
