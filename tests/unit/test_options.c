@@ -44,7 +44,8 @@ static void own_options_are_taken(void **state)
 
 	assert_int_equal(PARSE(&o, &report, "-f", "s", "m", "-o",
 			       "commit=60,force,ro,memory=2G", "-o",
-			       "driver_timeout=7,housekeeping=off"), 0);
+			       "driver_timeout=7,housekeeping=off,"
+			       "ignored=track"), 0);
 	assert_true(o.foreground);
 	assert_false(o.debug);
 	assert_true(o.of_store.force);
@@ -52,6 +53,7 @@ static void own_options_are_taken(void **state)
 	assert_int_equal(o.of_store.commit_seconds, 60);
 	assert_int_equal(o.of_store.driver_seconds, 7);
 	assert_true(o.of_store.no_housekeeping);
+	assert_true(o.of_store.track_ignored);
 	assert_int_equal(o.of_store.memory, (size_t)2 << 30);
 	mount_options_release(&o);
 }
