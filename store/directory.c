@@ -374,6 +374,7 @@ void directory_renew(struct directory *d, struct entry *e)
 		d->replaced[d->replaced_count++] = position_of(d, e);
 	}
 	directory_set_stored(d, e, false);
+	e->captured = 0;
 }
 
 void directory_index_drop(struct directory *d, const struct entry *e)

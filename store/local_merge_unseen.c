@@ -139,9 +139,9 @@ int local_merge_unseen(struct work *w, struct rows *rows)
 			return merge_within(w, rows, &ours, &theirs);
 		return ours.mode || theirs.mode ? 0 : merge_vanished(w, rows);
 	}
-	if (local_is_own_row(rows->ours) || theirs.mode)
+	if (local_is_own_row(rows->ours))
 		return 0;
-	if (rows->theirs && (rows->theirs->bits & LOCAL_OBJECT))
+	if (!theirs.mode && rows->theirs && (rows->theirs->bits & LOCAL_OBJECT))
 		return merge_own_file(w, rows);
 	if (!local_is_own_directory(rows->theirs))
 		return 0;
