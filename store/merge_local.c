@@ -50,7 +50,8 @@ int merge_local(struct store *store, const struct branch_state *ours,
 	scoped_free char *path = NULL;
 	int r;
 
-	if (!merge.local || oid_is_zero(&merge.theirs))
+	if (!merge.local ||
+	    (oid_is_zero(&merge.theirs) && oid_is_zero(&merge.ours)))
 		return 0;
 	r = delta_copy(*delta, &merged);
 	if (r == 0)
