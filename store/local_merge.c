@@ -202,7 +202,7 @@ static int bring(struct work *w, struct delta_entry *entry,
 	const struct object merged = { entry->mode, entry->oid };
 	bool is_theirs = local_is_same_object(&merged, theirs);
 
-	if (!rows->theirs && !is_theirs)
+	if (!w->m->has_theirs || (!rows->theirs && !is_theirs))
 		return 0;
 	entry->merged = DELTA_MERGED | (is_theirs ? 0 : DELTA_TOUCHED);
 	return local_new_facts(w, rows->theirs, entry->mode == MODE_TREE,
@@ -245,6 +245,8 @@ static int merge_object(struct work *w, struct delta_entry *entry,
 		return merge_new(w, entry, rows, ours, theirs);
 	if (entry->mode == MODE_TREE)
 		return open_entry(w, entry, rows, ours, theirs, &to);
+	if (!w->m->has_theirs)
+		return 0;
 	local_check_row(&rows->theirs, &merged);
 	entry->merged = DELTA_MERGED | DELTA_TOUCHED;
 	return local_both_facts(w, rows, true,
@@ -273,6 +275,8 @@ static int merge_removed(struct work *w, struct delta_entry *entry,
 
 	if (r < 0)
 		return r;
+	if (r == 1 && !theirs->mode && local_is_own_row(rows->theirs))
+		return local_bring_own(w, entry, rows->theirs);
 	if (ours->mode == MODE_TREE && r == 0)
 		return open_entry(w, entry, rows, ours, theirs,
 				  &oid_empty_tree);
@@ -356,7 +360,8 @@ static int merge_entry(struct work *w, struct delta_entry *entry)
 	local_check_row(&rows->ours, &ours);
 	switch (entry->kind) {
 	case DELTA_REMOVED:
-		return merge_removed(w, entry, rows, &ours, &theirs);
+		return w->m->has_theirs ?
+			merge_removed(w, entry, rows, &ours, &theirs) : 0;
 	case DELTA_DIRECTORY:
 		local_check_row(&rows->theirs, &theirs);
 		return merge_changes(w, entry, rows, &ours, &theirs);
@@ -401,7 +406,8 @@ static int find_differences(struct work *w)
 {
 	const struct place *p = w->place;
 	bool has_base = w->m->has_base;
-	int r = local_table_compare(w->m->merge->local,
+	int r = !w->m->has_theirs ? 0 :
+		local_table_compare(w->m->merge->local,
 				    has_base ? &p->base : &p->ours, &p->theirs,
 				    has_base ? &p->ours : &no_table,
 				    note_difference, w);
@@ -427,14 +433,32 @@ static int merge_all(struct work *w)
 	return r;
 }
 
+/* 1: ours has nothing that could be in the way of what has no face. */
+static int is_free(const struct merging *m, const struct place *place)
+{
+	struct local_ref same;
+	uint64_t own;
+	int r;
+
+	if (m->has_theirs)
+		return 0;
+	r = local_table_change(m->merge->local, &place->ours, NULL, 0, &same,
+			       &own);
+	return r < 0 ? r : own == 0;
+}
+
 static int merge_directory(struct merging *m, const struct place *place,
 			   struct delta *delta)
 {
 	scoped(work_release) struct work w = {
 		.m = m, .place = place, .delta = delta,
 	};
-	int r = place->depth > TREE_DEPTH_MAX ? -EUCLEAN : find_differences(&w);
+	int r = place->depth > TREE_DEPTH_MAX ? -EUCLEAN : is_free(m, place);
 
+	if (r == 0)
+		r = find_differences(&w);
+	else if (r == 1)
+		return 0;
 	if (r < 0 || (!w.count && !delta->count))
 		return r;
 	return merge_all(&w);
@@ -476,17 +500,18 @@ int local_merge(const struct local_merge *merge, struct delta *delta,
 		char **ret_path)
 {
 	struct merging m = {
-		.merge = merge, .has_base = !oid_is_zero(&merge->base),
+		.merge = merge,
+		.has_theirs = !oid_is_zero(&merge->theirs),
+		.has_base = !oid_is_zero(&merge->base) &&
+			    !oid_is_zero(&merge->theirs),
 	};
 	scoped(rows_release) struct rows rows = { 0 };
-	int r = read_root(merge->local, &merge->base, &rows.base);
+	int r = read_root(merge->local, &merge->ours, &rows.ours);
 
-	if (oid_is_zero(&merge->theirs))
-		return 0;
-	if (r == 0)
-		r = read_root(merge->local, &merge->ours, &rows.ours);
-	if (r == 0)
+	if (r == 0 && m.has_theirs)
 		r = read_root(merge->local, &merge->theirs, &rows.theirs);
+	if (r == 0 && m.has_base)
+		r = read_root(merge->local, &merge->base, &rows.base);
 	if (r == 0)
 		r = merge_root(&m, &rows, delta);
 	if (r == -EEXIST) {

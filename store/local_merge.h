@@ -22,7 +22,9 @@
 
 struct local_merge {
 	struct odb *odb, *local;
-	struct oid base, ours, theirs;	/* roots; base zero: not known */
+	/* Roots.  base zero: it is not known; theirs zero: there is none, as of
+	 * what comes from outside, and only what is in the way is found out. */
+	struct oid base, ours, theirs;
 	struct oid ours_tree, theirs_tree;
 };
 

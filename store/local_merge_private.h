@@ -8,7 +8,7 @@
 
 struct merging {
 	const struct local_merge *merge;
-	bool has_base;
+	bool has_base, has_theirs;
 	struct buffer path;
 };
 
@@ -93,6 +93,10 @@ int local_descend(struct work *w, const struct rows *rows,
 			struct delta *delta);
 
 /* ---- local_merge_unseen.c ---- */
+
+/* Makes entry one for a file that theirs has, and Git has not. */
+int local_bring_own(struct work *w, struct delta_entry *entry,
+		    const struct local *row);
 
 /* Merges rows that differ where Git sees no change. */
 int local_merge_unseen(struct work *w, struct rows *rows);

@@ -103,21 +103,25 @@ static int merge_own(struct work *w, const struct rows *rows)
 	return local_new_facts(w, rows->theirs, true, &entry->local);
 }
 
-/* The same, of a file.  It does not go when theirs has removed it. */
+int local_bring_own(struct work *w, struct delta_entry *entry,
+		    const struct local *row)
+{
+	entry->kind = DELTA_REMOVED;	/* for Git; a fifo and the like */
+	if (row->bits & LOCAL_OBJECT) {
+		entry->kind = DELTA_OBJECT;
+		entry->mode = row->object_mode;
+		entry->oid = row->object;
+	}
+	entry->merged = DELTA_MERGED;
+	return local_new_facts(w, row, false, &entry->local);
+}
+
+/* A file that Git does not have comes where ours has nothing. */
 static int merge_own_file(struct work *w, const struct rows *rows)
 {
-	const struct local *theirs = rows->theirs, *base = rows->base;
-	struct delta_entry *entry;
+	struct delta_entry *entry = add(w, DELTA_REMOVED, 0, rows);
 
-	/* ours has removed it */
-	if (base && (base->bits & LOCAL_OBJECT) &&
-	    oid_equal(&base->object, &theirs->object))
-		return 0;
-	entry = add(w, DELTA_OBJECT, theirs->object_mode, rows);
-	if (!entry)
-		return -ENOMEM;
-	entry->oid = theirs->object;
-	return local_new_facts(w, theirs, false, &entry->local);
+	return entry ? local_bring_own(w, entry, rows->theirs) : -ENOMEM;
 }
 
 int local_merge_unseen(struct work *w, struct rows *rows)
@@ -139,11 +143,8 @@ int local_merge_unseen(struct work *w, struct rows *rows)
 			return merge_within(w, rows, &ours, &theirs);
 		return ours.mode || theirs.mode ? 0 : merge_vanished(w, rows);
 	}
-	if (local_is_own_row(rows->ours))
+	if (local_is_own_row(rows->ours) || !local_is_own_row(rows->theirs))
 		return 0;
-	if (!theirs.mode && rows->theirs && (rows->theirs->bits & LOCAL_OBJECT))
-		return merge_own_file(w, rows);
-	if (!local_is_own_directory(rows->theirs))
-		return 0;
-	return merge_own(w, rows);
+	return local_is_own_directory(rows->theirs) ? merge_own(w, rows) :
+						      merge_own_file(w, rows);
 }

@@ -331,6 +331,7 @@ static int match_entry(struct plan *plan, size_t at,
 	struct node *dir = plan->touched[at].dir, *child;
 	struct entry *e = directory_find(dir->directory, wanted->name);
 	struct tree_entry known = *wanted;
+	bool own = facts && facts->local && (facts->local->bits & LOCAL_OBJECT);
 	int r;
 
 	/* A name that changed hands since, or a directory that is not where it
@@ -340,7 +341,7 @@ static int match_entry(struct plan *plan, size_t at,
 	if (facts && (facts->merged & DELTA_SET))
 		return e && plan_is_same_entry(e, wanted) ?
 			plan_set_facts(plan, at, e, facts) : -EAGAIN;
-	if (e && plan_is_same_entry(e, wanted) && e->stored)
+	if (e && plan_is_same_entry(e, wanted) && e->stored && !own)
 		return 0;
 	r = contents_recognise(plan->worktree->options.odb, &wanted->oid,
 			       &known.mode, NULL);
