@@ -326,9 +326,11 @@ class Merge(Client):
         if kind == 3:
             return [("write", f"{self.name}-work/w{k % 7}", 0, fill(n, 500)),
                     ("write", f"{self.name}-work/sub/v", 0, fill(n, 90000)),
+                    ("write", f"{self.name}-work/sub/ignored{k}", 0, fill(n, 3000)),
                     ("sync", f"{self.name}-work")]
         if kind == 0:
             return [("write", f"{self.name}/t{k % 5}", 0, fill(n, 500)),
+                    ("write", f"{self.name}/.gitignore", 0, b"ignored*\n"),
                     ("sync", self.name)]
         return [("merge", f"{self.name}-work", self.name)]
 

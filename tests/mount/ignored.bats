@@ -366,3 +366,21 @@ src/keep.o"
 	restart
 	[ "$(cat "$M/main/build/d/b" "$M/main/build/d/c")" = "$(printf '1\n2')" ]
 }
+
+@test "the repository of local faces has what ignored files need" {
+	start -o commit=1000
+	echo '*.o' >"$M/main/.gitignore"
+	echo 1 >"$M/main/small.o"
+	ln -s target "$M/main/link.o"
+	head -c 3000000 /dev/urandom >"$M/main/large.o"
+	stop
+	local face
+	face=$(sed -n 's/.*"local": "\([0-9a-f]*\)".*/\1/p' "$STORE/irminfs/table")
+	git -C "$STORE/irminfs/local" rev-list --objects "$face" >"$T/objects"
+	start -o commit=1000
+	for file in small.o large.o; do
+		grep -q "^$(git hash-object "$M/main/$file") " "$T/objects"
+	done
+	[ "$(readlink "$M/main/link.o")" = target ]
+	"$IRMINFS" fsck --store "$STORE"
+}
