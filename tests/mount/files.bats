@@ -70,7 +70,7 @@ END
 @test "names that Git cannot store are refused" {
 	start
 	cd "$M/main"
-	for name in .git .GIT 'git~1' 'a\.git' .irmin; do
+	for name in .Git .GIT 'git~1' 'a\.git' .irmin; do
 		run mkdir "$name"
 		[ "$status" -ne 0 ]
 	done
