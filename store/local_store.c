@@ -219,6 +219,11 @@ static int make_row(struct storing *s, struct delta_entry *entry,
 	int r;
 
 	*ret = NULL;
+	if (entry->kind == DELTA_REMOVED && entry->local &&
+	    local_is_own(entry->local)) {
+		*ret = local_copy(entry->local);
+		return *ret ? 0 : -ENOMEM;
+	}
 	if (entry->kind == DELTA_REMOVED)
 		return s->foreign ? keep_own(s, entry->name, table, depth, ret)
 				  : 0;

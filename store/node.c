@@ -22,36 +22,57 @@ uint32_t node_git_mode(const struct node *n)
 	case KIND_DIRECTORY:
 		return MODE_TREE;
 	case KIND_SUBMODULE:
+		return MODE_SUBMODULE;
+	case KIND_FIFO:
+		return S_IFIFO;
+	case KIND_SOCKET:
+		return S_IFSOCK;
+	case KIND_CHARACTER:
+		return S_IFCHR;
+	case KIND_BLOCK:
 		break;
 	}
-	return MODE_SUBMODULE;
+	return S_IFBLK;
 }
 
-enum node_kind node_kind_of(uint32_t git_mode)
+enum node_kind node_kind_of(uint32_t mode)
 {
-	switch (git_mode) {
+	switch (mode) {
 	case MODE_SYMLINK:
 		return KIND_SYMLINK;
 	case MODE_TREE:
 		return KIND_DIRECTORY;
 	case MODE_SUBMODULE:
 		return KIND_SUBMODULE;
+	case S_IFIFO:
+		return KIND_FIFO;
+	case S_IFSOCK:
+		return KIND_SOCKET;
+	case S_IFCHR:
+		return KIND_CHARACTER;
+	case S_IFBLK:
+		return KIND_BLOCK;
 	}
 	return KIND_FILE;
 }
 
-mode_t node_type_of(uint32_t git_mode)
+mode_t node_type_of(uint32_t mode)
 {
-	switch (node_kind_of(git_mode)) {
+	switch (node_kind_of(mode)) {
 	case KIND_FILE:
 		return S_IFREG;
 	case KIND_SYMLINK:
 		return S_IFLNK;
 	case KIND_DIRECTORY:
 	case KIND_SUBMODULE:
+		return S_IFDIR;
+	case KIND_FIFO:
+	case KIND_SOCKET:
+	case KIND_CHARACTER:
+	case KIND_BLOCK:
 		break;
 	}
-	return S_IFDIR;
+	return mode & S_IFMT;
 }
 
 /* ---- life ---- */
@@ -258,8 +279,7 @@ uint64_t node_number(const struct node *n)
 
 mode_t node_type(const struct node *n)
 {
-	return n->kind == KIND_FILE ? S_IFREG :
-	       n->kind == KIND_SYMLINK ? S_IFLNK : S_IFDIR;
+	return node_type_of(node_git_mode(n));
 }
 
 bool node_is_submodule(const struct node *n)

@@ -35,6 +35,10 @@ enum node_kind {
 	KIND_SYMLINK,
 	KIND_DIRECTORY,
 	KIND_SUBMODULE,
+	KIND_FIFO,
+	KIND_SOCKET,
+	KIND_CHARACTER,
+	KIND_BLOCK,
 };
 
 /* State of a node and everything below it. */
@@ -136,6 +140,31 @@ static inline bool node_is_directory(const struct node *n)
 	return n->kind == KIND_DIRECTORY;
 }
 
+/* A fifo, socket or device, which only the local face has: in the mode of an
+ * entry, where MODE_* of Git have no such type, and of a node. */
+static inline bool mode_is_special(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFIFO:
+	case S_IFSOCK:
+	case S_IFCHR:
+	case S_IFBLK:
+		return true;
+	}
+	return false;
+}
+
+static inline bool node_is_special(const struct node *n)
+{
+	return n->kind >= KIND_FIFO;
+}
+
+/* Files and symlinks. */
+static inline bool node_has_contents(const struct node *n)
+{
+	return n->kind == KIND_FILE || n->kind == KIND_SYMLINK;
+}
+
 static inline bool node_is_clean(const struct node *n)
 {
 	return !(n->flags & (NODE_MODIFIED | NODE_PENDING));
@@ -147,9 +176,10 @@ static inline bool node_git_has_nothing(const struct oid *tree)
 	return oid_is_zero(tree) || oid_equal(tree, &oid_empty_tree);
 }
 
-uint32_t node_git_mode(const struct node *n);	/* MODE_* */
-mode_t node_type_of(uint32_t git_mode);		/* S_IFMT */
-enum node_kind node_kind_of(uint32_t git_mode);
+uint32_t node_git_mode(const struct node *n);	/* MODE_*, or S_IF* of a special */
+/* Of such modes. */
+mode_t node_type_of(uint32_t mode);		/* S_IFMT */
+enum node_kind node_kind_of(uint32_t mode);
 
 /* A node of no place yet with one reference; NULL: no memory. */
 struct node *node_new(struct worktree *w, uint32_t mode, unsigned int epoch);

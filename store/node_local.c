@@ -166,19 +166,29 @@ static int set_attributes(struct loading *l, struct entry *e,
 	return 0;
 }
 
-/* An entry of which Git has nothing: a directory. */
+/* The mode of an entry of which Git has nothing, if that can be; else 0. */
+static uint32_t own_mode(const struct local *local)
+{
+	mode_t type = local->bits & LOCAL_ATTRIBUTES ? local->mode & S_IFMT :
+						       S_IFDIR;
+
+	if (mode_is_special(type))
+		return type;
+	return type == S_IFDIR &&
+	       (local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ? MODE_TREE : 0;
+}
+
 static int add_own(struct loading *l, const char *name,
 		   const struct local *local, struct entry **ret)
 {
 	struct directory *d = l->directory;
 	scoped_free char *copy = NULL;
+	uint32_t mode = own_mode(local);
 	struct entry *e;
 	int r;
 
 	*ret = NULL;
-	if (d->places || !(local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ||
-	    ((local->bits & LOCAL_ATTRIBUTES) && !S_ISDIR(local->mode)) ||
-	    node_check_new_name(name) < 0)
+	if (d->places || !mode || node_check_new_name(name) < 0)
 		return 0;
 	r = directory_reserve(d, 1);
 	if (r < 0)
@@ -187,9 +197,10 @@ static int add_own(struct loading *l, const char *name,
 	if (!copy)
 		return -ENOMEM;
 	e = directory_put(d, &copy);
-	directory_set_mode(d, e, MODE_TREE);
+	directory_set_mode(d, e, mode);
 	e->captured = 1;
-	e->oid = oid_empty_tree;
+	if (mode == MODE_TREE)
+		e->oid = oid_empty_tree;
 	e->number = directory_number_of(d, name);
 	*ret = e;
 	return 0;

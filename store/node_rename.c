@@ -121,7 +121,7 @@ static int prepare_push_locked(struct rename *rename, const char *name)
 	struct node *dir = rename->to_dir;
 
 	/* elements are files */
-	if (node_type(rename->moved.node) == S_IFDIR)
+	if (!node_has_contents(rename->moved.node))
 		return -EPERM;
 	/* who renames has opened it, unless it was another one then */
 	if (rename->moved.node->structured && !rename->moved.node->contents)

@@ -369,7 +369,8 @@ static int check_convertible(struct node *n)
 
 	for (uint32_t i = 0; i < d->count; i++)
 		if (d->entries[i].live &&
-		    node_type_of(d->entries[i].mode) == S_IFDIR)
+		    (node_type_of(d->entries[i].mode) == S_IFDIR ||
+		     mode_is_special(d->entries[i].mode)))
 			return -ENOTEMPTY;
 	return 0;
 }

@@ -43,7 +43,8 @@ static bool is_same(const struct delta *delta, const struct entry *e)
 	const struct node *n = e->node;
 	const struct oid *oid = n ? &n->oid : &e->oid;
 
-	if (e->mode == MODE_TREE && node_git_has_nothing(oid))
+	if ((e->mode == MODE_TREE && node_git_has_nothing(oid)) ||
+	    mode_is_special(e->mode))
 		return delta->complete || (!e->stored && !e->git_had);
 	return n && !delta->complete &&
 	       !(n->flags & (NODE_MODIFIED | NODE_ENTRY));
@@ -61,6 +62,18 @@ static int emit_object(struct delta *delta, const char *name,
 	entry->oid = e->node ? e->node->oid : e->oid;
 	entry->same = is_same(delta, e);
 	return 0;
+}
+
+/* What Git cannot have: for it the name is gone. */
+static int emit_special(struct delta *delta, const char *name,
+			const struct node *dir, const struct entry *e)
+{
+	struct delta_entry *entry;
+	int r = add(delta, DELTA_REMOVED, 0, name, dir, e, &entry);
+
+	if (r == 0)
+		entry->same = is_same(delta, e);
+	return r;
 }
 
 /* Files that plain Git itself reads stay blobs, and so do those in directories of
@@ -177,6 +190,8 @@ static int emit_as(struct delta *delta, const char *name,
 {
 	struct node *n = e->node;
 
+	if (mode_is_special(e->mode))
+		return emit_special(delta, name, dir, e);
 	if (!n)
 		return emit_object(delta, name, dir, e);
 	n->flags &= ~NODE_EMITTED;
@@ -435,6 +450,8 @@ static void settle_child(struct node *n, bool complete)
 		n->flags |= NODE_PENDING;
 		n->stamp = w->number;
 	}
+	if (node_is_special(n))
+		stored = false;
 	n->flags &= ~(NODE_MODIFIED | NODE_ENTRY | NODE_ATTRIBUTES);
 	node_unmark(n);
 	directory_set_stored(n->parent->directory, e, stored);

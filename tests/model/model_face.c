@@ -81,8 +81,9 @@ static void tell(struct node *n, const char *path, struct buffer *ret)
 	struct stat st;
 
 	assert_int_equal(node_stat(n, &st), 0);
-	buffer_printf(ret, "%s %o %u %u %lld %lld.%09ld %lld.%09ld\n", path,
-		      st.st_mode, st.st_uid, st.st_gid, (long long)st.st_size,
+	buffer_printf(ret, "%s %o %llx %u %u %lld %lld.%09ld %lld.%09ld\n",
+		      path, st.st_mode, (unsigned long long)st.st_rdev,
+		      st.st_uid, st.st_gid, (long long)st.st_size,
 		      (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 		      (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 	if (!S_ISDIR(st.st_mode))
@@ -180,6 +181,16 @@ static struct node *some_directory(void)
 	return dir;
 }
 
+static void make_special(struct node *dir, const char *name,
+			 const struct caller *caller, struct node **ret)
+{
+	static const mode_t types[] = { S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK };
+	unsigned int type = roll(4);
+
+	node_make_special(dir, name, types[type] | roll(0777),
+			  type < 2 ? 0 : roll(UINT32_MAX), caller, ret);
+}
+
 static void set_something(struct node *n)
 {
 	struct stat values = {
@@ -196,7 +207,7 @@ static void change(void)
 	struct node *dir = some_directory(), *other = NULL, *n = NULL;
 	const char *name = some_name();
 
-	switch (roll(9)) {
+	switch (roll(10)) {
 	case 0:
 	case 1:
 		node_make(dir, name, S_IFREG | roll(0777), &caller, &n);
@@ -223,6 +234,9 @@ static void change(void)
 		break;
 	case 7:
 		set_something(dir);
+		break;
+	case 8:
+		make_special(dir, name, &caller, &n);
 		break;
 	default:
 		if (node_lookup(dir, name, &n) == 0)
