@@ -133,11 +133,22 @@ void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir_id,
 	reply_made(req, dir, r, node, answer);
 }
 
-/* Git has no hard links; programs fall back to copying on EPERM. */
+/* Between branches EXDEV, so that programs copy. */
 void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir_id, const char *name)
 {
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, id), *dir = inode_of(fs, dir_id);
+	uint64_t answer = answer_begin(fs);
+	int r = check_dir(dir, name);
+
 	enter(req);
-	reply_error(req, -EPERM);
+	if (r == 0)
+		r = inode->kind == INODE_NODE ?
+			node_link(inode->node, dir->node, name) : -EPERM;
+	if (r < 0)
+		reply_error(req, r);
+	else
+		reply_entry(req, inode_ref(fs, inode), answer, true);
 }
 
 /* ---- create ---- */

@@ -55,7 +55,8 @@ struct delta {
 	/* Result: where the facts of the directory's entries are.  Set by
 	 * local_store. */
 	struct local_ref table;
-	bool own;		/* something in it Git does not have */
+	bool own;		/* something in it Git does not have; */
+	bool links;		/* LOCAL_LINKS_BELOW */
 };
 
 /* An empty delta; NULL: no memory. */

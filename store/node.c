@@ -23,6 +23,8 @@ uint32_t node_git_mode(const struct node *n)
 		return MODE_TREE;
 	case KIND_SUBMODULE:
 		return MODE_SUBMODULE;
+	case KIND_LINK:
+		return node_git_mode(n->target);
 	case KIND_FIFO:
 		return S_IFIFO;
 	case KIND_SOCKET:
@@ -66,6 +68,7 @@ mode_t node_type_of(uint32_t mode)
 	case KIND_DIRECTORY:
 	case KIND_SUBMODULE:
 		return S_IFDIR;
+	case KIND_LINK:		/* no mode is of it */
 	case KIND_FIFO:
 	case KIND_SOCKET:
 	case KIND_CHARACTER:
@@ -102,7 +105,7 @@ void node_discard(struct node *n)
 		return;
 	if (node_is_directory(n))
 		directory_free(n->directory);
-	else
+	else if (n->kind != KIND_LINK)
 		contents_unref(n->contents);
 	if (n->unlinked)
 		free(n->last_name);
@@ -157,7 +160,7 @@ int node_displace_locked(struct node *n)
 	struct worktree *w = n->worktree;
 	struct displaced *displaced;
 
-	if (n->displaced)
+	if (n->displaced || n->linked)
 		return 0;
 	displaced = calloc(1, sizeof(*displaced));
 	if (!displaced)
@@ -183,10 +186,11 @@ static void forget_displaced(struct node *n)
 /* Numbers as loaded that a node elsewhere has kept. */
 static void avoid_displaced(const struct worktree *w, struct directory *d)
 {
-	for (uint32_t i = 0; w->displaced && i < d->count; i++) {
+	for (uint32_t i = 0; (w->displaced || w->links) && i < d->count; i++) {
 		struct entry *e = &d->entries[i];
 
-		if (find_displaced(w, e->number))
+		if (find_displaced(w, e->number) ||
+		    links_have_number(w, e->number))
 			e->number = directory_new_number(d, e->name);
 	}
 }
@@ -426,8 +430,15 @@ int node_open_directory_locked(struct node *dir)
 
 int node_load_locked(struct node *dir, struct entry *e, struct node **ret)
 {
-	struct node *n = e->node;
+	struct node *n;
+	int r;
 
+	if (node_entry_has_group(e)) {
+		r = links_load_locked(dir, e);
+		if (r < 0)
+			return r;
+	}
+	n = node_target(e->node);
 	if (n) {
 		n->refs++;
 		*ret = n;
@@ -461,7 +472,7 @@ static int lookup_loaded(struct node *dir, const char *name, struct node **ret)
 		return -ENOENT;
 	if (!e->node)
 		return 0;
-	*ret = node_ref(e->node);
+	*ret = node_ref(node_target(e->node));
 	return 1;
 }
 

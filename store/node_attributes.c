@@ -26,6 +26,7 @@ static mode_t default_permissions(uint32_t mode)
 	case KIND_DIRECTORY:
 		return 0755;
 	case KIND_SUBMODULE:
+	case KIND_LINK:		/* no mode is of it */
 		break;
 	}
 	return 0555;
@@ -123,6 +124,8 @@ static nlink_t count_links(const struct node *n)
 {
 	if (n->removed)
 		return n->pending;
+	if (n->linked)
+		return links_count(n);
 	return node_is_directory(n) && n->directory ?
 	       2 + n->directory->directories : 1;
 }

@@ -269,6 +269,7 @@ int leaving_init_locked(struct leaving *leaving, struct node *dir,
 {
 	int r = node_load_locked(dir, e, &leaving->node);
 
+	leaving->at = e->node;
 	return r < 0 ? r : attributes_reserve(leaving->node, &leaving->spare);
 }
 
@@ -286,7 +287,7 @@ int leaving_check_locked(struct leaving *leaving, const struct entry *e)
 void leaving_done_locked(struct leaving *leaving, const struct timespec *now)
 {
 	attributes_touch_inode(leaving->node, &leaving->spare, now);
-	node_detach_locked(leaving->node, STEAL(leaving->name));
+	node_detach_locked(leaving->at, STEAL(leaving->name));
 }
 
 /* A queue that is known by a line of its own takes the line with it. */

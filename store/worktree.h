@@ -12,7 +12,7 @@
  *
  * Nodes (files, directories, symlinks, submodules, fifos ...) are loaded from the odb when
  * they are looked up, are mutable, and keep their identity over changes and
- * renames inside the tree.  Changed ones are linked to the root, so that taking
+ * renames inside the tree.  Files may have several names.  Changed ones are linked to the root, so that taking
  * a cut costs O(changes).  A node that nobody refers to, that equals what is
  * stored and has default attributes is forgotten.
  *
@@ -127,6 +127,11 @@ int node_symlink(struct node *dir, const char *name, const char *target,
 		 const struct caller *caller, struct node **ret);
 /* Target of a symlink in a new allocation.  -EINVAL: not a symlink. */
 int node_readlink(struct node *n, char **ret_target);
+
+/* Another name of n, of any kind but a directory: link(2).  Each is the same node.
+ * -EXDEV: in another tree; -EPERM: n is a directory, or an element of a queue, or
+ * dir is a queue; -ENOENT: n has no name any more; -EMLINK; errors of node_make. */
+int node_link(struct node *n, struct node *dir, const char *name);
 
 /* Removing a node leaves its references usable, as unlink(2) does.
  * -ENOENT, -EISDIR / -ENOTDIR, -ENOTEMPTY, -EBUSY (root). */
@@ -274,8 +279,9 @@ struct worktree_watch {
 	 * cached when this returns, nor cache them before .changed.  dir and
 	 * name are valid during the call. */
 	void (*changing)(void *context, struct node *dir, const char *name);
-	/* The listing and times of dir changed. */
-	void (*changed)(void *context, struct node *dir);
+	/* The listing and times of a directory changed, or the count of links
+	 * of a file. */
+	void (*changed)(void *context, struct node *n);
 	/* Before the first .changing, and after everything, failed or not. */
 	void (*begin)(void *context);
 	void (*end)(void *context);

@@ -212,22 +212,36 @@ static bool concerns(const struct delta *delta, const char *path,
 	}
 }
 
-/* Inner references to the nodes with writers; the caller frees the array. */
+static size_t count_names(const struct node *n)
+{
+	return n->linked ? links_count(n) : 1;
+}
+
+static void add_names(struct node *n, struct node **names, size_t *count)
+{
+	n->refs++;
+	names[(*count)++] = n;
+	for (struct node *m = links_others(n); m; m = m->next_writer) {
+		m->refs++;
+		names[(*count)++] = m;
+	}
+}
+
+/* Inner references to the nodes with writers and what stands for their other
+ * names; the caller frees the array. */
 static int writers_locked(struct worktree *w, struct node ***ret, size_t *count)
 {
 	SCOPED_LOCK(&w->state);
 
 	*count = 0;
 	for (struct node *n = w->writers; n; n = n->next_writer)
-		++*count;
+		*count += count_names(n);
 	*ret = calloc(*count + 1, sizeof(**ret));
 	if (!*ret)
 		return -ENOMEM;
 	*count = 0;
-	for (struct node *n = w->writers; n; n = n->next_writer) {
-		n->refs++;
-		(*ret)[(*count)++] = n;
-	}
+	for (struct node *n = w->writers; n; n = n->next_writer)
+		add_names(n, *ret, count);
 	return 0;
 }
 
@@ -250,7 +264,7 @@ static int busy_path_locked(struct worktree *w, const struct delta *delta,
 		if (!path || !stored)
 			r = -ENOMEM;
 		else if (!nodes[i]->removed &&
-			 concerns(delta, stored, nodes[i]) &&
+			 concerns(delta, stored, node_target(nodes[i])) &&
 			 (!first || strcmp(path, first) < 0)) {
 			free(first);
 			first = STEAL(path);
@@ -355,6 +369,15 @@ static int announce_and_commit(struct plan *plan, struct worktree *w,
 	return *ret_path ? -EAGAIN : -ENOMEM;
 }
 
+static void tell_changed(const struct plan *plan,
+			 const struct worktree_watch *watch)
+{
+	for (size_t i = 0; watch && i < plan->touched_count; i++)
+		watch->changed(watch->context, plan->touched[i].dir);
+	for (size_t i = 0; watch && i < plan->linked_count; i++)
+		watch->changed(watch->context, plan->linked[i]);
+}
+
 int worktree_apply(struct worktree *w, const struct delta *delta,
 		   const struct worktree_watch *watch, worktree_take *take,
 		   void *context, char **ret_path)
@@ -368,8 +391,8 @@ int worktree_apply(struct worktree *w, const struct delta *delta,
 			watch->begin(watch->context);
 		r = announce_and_commit(&plan, w, delta, watch, take, context,
 					&path);
-		for (size_t i = 0; watch && r == 0 && i < plan.touched_count; i++)
-			watch->changed(watch->context, plan.touched[i].dir);
+		if (r == 0)
+			tell_changed(&plan, watch);
 		if (watch)
 			watch->end(watch->context);
 	}
