@@ -23,6 +23,17 @@ static void note_node(struct delta_entry *entry, struct node *n)
 	entry->number = n->worktree->number + 1;
 }
 
+/* Extended attributes that will be an object once they are stored. */
+static void note_far(struct delta_entry *entry, struct node *n)
+{
+	if (!n || !entry->local || !local_wants_far(entry->local))
+		return;
+	n->attributes->local->stamp = n->worktree->number + 1;
+	entry->local->stamp = n->attributes->local->stamp;
+	if (!entry->node)
+		note_node(entry, n);
+}
+
 /* An entry with all facts. */
 static int add(struct delta *delta, enum delta_kind kind, uint32_t mode,
 	       const char *name, const struct node *dir, const struct entry *e,
@@ -60,6 +71,7 @@ static int emit_object(struct delta *delta, const char *name,
 		return r;
 	entry->oid = e->node ? e->node->oid : e->oid;
 	entry->same = is_same(delta, e);
+	note_far(entry, e->node);
 	return 0;
 }
 
@@ -120,6 +132,7 @@ static int emit_contents(struct delta *delta, const char *name,
 	entry->contents = snapshot;
 	entry->same = is_same(delta, e);
 	note_node(entry, e->node);
+	note_far(entry, e->node);
 	return 0;
 }
 
@@ -151,6 +164,7 @@ static int put_directory(struct delta *delta, const char *name,
 	entry->same = is_empty(below) && !e->git_had &&
 		      (delta->complete || !e->stored);
 	note_node(entry, n);
+	note_far(entry, n);
 	n->flags |= NODE_EMITTED;
 	return 0;
 }
@@ -474,7 +488,7 @@ static void settle(struct node *dir, bool complete)
 	settle_self(dir, complete);
 }
 
-/* ---- capture and adopt ---- */
+/* ---- capture ---- */
 
 static int build_root(struct worktree *w, struct delta **ret)
 {
@@ -488,6 +502,9 @@ static int build_root(struct worktree *w, struct delta **ret)
 	if (r == 0 && (w->root->flags & NODE_ATTRIBUTES)) {
 		delta->local = node_root_facts(w->root);
 		r = delta->local ? 0 : -ENOMEM;
+		if (r == 0 && local_wants_far(delta->local))
+			delta->local->stamp =
+				w->root->attributes->local->stamp = w->number + 1;
 	}
 	if (r < 0 || (delta->count == 0 && !delta->local)) {
 		delta_free(delta);
@@ -528,56 +545,4 @@ int worktree_capture(struct worktree *w, worktree_take *take, void *context)
 		settle_self(w->root, false);
 	node_unmark(w->root);
 	return r;
-}
-
-/* below: of a directory. */
-static bool adopt_node(struct node *n, uint32_t number, const struct oid *oid,
-		       const struct delta *below)
-{
-	if (!(n->flags & NODE_PENDING) || n->stamp != number)
-		return false;
-	n->flags &= ~NODE_PENDING;
-	n->oid = *oid;
-	if (below)
-		node_set_table(n, below);
-	return true;
-}
-
-static void adopt_file(struct node *n, const struct delta_entry *entry)
-{
-	contents_stored_as(n->contents, entry->contents, entry->mode,
-			   &entry->oid);
-	if (!adopt_node(n, entry->number, &entry->oid, NULL))
-		return;
-	n->structured = mode_is_rope(entry->mode);
-	/* It was given or lost the x bit since, which is CHANGED already. */
-	if (n->structured && n->executable != mode_is_executable(entry->mode))
-		n->flags |= NODE_MODIFIED;
-}
-
-static void adopt_entries(const struct delta *delta)
-{
-	for (size_t i = 0; i < delta->count; i++) {
-		const struct delta_entry *entry = &delta->entries[i];
-		struct node *n = entry->node;
-
-		if (entry->kind == DELTA_DIRECTORY)
-			adopt_entries(entry->directory);
-		if (!n)
-			continue;
-		if (entry->kind == DELTA_CONTENTS)
-			adopt_file(n, entry);
-		else
-			adopt_node(n, entry->number, &entry->oid,
-				   entry->directory);
-		node_settle_locked(n);
-	}
-}
-
-void worktree_adopt(struct worktree *w, const struct delta *delta)
-{
-	SCOPED_WRITE(&w->lock);
-
-	adopt_entries(delta);
-	adopt_node(w->root, delta->number, &delta->oid, delta);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/test.h"
+#include "store/checksum.h"
 #include "store/local_store.h"
+#include "store/node_xattr.h"
 #include "store/pool.h"
 #include "store/worktree.h"
 
@@ -75,6 +77,23 @@ static int by_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+static void tell_xattrs(struct node *n, struct buffer *ret)
+{
+	char names[256];
+	ssize_t size = node_list_xattr(n, names, sizeof(names));
+
+	assert_true(size >= 0);
+	for (ssize_t i = 0; i < size; i += strlen(names + i) + 1) {
+		char value[1000];
+		ssize_t length = node_get_xattr(n, names + i, value,
+						sizeof(value));
+
+		assert_true(length >= 0);
+		buffer_printf(ret, " %s=%zd:%llx\n", names + i, length,
+			      (long long)checksum64(value, length, 0));
+	}
+}
+
 static void tell(struct node *n, const char *path, struct buffer *ret)
 {
 	struct names names = { 0 };
@@ -85,6 +104,7 @@ static void tell(struct node *n, const char *path, struct buffer *ret)
 		      st.st_mode, st.st_uid, st.st_gid, (long long)st.st_size,
 		      (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 		      (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+	tell_xattrs(n, ret);
 	if (!S_ISDIR(st.st_mode))
 		return;
 	assert_int_equal(node_list(n, 0, add_name, &names), 0);
@@ -190,13 +210,26 @@ static void set_something(struct node *n)
 	node_set_attributes(n, &values, 1 + roll(31));
 }
 
+/* Some are few enough to be with the other facts. */
+static void set_xattr(struct node *n)
+{
+	char value[1000], name[] = "user.a";
+
+	name[5] += roll(4);
+	memset(value, 'a' + roll(20), sizeof(value));
+	if (roll(3))
+		node_set_xattr(n, name, value, roll(roll(2) ? 50 : 1000), 0);
+	else
+		node_remove_xattr(n, name);
+}
+
 static void change(void)
 {
 	static const struct caller caller = { .uid = 1, .gid = 2 };
 	struct node *dir = some_directory(), *other = NULL, *n = NULL;
 	const char *name = some_name();
 
-	switch (roll(9)) {
+	switch (roll(11)) {
 	case 0:
 	case 1:
 		node_make(dir, name, S_IFREG | roll(0777), &caller, &n);
@@ -223,6 +256,13 @@ static void change(void)
 		break;
 	case 7:
 		set_something(dir);
+		break;
+	case 8:
+		set_xattr(dir);
+		break;
+	case 9:
+		if (node_lookup(dir, name, &n) == 0)
+			set_xattr(n);
 		break;
 	default:
 		if (node_lookup(dir, name, &n) == 0)
