@@ -81,12 +81,17 @@ static void reply(fuse_req_t req, const char *data, size_t size, ssize_t done)
 		fuse_reply_xattr(req, done);
 }
 
+/* -ENOSYS: the kernel does not ask again. */
 void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
 {
 	scoped_free char *value = size ? malloc(size) : NULL;
-	ssize_t done = size && !value ? -ENOMEM :
-		get(inode_of(fs_of(req), id), name, value, size);
+	struct fs *fs = fs_of(req);
+	ssize_t done = -ENOMEM;
 
+	if (fs->no_xattr)
+		done = -ENOSYS;
+	else if (value || !size)
+		done = get(inode_of(fs, id), name, value, size);
 	reply(req, value, size, done);
 }
 
@@ -123,11 +128,12 @@ static ssize_t list(struct inode *inode, bool trusted, char **ret)
 
 void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
 {
-	struct inode *inode = inode_of(fs_of(req), id);
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, id);
 	scoped_free char *names = NULL;
-	ssize_t done = 0;
+	ssize_t done = fs->no_xattr ? -ENOSYS : 0;
 
-	if (inode->kind == INODE_NODE && node_has_xattrs(inode->node))
+	if (done == 0 && inode->kind == INODE_NODE && node_has_xattrs(inode->node))
 		done = list(inode, fuse_req_ctx(req)->uid == 0, &names);
 	if (size && done > (ssize_t)size)
 		done = -ERANGE;
@@ -135,6 +141,14 @@ void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
 }
 
 /* ---- changing ---- */
+
+static int check_change(struct fs *fs, const struct inode *inode,
+			const char *name)
+{
+	if (inode->kind != INODE_NODE || (fs->no_xattr && !is_type(name)))
+		return -EOPNOTSUPP;
+	return check_name(name);
+}
 
 static int set_type(fuse_req_t req, struct inode *inode, const char *value,
 		    size_t size, int flags)
@@ -151,12 +165,11 @@ static int set_type(fuse_req_t req, struct inode *inode, const char *value,
 void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 		 const char *value, size_t size, int flags)
 {
-	struct inode *inode = inode_of(fs_of(req), id);
-	int r = check_name(name);
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, id);
+	int r = check_change(fs, inode, name);
 
 	enter(req);
-	if (r == 0 && inode->kind != INODE_NODE)
-		r = -EOPNOTSUPP;
 	if (r == 0)
 		r = is_type(name) ?
 			set_type(req, inode, value, size, flags) :
@@ -174,12 +187,11 @@ static int remove_type(struct inode *inode)
 
 void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 {
-	struct inode *inode = inode_of(fs_of(req), id);
-	int r = check_name(name);
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, id);
+	int r = check_change(fs, inode, name);
 
 	enter(req);
-	if (r == 0 && inode->kind != INODE_NODE)
-		r = -EOPNOTSUPP;
 	if (r == 0)
 		r = is_type(name) ? remove_type(inode) :
 				    node_remove_xattr(inode->node, name);
