@@ -85,11 +85,9 @@ struct node {
 		};
 		char *last_name;	/* of an unlinked one; owned */
 	};
-	struct node *next_writer, *previous_writer;	/* state alone */
 	/* The stored object that it equals if neither MODIFIED nor PENDING. */
 	struct oid oid;
 	_Atomic uint32_t refs;
-	uint32_t writers;		/* state alone; opens for writing */
 	uint32_t position;		/* of its entry in its parent */
 	uint32_t stamp;			/* of the last capture that emitted it */
 	uint16_t kind : 4, epoch : 12;	/* fixed */
@@ -102,7 +100,7 @@ struct node {
 	uint8_t flags;			/* state; NODE_* */
 };
 
-static_assert(sizeof(struct node) <= 128, "many nodes are in memory");
+static_assert(sizeof(struct node) <= 112, "many nodes are in memory");
 
 struct worktree {
 	pthread_rwlock_t lock;
@@ -112,7 +110,7 @@ struct worktree {
 	_Atomic uint64_t refs;		/* from outside, to it or to a node */
 	_Atomic int refusal;		/* error for changes, or 0 */
 	struct node *root;		/* fixed; one reference */
-	struct node *writers;		/* state alone; nodes with writers */
+	struct writer *writers;		/* state alone; a hash, by node */
 	/* Times of nodes as stored: [0] of what nothing else is known,
 	 * [head_epoch] of what was changed while nobody looked, then one an
 	 * apply and one for each that the local face names. */
@@ -190,6 +188,16 @@ bool node_is_within(const struct node *n, const struct node *a);
 
 /* 0, or the error with which changes fail. */
 int worktree_check_writable(struct worktree *w);
+
+/* ---- node_writers.c ---- */
+
+/* The nodes that are open for writing, each with the reference that refer takes;
+ * the caller frees the array.  -ENOMEM. */
+int worktree_collect_writers(struct worktree *w,
+			     struct node *(*refer)(struct node *n),
+			     struct node ***ret, size_t *ret_count);
+/* Whoever had opened them is gone without a word. */
+void worktree_forget_writers(struct worktree *w);
 
 /* ---- node_state.c: CHANGED, MODIFIED, KEPT ---- */
 

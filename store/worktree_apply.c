@@ -212,23 +212,10 @@ static bool concerns(const struct delta *delta, const char *path,
 	}
 }
 
-/* Inner references to the nodes with writers; the caller frees the array. */
-static int writers_locked(struct worktree *w, struct node ***ret, size_t *count)
+static struct node *refer(struct node *n)
 {
-	SCOPED_LOCK(&w->state);
-
-	*count = 0;
-	for (struct node *n = w->writers; n; n = n->next_writer)
-		++*count;
-	*ret = calloc(*count + 1, sizeof(**ret));
-	if (!*ret)
-		return -ENOMEM;
-	*count = 0;
-	for (struct node *n = w->writers; n; n = n->next_writer) {
-		n->refs++;
-		(*ret)[(*count)++] = n;
-	}
-	return 0;
+	n->refs++;
+	return n;
 }
 
 /* The first path that is open for writing and that the delta concerns, or
@@ -239,7 +226,7 @@ static int busy_path_locked(struct worktree *w, const struct delta *delta,
 	scoped_free struct node **nodes = NULL;
 	scoped_free char *first = NULL;
 	size_t count;
-	int r = writers_locked(w, &nodes, &count);
+	int r = worktree_collect_writers(w, refer, &nodes, &count);
 
 	if (r < 0)
 		return r;
