@@ -53,7 +53,8 @@
  *   LOCAL_XATTRS      extended attributes: u32 length, then that many bytes of:
  *                     u8 length of name, name, u32 length of value, value, by
  *                     rising name; the id of a blob of these bytes instead
- *                     with LOCAL_FAR
+ *                     with LOCAL_FAR.  In a table more than LOCAL_NEAR_MOST
+ *                     bytes are always far, and fewer never
  *   LOCAL_TABLE       u8: 1 if it is a tree, else 0; id: the table of a directory
  *   LOCAL_OBJECT      u32 Git mode, id: contents that Git does not have
  * and these have no part:
@@ -93,5 +94,6 @@
 
 #define LOCAL_GIT_SIZE 8u
 #define LOCAL_XATTRS_MOST (1u << 20)	/* bytes of all of an entry's */
+#define LOCAL_NEAR_MOST 256u		/* as many are with the other facts */
 
 #endif

@@ -48,6 +48,34 @@ static int find_before(struct storing *s, const struct delta_entry *entry,
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* Extended attributes that are many become an object, of which the facts that are
+ * given learn; what is stored names it. */
+static int store_far(struct storing *s, struct local *local)
+{
+	if (!local || !local_wants_far(local))
+		return 0;
+	return odb_write(s->odb, OBJECT_BLOB, local->xattrs,
+			 local->xattrs_size, &local->far);
+}
+
+/* A copy of facts that are given, as they are stored. */
+static int copy_facts(struct storing *s, struct local *given,
+		      struct local **ret)
+{
+	scoped_local struct local *copy = NULL;
+	int r = store_far(s, given);
+
+	if (r < 0)
+		return r;
+	copy = local_copy(given);
+	if (!copy)
+		return -ENOMEM;
+	if (local_wants_far(copy))
+		local_set_far(copy, &given->far);
+	*ret = STEAL(copy);
+	return 0;
+}
+
 static void set_times(struct storing *s, struct local *local)
 {
 	local->mtime = local->ctime = *s->now;
@@ -74,16 +102,12 @@ static int make_object(struct storing *s, const struct delta_entry *entry,
 	struct local *local;
 	int r;
 
-	if (entry->local) {
-		local = local_copy(entry->local);
-		if (!local)
-			return -ENOMEM;
-	} else {
-		r = find_before(s, entry, table, &local);
-		if (r < 0)
-			return r;
+	r = entry->local ? copy_facts(s, entry->local, &local) :
+			   find_before(s, entry, table, &local);
+	if (r < 0)
+		return r;
+	if (!entry->local)
 		replace(s, entry, local);
-	}
 	if (entry->mode != MODE_TREE)
 		local_set_git(local, &entry->oid);
 	*ret = local;
@@ -121,9 +145,9 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 	links = inherits && (local->bits & LOCAL_LINKS_BELOW);
 	if (entry->local) {
 		own_facts = STEAL(local);
-		local = local_copy(entry->local);
-		if (!local)
-			return -ENOMEM;
+		r = copy_facts(s, entry->local, &local);
+		if (r < 0)
+			return r;
 	} else if (!inherits) {
 		replace(s, entry, local);
 	} else if (is_foreign(entry->directory)) {
@@ -291,7 +315,7 @@ static int store_directory(struct storing *s, struct delta *delta,
 /* ---- the root ---- */
 
 /* Facts that the root directory has now, but for its table and the base. */
-static int make_root(struct storing *s, const struct delta *delta,
+static int make_root(struct storing *s, struct delta *delta,
 		     const struct oid *root, const struct timespec *base,
 		     struct local **ret, struct local_ref *ret_table)
 {
@@ -311,9 +335,9 @@ static int make_root(struct storing *s, const struct delta *delta,
 	*ret_table = before->bits & LOCAL_TABLE && !delta->complete ?
 		     before->table : no_table;
 	if (delta->local) {
-		local = local_copy(delta->local);
-		if (!local)
-			return -ENOMEM;
+		r = copy_facts(s, delta->local, &local);
+		if (r < 0)
+			return r;
 		local->below = before->below;
 		local->bits |= LOCAL_BELOW;
 	} else {
