@@ -97,7 +97,7 @@ int rope_of_contents(struct contents *c, struct rope **ret)
 
 static int new_log(struct rope_contents *r)
 {
-	struct rope_source *log;
+	struct rope_source *log = NULL;
 	struct contents *c;
 	int error = overlay_new(r->pool, &c);
 
