@@ -85,8 +85,8 @@ int node_contents(struct node *n, struct contents **ret)
 	struct stored stored;
 	int r;
 
-	if (node_type(n) == S_IFDIR)
-		return -EISDIR;
+	if (!node_has_contents(n))
+		return node_type(n) == S_IFDIR ? -EISDIR : -EINVAL;
 	c = known(n, &stored);
 	if (c) {
 		*ret = c;

@@ -79,6 +79,7 @@ static void release(struct worktree *w)
 	void (*callback)(void *owner) = w->options.release;
 	void *owner = w->options.owner;
 
+	links_release(w);
 	forget(w->root);
 	node_put_locked(w->root);
 	pthread_rwlock_destroy(&w->lock);
