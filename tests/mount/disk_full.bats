@@ -22,13 +22,9 @@ prepare() {
 	STORE=$DISK/store.git
 }
 
-# ends before the daemon does where a test failed
 teardown() {
-	cd /
-	if [ -n "${DAEMON:-}" ]; then
-		rm -f "$DISK/fill"
-		stop || return 1
-	fi
+	[ -z "${DISK:-}" ] || rm -f "$DISK/fill"
+	end_mount
 	[ -z "${DISK:-}" ] || umount "$DISK"
 }
 
