@@ -235,3 +235,18 @@ END
 	give_room
 	healthy
 }
+
+@test "many small files fit where their bytes fit" {
+	start -o memory=1M,commit=3600
+	leave 40
+	mkdir "$M/main/d"
+	python3 - "$M/main/d" <<'END'
+import random, sys
+for i in range(3000):
+    with open(f"{sys.argv[1]}/{i}", "wb") as f:
+        f.write(random.Random(i).randbytes(2000))
+END
+	sync "$M/main/d"
+	give_room
+	healthy
+}
