@@ -59,7 +59,7 @@ static void replace(struct storing *s, const struct delta_entry *entry,
 		    struct local *local)
 {
 	local->bits &= LOCAL_ATTRIBUTES | LOCAL_XATTRS | LOCAL_FAR |
-		       LOCAL_TABLE | LOCAL_OWN_BELOW;
+		       LOCAL_TABLE | LOCAL_OWN_BELOW | LOCAL_LINKS_BELOW;
 	local->mode &= S_IFMT | 0777;
 	set_times(s, local);
 	if (entry->mode == MODE_TREE) {
@@ -110,7 +110,7 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 			  struct local **ret)
 {
 	scoped_local struct local *local = NULL, *own_facts = NULL;
-	bool inherits = !entry->directory->complete;
+	bool inherits = !entry->directory->complete, links;
 	struct local_ref before = no_table;
 	int r = find_before(s, entry, table, &local);
 
@@ -118,6 +118,7 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 		return r;
 	if (inherits && (local->bits & LOCAL_TABLE))
 		before = local->table;
+	links = inherits && (local->bits & LOCAL_LINKS_BELOW);
 	if (entry->local) {
 		own_facts = STEAL(local);
 		local = local_copy(entry->local);
@@ -133,9 +134,12 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 		return r;
 	entry->table = entry->directory->table;
 	local_set_table(local, &entry->table);
-	local->bits &= ~(LOCAL_EMPTY | LOCAL_OWN_BELOW);
+	entry->directory->links |= links;
+	local->bits &= ~(LOCAL_EMPTY | LOCAL_OWN_BELOW | LOCAL_LINKS_BELOW);
 	if (entry->directory->own)
 		local->bits |= LOCAL_OWN_BELOW;
+	if (entry->directory->links)
+		local->bits |= LOCAL_LINKS_BELOW;
 	*ret = STEAL(local);
 	return 0;
 }
@@ -219,6 +223,11 @@ static int make_row(struct storing *s, struct delta_entry *entry,
 	int r;
 
 	*ret = NULL;
+	if (entry->kind == DELTA_REMOVED && entry->local &&
+	    local_is_own(entry->local)) {
+		*ret = local_copy(entry->local);
+		return *ret ? 0 : -ENOMEM;
+	}
 	if (entry->kind == DELTA_REMOVED)
 		return s->foreign ? keep_own(s, entry->name, table, depth, ret)
 				  : 0;
@@ -267,6 +276,9 @@ static int store_directory(struct storing *s, struct delta *delta,
 		r = make_row(s, &delta->entries[count], before, depth, &local);
 		if (r == 0)
 			changes[count].local = local;
+		if (r == 0 && local)
+			delta->links |= (local->bits & (LOCAL_GROUP |
+							LOCAL_LINKS_BELOW)) != 0;
 	}
 	if (r == 0)
 		r = local_table_change(s->odb, before, changes, count,

@@ -58,12 +58,14 @@ static struct entry *find_file(struct worktree *w)
 int attribute_text_locked(struct worktree *w, struct buffer *ret)
 {
 	struct entry *e = find_file(w);
+	struct node *n;
 
 	if (!e)
 		return 0;
-	if (e->node && e->node->contents)
-		return read_contents(e->node->contents, ret);
-	return read_blob(w, e->node ? &e->node->oid : &e->oid, ret);
+	n = node_target(e->node);
+	if (n && n->contents)
+		return read_contents(n->contents, ret);
+	return read_blob(w, n ? &n->oid : &e->oid, ret);
 }
 
 /* ---- preparing ---- */

@@ -8,7 +8,8 @@
 
 /* Facts that only the table knows, not the node. */
 #define STORED_BITS (LOCAL_DEVICE | LOCAL_GROUP | LOCAL_XATTRS | LOCAL_FAR |   \
-		     LOCAL_TABLE | LOCAL_OBJECT | LOCAL_OWN_BELOW)
+		     LOCAL_TABLE | LOCAL_OBJECT | LOCAL_OWN_BELOW |	       \
+		     LOCAL_LINKS_BELOW)
 
 /* ---- facts of what is in memory ---- */
 
@@ -31,6 +32,16 @@ static struct local *facts_of(const struct attributes *a, mode_t type)
 	return local;
 }
 
+/* Names of a file that is loaded are known from its node. */
+static void set_group(struct local *local, const struct node *n)
+{
+	local->bits &= ~LOCAL_GROUP;
+	if (!n->linked)
+		return;
+	local->bits |= LOCAL_GROUP;
+	local->group = links_id(n);
+}
+
 /* What has another time than what surrounds it says so. */
 static void add_epoch(struct local *local, const struct timespec *time,
 		      bool is_directory)
@@ -46,12 +57,14 @@ static void add_epoch(struct local *local, const struct timespec *time,
 
 struct local *node_facts(const struct node *dir, const struct entry *e)
 {
-	const struct node *n = e->node;
+	const struct node *n = node_target(e->node);
 	const struct worktree *w = dir->worktree;
 	mode_t type = node_type_of(e->mode);
 	unsigned int epoch = n ? n->epoch : e->epoch;
 	struct local *local = facts_of(n ? n->attributes : e->attributes, type);
 
+	if (local && n)
+		set_group(local, n);
 	if (local && epoch != dir->epoch)
 		add_epoch(local, &w->times[epoch], type == S_IFDIR);
 	return local;
@@ -91,9 +104,11 @@ void node_set_table(struct node *dir, const struct delta *delta)
 	if (!local)
 		return;
 	local_set_table(local, &delta->table);
-	local->bits &= ~LOCAL_OWN_BELOW;
+	local->bits &= ~(LOCAL_OWN_BELOW | LOCAL_LINKS_BELOW);
 	if (delta->own)
 		local->bits |= LOCAL_OWN_BELOW;
+	if (delta->links)
+		local->bits |= LOCAL_LINKS_BELOW;
 }
 
 bool node_entry_has_own(const struct entry *e)
@@ -166,19 +181,29 @@ static int set_attributes(struct loading *l, struct entry *e,
 	return 0;
 }
 
-/* An entry of which Git has nothing: a directory. */
+/* The mode of an entry of which Git has nothing, if that can be; else 0. */
+static uint32_t own_mode(const struct local *local)
+{
+	mode_t type = local->bits & LOCAL_ATTRIBUTES ? local->mode & S_IFMT :
+						       S_IFDIR;
+
+	if (mode_is_special(type))
+		return type;
+	return type == S_IFDIR &&
+	       (local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ? MODE_TREE : 0;
+}
+
 static int add_own(struct loading *l, const char *name,
 		   const struct local *local, struct entry **ret)
 {
 	struct directory *d = l->directory;
 	scoped_free char *copy = NULL;
+	uint32_t mode = own_mode(local);
 	struct entry *e;
 	int r;
 
 	*ret = NULL;
-	if (d->places || !(local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ||
-	    ((local->bits & LOCAL_ATTRIBUTES) && !S_ISDIR(local->mode)) ||
-	    node_check_new_name(name) < 0)
+	if (d->places || !mode || node_check_new_name(name) < 0)
 		return 0;
 	r = directory_reserve(d, 1);
 	if (r < 0)
@@ -187,9 +212,10 @@ static int add_own(struct loading *l, const char *name,
 	if (!copy)
 		return -ENOMEM;
 	e = directory_put(d, &copy);
-	directory_set_mode(d, e, MODE_TREE);
+	directory_set_mode(d, e, mode);
 	e->captured = 1;
-	e->oid = oid_empty_tree;
+	if (mode == MODE_TREE)
+		e->oid = oid_empty_tree;
 	e->number = directory_number_of(d, name);
 	*ret = e;
 	return 0;
@@ -246,6 +272,8 @@ static int load_row(void *context, const char *name, struct local *local)
 		local->bits &= ~(LOCAL_TIMES | LOCAL_GROUP);
 		e->epoch = w->head_epoch;
 	}
+	if (local->bits & LOCAL_GROUP)
+		e->number = directory_mix(w->root->number, local->group);
 	if (local->bits & (STORED_BITS | LOCAL_ATTRIBUTES | LOCAL_TIMES))
 		return set_attributes(l, e, local);
 	local_free(local);

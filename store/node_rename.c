@@ -121,7 +121,8 @@ static int prepare_push_locked(struct rename *rename, const char *name)
 	struct node *dir = rename->to_dir;
 
 	/* elements are files */
-	if (node_type(rename->moved.node) == S_IFDIR)
+	if (!node_has_contents(rename->moved.node) ||
+	    rename->moved.node->linked)
 		return -EPERM;
 	/* who renames has opened it, unless it was another one then */
 	if (rename->moved.node->structured && !rename->moved.node->contents)
@@ -134,6 +135,7 @@ static int prepare_push_locked(struct rename *rename, const char *name)
 	return newcomer_init_locked(&rename->newcomer, dir, name, true);
 }
 
+/* 1: as open_locked. */
 static int prepare_locked(struct rename *rename, const char *name)
 {
 	int r = leaving_init_locked(&rename->moved, rename->from_dir,
@@ -154,6 +156,8 @@ static int prepare_locked(struct rename *rename, const char *name)
 	r = leaving_init_locked(&rename->other, rename->to_dir, rename->to);
 	if (r < 0)
 		return r;
+	if (rename->moved.node == rename->other.node)
+		return 1;
 	return rename->exchange ?
 		check_move(rename->other.node, rename->to_dir,
 			   rename->from_dir, rename->from->name) :
@@ -174,7 +178,7 @@ static int displace_locked(struct rename *rename)
 
 static void exchange_locked(struct rename *rename)
 {
-	struct node *moved = rename->moved.node, *other = rename->other.node;
+	struct node *moved = rename->moved.at, *other = rename->other.at;
 
 	node_unmark(moved);
 	node_unmark(other);
@@ -182,8 +186,8 @@ static void exchange_locked(struct rename *rename)
 	directory_supersede(rename->to_dir->directory, rename->to, true);
 	node_place_locked(moved, rename->to_dir, rename->to);
 	node_place_locked(other, rename->from_dir, rename->from);
-	node_mark(moved, false);
-	node_mark(other, false);
+	node_mark_name(moved, false);
+	node_mark_name(other, false);
 }
 
 /* A new name of an element, which keeps its position. */
@@ -197,7 +201,7 @@ static void move_in_place_locked(struct rename *rename)
 
 static void move_locked(struct rename *rename, const struct timespec *now)
 {
-	struct node *moved = rename->moved.node;
+	struct node *moved = rename->moved.at;
 	struct entry *to = rename->to;
 
 	node_unmark(moved);
@@ -210,7 +214,8 @@ static void move_locked(struct rename *rename, const struct timespec *now)
 	}
 	node_place_locked(moved, rename->to_dir, to);
 	/* elements are stored as blobs */
-	node_mark(moved, moved->structured && node_is_typed(rename->to_dir));
+	node_mark_name(moved, moved->structured &&
+			      node_is_typed(rename->to_dir));
 	node_mark(rename->from_dir, true);
 }
 
@@ -222,9 +227,12 @@ static void execute_locked(struct rename *rename)
 	attributes_touch_inode(rename->moved.node, &rename->moved.spare, &now);
 	attributes_touch(rename->from_dir, &rename->from_spare, &now);
 	attributes_touch(rename->to_dir, &rename->to_spare, &now);
+	/* all its names have the new time */
+	node_mark_attributes(rename->moved.node);
 	if (rename->exchange) {
 		attributes_touch_inode(rename->other.node, &rename->other.spare,
 				       &now);
+		node_mark_attributes(rename->other.node);
 		exchange_locked(rename);
 	} else if (rename->in_place) {
 		move_in_place_locked(rename);
@@ -244,7 +252,7 @@ static struct entry *find_source(struct node *dir, const char *from)
 		directory_find_live(dir->directory, from);
 }
 
-/* 1: both are the same entry, so that there is nothing to do. */
+/* 1: both are the same file, so that there is nothing to do. */
 static int open_locked(struct rename *rename, const char *from, const char *to,
 		       unsigned int flags)
 {

@@ -193,6 +193,20 @@ static int reserve(struct pool *pool, size_t bytes)
 	return r;
 }
 
+bool pool_is_full(struct pool *pool)
+{
+	bool full = false;
+	SCOPED_LOCK(&pool->lock);
+
+	if (pool->bytes + BLOCK_SIZE > pool->options.block_budget &&
+	    pool->resident &&
+	    pthread_mutex_trylock(&pool->resident->lock) == 0) {
+		full = !pool->resident->origin;
+		pthread_mutex_unlock(&pool->resident->lock);
+	}
+	return full;
+}
+
 void pool_trim_blocks(struct pool *pool)
 {
 	/* What does not go now fails the next who needs room. */
@@ -238,7 +252,7 @@ static bool must_ask(struct pool *pool, size_t bytes)
 
 /* Fails while there is still somebody to tell: later on there would be no room
  * to store what programs have written and closed. */
-static int ask_disk(struct pool *pool, size_t bytes)
+int pool_ask_disk(struct pool *pool, size_t bytes)
 {
 	uint64_t needed, room;
 
@@ -282,7 +296,7 @@ void pool_count_spilled(struct block *block, uint32_t bytes)
 int pool_buffer_new(struct pool *pool, uint32_t capacity, char **ret_data)
 {
 	char *data = NULL;
-	int r = ask_disk(pool, capacity);
+	int r = pool_ask_disk(pool, capacity);
 
 	if (r == 0)
 		r = reserve(pool, capacity);

@@ -36,6 +36,26 @@ int block_new(struct pool *pool, uint32_t capacity, struct block **ret_block)
 	return 0;
 }
 
+int block_new_spilled(struct pool *pool, struct block **ret_block)
+{
+	struct block *block;
+	uint32_t slot;
+	int r = pool_ask_disk(pool, BLOCK_SIZE);
+
+	if (r == 0)
+		r = spill_take(&pool->spill, &slot);
+	if (r < 0)
+		return r;
+	block = allocate(pool);
+	if (!block) {
+		spill_drop(&pool->spill, slot);
+		return -ENOMEM;
+	}
+	block->slot = slot;
+	*ret_block = block;
+	return 0;
+}
+
 int block_new_stored(struct pool *pool, struct blob *origin, uint64_t offset,
 		     uint32_t length, struct block **ret_block)
 {

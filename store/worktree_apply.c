@@ -212,22 +212,26 @@ static bool concerns(const struct delta *delta, const char *path,
 	}
 }
 
-/* Inner references to the nodes with writers; the caller frees the array. */
-static int writers_locked(struct worktree *w, struct node ***ret, size_t *count)
+static struct node *refer(struct node *n)
 {
-	SCOPED_LOCK(&w->state);
+	n->refs++;
+	return n;
+}
 
-	*count = 0;
-	for (struct node *n = w->writers; n; n = n->next_writer)
-		++*count;
-	*ret = calloc(*count + 1, sizeof(**ret));
-	if (!*ret)
+/* Puts the path of one name in *first if the delta concerns it and no smaller one
+ * is there. */
+static int note_busy(struct node *name, const struct delta *delta, char **first)
+{
+	scoped_free char *path = node_make_path(name);
+	scoped_free char *stored = node_make_stored_path(name);
+
+	if (!path || !stored)
 		return -ENOMEM;
-	*count = 0;
-	for (struct node *n = w->writers; n; n = n->next_writer) {
-		n->refs++;
-		(*ret)[(*count)++] = n;
-	}
+	if (name->removed || !concerns(delta, stored, node_target(name)) ||
+	    (*first && strcmp(path, *first) >= 0))
+		return 0;
+	free(*first);
+	*first = STEAL(path);
 	return 0;
 }
 
@@ -239,22 +243,16 @@ static int busy_path_locked(struct worktree *w, const struct delta *delta,
 	scoped_free struct node **nodes = NULL;
 	scoped_free char *first = NULL;
 	size_t count;
-	int r = writers_locked(w, &nodes, &count);
+	int r = worktree_collect_writers(w, refer, &nodes, &count);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
-		scoped_free char *path = node_make_path(nodes[i]);
-		scoped_free char *stored = node_make_stored_path(nodes[i]);
+		struct node *name = links_others(nodes[i]);
 
-		if (!path || !stored)
-			r = -ENOMEM;
-		else if (!nodes[i]->removed &&
-			 concerns(delta, stored, nodes[i]) &&
-			 (!first || strcmp(path, first) < 0)) {
-			free(first);
-			first = STEAL(path);
-		}
+		r = r < 0 ? r : note_busy(nodes[i], delta, &first);
+		for (; r == 0 && name; name = name->next_name)
+			r = note_busy(name, delta, &first);
 		node_put_locked(nodes[i]);
 	}
 	if (r == 0)
@@ -355,6 +353,15 @@ static int announce_and_commit(struct plan *plan, struct worktree *w,
 	return *ret_path ? -EAGAIN : -ENOMEM;
 }
 
+static void tell_changed(const struct plan *plan,
+			 const struct worktree_watch *watch)
+{
+	for (size_t i = 0; watch && i < plan->touched_count; i++)
+		watch->changed(watch->context, plan->touched[i].dir);
+	for (size_t i = 0; watch && i < plan->linked_count; i++)
+		watch->changed(watch->context, plan->linked[i]);
+}
+
 int worktree_apply(struct worktree *w, const struct delta *delta,
 		   const struct worktree_watch *watch, worktree_take *take,
 		   void *context, char **ret_path)
@@ -368,8 +375,8 @@ int worktree_apply(struct worktree *w, const struct delta *delta,
 			watch->begin(watch->context);
 		r = announce_and_commit(&plan, w, delta, watch, take, context,
 					&path);
-		for (size_t i = 0; watch && r == 0 && i < plan.touched_count; i++)
-			watch->changed(watch->context, plan.touched[i].dir);
+		if (r == 0)
+			tell_changed(&plan, watch);
 		if (watch)
 			watch->end(watch->context);
 	}

@@ -39,6 +39,24 @@ int plan_touch(struct plan *plan, struct node *dir, const struct oid *oid,
 	return 0;
 }
 
+/* How many names a file has is a fact of those that stay. */
+static int note_links(struct plan *plan, const struct step *step)
+{
+	const struct entry *e = directory_find_live(step->dir->directory,
+						    step->name);
+	struct node *n = e ? node_target(e->node) : NULL, **linked;
+
+	if (!n || !n->linked)
+		return 0;
+	linked = plan_grow(plan->linked, plan->linked_count,
+			   &plan->linked_capacity, sizeof(*linked));
+	if (!linked)
+		return -ENOMEM;
+	plan->linked = linked;
+	linked[plan->linked_count++] = node_ref(n);
+	return 0;
+}
+
 static int add_step(struct plan *plan, const struct step *step)
 {
 	struct step *steps = plan_grow(plan->steps, plan->step_count,
@@ -48,6 +66,8 @@ static int add_step(struct plan *plan, const struct step *step)
 	if (!steps)
 		return -ENOMEM;
 	plan->steps = steps;
+	if (note_links(plan, step) < 0)
+		return -ENOMEM;
 	copy.name = strdup(step->name);
 	copy.place = step->place ? strdup(step->place) : NULL;
 	if (!copy.name || (step->place && !copy.place)) {
@@ -78,8 +98,11 @@ void plan_release(struct plan *plan)
 		free(plan->touched[i].spare);
 		node_unref(plan->touched[i].dir);
 	}
+	for (size_t i = 0; i < plan->linked_count; i++)
+		node_unref(plan->linked[i]);
 	free(plan->steps);
 	free(plan->touched);
+	free(plan->linked);
 	buffer_release(&plan->path);
 	*plan = (struct plan){ 0 };
 }
@@ -244,7 +267,8 @@ static int carry_over(struct plan *plan, const struct entry *e, uint32_t mode,
 		      struct node **ret)
 {
 	const struct attributes *old = !e ? NULL : e->node ?
-				       e->node->attributes : e->attributes;
+				       node_target(e->node)->attributes :
+				       e->attributes;
 	struct node *n;
 	mode_t *permissions;
 
@@ -325,7 +349,7 @@ static int is_loaded_otherwise(struct plan *plan, struct node *dir)
 
 bool plan_is_same_entry(const struct entry *e, const struct tree_entry *wanted)
 {
-	const struct node *n = e->node;
+	const struct node *n = node_target(e->node);
 
 	uint32_t mode = mode_stored(wanted->mode);
 

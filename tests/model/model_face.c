@@ -61,6 +61,43 @@ struct names {
 	size_t count;
 };
 
+/* Where files with several names were seen first. */
+static struct seen {
+	ino_t number;
+	nlink_t links, found;
+	char path[256];
+} seen[256];
+static size_t seen_count;
+
+static const char *first_path(const struct stat *st, const char *path)
+{
+	for (size_t i = 0; i < seen_count; i++)
+		if (seen[i].number == st->st_ino) {
+			seen[i].found++;
+			return seen[i].path;
+		}
+	assert_true(seen_count < 256);
+	seen[seen_count] = (struct seen){
+		.number = st->st_ino, .links = st->st_nlink, .found = 1,
+	};
+	snprintf(seen[seen_count].path, sizeof(seen->path), "%s", path);
+	return seen[seen_count++].path;
+}
+
+static void tell_contents(struct node *n, const struct stat *st,
+			  struct buffer *ret)
+{
+	char text[64];
+	ssize_t size;
+
+	if (!S_ISREG(st->st_mode))
+		return;
+	size = node_read(n, text, sizeof(text), 0);
+	assert_true(size >= 0);
+	for (ssize_t i = 0; i < size; i++)
+		buffer_printf(ret, "%02x", (unsigned char)text[i]);
+}
+
 static int add_name(void *context, const struct listed *entry)
 {
 	struct names *names = context;
@@ -81,12 +118,18 @@ static void tell(struct node *n, const char *path, struct buffer *ret)
 	struct stat st;
 
 	assert_int_equal(node_stat(n, &st), 0);
-	buffer_printf(ret, "%s %o %u %u %lld %lld.%09ld %lld.%09ld\n", path,
-		      st.st_mode, st.st_uid, st.st_gid, (long long)st.st_size,
+	buffer_printf(ret, "%s %o %llx %u %u %lld %lld.%09ld %lld.%09ld\n",
+		      path, st.st_mode, (unsigned long long)st.st_rdev,
+		      st.st_uid, st.st_gid, (long long)st.st_size,
 		      (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 		      (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-	if (!S_ISDIR(st.st_mode))
+	if (!S_ISDIR(st.st_mode)) {
+		buffer_printf(ret, "%s %u %s ", path, (unsigned int)st.st_nlink,
+			      first_path(&st, path));
+		tell_contents(n, &st, ret);
+		buffer_puts(ret, "\n");
 		return;
+	}
 	assert_int_equal(node_list(n, 0, add_name, &names), 0);
 	qsort(names.name, names.count, sizeof(*names.name), by_text);
 	for (size_t i = 0; i < names.count; i++) {
@@ -105,8 +148,11 @@ static char *all(void)
 	struct buffer b = { 0 };
 	struct node *root = worktree_root(tree);
 
+	seen_count = 0;
 	tell(root, "", &b);
 	node_unref(root);
+	for (size_t i = 0; i < seen_count; i++)
+		assert_int_equal(seen[i].links, seen[i].found);
 	return b.data;
 }
 
@@ -180,6 +226,16 @@ static struct node *some_directory(void)
 	return dir;
 }
 
+static void make_special(struct node *dir, const char *name,
+			 const struct caller *caller, struct node **ret)
+{
+	static const mode_t types[] = { S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK };
+	unsigned int type = roll(4);
+
+	node_make_special(dir, name, types[type] | roll(0777),
+			  type < 2 ? 0 : roll(UINT32_MAX), caller, ret);
+}
+
 static void set_something(struct node *n)
 {
 	struct stat values = {
@@ -196,7 +252,7 @@ static void change(void)
 	struct node *dir = some_directory(), *other = NULL, *n = NULL;
 	const char *name = some_name();
 
-	switch (roll(9)) {
+	switch (roll(12)) {
 	case 0:
 	case 1:
 		node_make(dir, name, S_IFREG | roll(0777), &caller, &n);
@@ -223,6 +279,15 @@ static void change(void)
 		break;
 	case 7:
 		set_something(dir);
+		break;
+	case 8:
+		make_special(dir, name, &caller, &n);
+		break;
+	case 9:
+	case 10:
+		other = some_directory();
+		if (node_lookup(dir, name, &n) == 0)
+			node_link(n, other, some_name());
 		break;
 	default:
 		if (node_lookup(dir, name, &n) == 0)

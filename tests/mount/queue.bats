@@ -408,6 +408,17 @@ for i in range(400):
 	[ "$(cat "$M/main/mine")" = two ]
 }
 
+@test "pop does not take an element into its own queue" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	echo one | "$IRMINFS" push "$Q" --name a
+	run -128 "$IRMINFS" pop "$Q" -o "$Q/b"
+	[[ $output == *"is in the queue"* ]]
+	ln -s "$Q" "$T/link"
+	run -128 "$IRMINFS" pop "$Q" -o "$T/link/b"
+	[ "$(names)" = "a " ]
+}
+
 @test "pop leaves nothing where there is nothing, and takes links along" {
 	start
 	"$IRMINFS" mkqueue "$Q"
