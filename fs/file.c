@@ -46,7 +46,9 @@ static int open_node(fuse_req_t req, struct inode *inode,
 	if (!b || branch_readonly(b))
 		return -EROFS;
 	if (is_writable(info))
-		node_writer_begin(inode->node);
+		r = node_writer_begin(inode->node);
+	if (r < 0)
+		return r;
 	if ((info->flags & O_TRUNC) && connection_kills_privileges())
 		r = drop_privileges(req, inode);
 	if (r == 0 && (info->flags & O_TRUNC))

@@ -184,10 +184,10 @@ static int note_pending(fuse_req_t req, struct inode *dir, const char *name,
 	return 0;
 }
 
-static void undo_create(fuse_req_t req, struct node *node,
+static void undo_create(fuse_req_t req, struct node *node, bool writes,
 			struct fuse_file_info *info)
 {
-	if (is_writable(info))
+	if (writes)
 		node_writer_end(node);
 	if (pending_of(info))
 		pending_drop(fs_of(req), pending_of(info));
@@ -199,11 +199,14 @@ static void create_node(fuse_req_t req, struct inode *dir, const char *name,
 {
 	struct inode *inode;
 	int r = note_pending(req, dir, name, node, info);
+	bool writes = false;
 
 	/* held beyond inode, which is given up with the reply */
 	node_ref(node);
-	if (is_writable(info))
-		node_writer_begin(node);
+	if (r == 0 && is_writable(info)) {
+		r = node_writer_begin(node);
+		writes = r == 0;
+	}
 	info->keep_cache = 1;
 	if (r == 0)
 		r = inode_for_node(fs_of(req), dir, node, &inode);
@@ -214,7 +217,7 @@ static void create_node(fuse_req_t req, struct inode *dir, const char *name,
 	else if (!reply_create(req, inode, answer, !queue_is(dir), info))
 		r = -EINTR;
 	if (r < 0)
-		undo_create(req, node, info);
+		undo_create(req, node, writes, info);
 	node_unref(node);
 }
 

@@ -50,25 +50,10 @@ static int read_sides(struct sides *s, const char *command)
 
 /* ---- the result ---- */
 
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		size -= n;
-	}
-	return 0;
-}
-
 static int fill(int fd, const struct stat *like,
 		const struct merge_output *output)
 {
-	int r = write_all(fd, output->data, output->size);
+	int r = write_next(fd, output->data, output->size);
 
 	if (r == 0 && fchmod(fd, like->st_mode & 07777) < 0)
 		r = -errno;
@@ -89,6 +74,8 @@ static int replace(const char *path, const struct merge_output *output)
 
 	if (!target || stat(target, &st) < 0)
 		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
 	if (!copy ||
 	    asprintf(&temporary, "%s/.irminfs-merge-XXXXXX", dirname(copy)) < 0) {
 		temporary = NULL;
@@ -114,7 +101,7 @@ static int deliver(const struct command *self, const char *in_place,
 	if (in_place)
 		r = replace(in_place, output);
 	else
-		r = write_all(STDOUT_FILENO, output->data, output->size);
+		r = write_next(STDOUT_FILENO, output->data, output->size);
 	if (r < 0)
 		return say(self->name, MERGE_ERROR,
 			   "cannot write the result to %s: %s",

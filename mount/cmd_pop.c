@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 /* Merges make no events: so often the queue is looked at. */
 #define LOOK_MILLISECONDS 500
@@ -198,6 +200,17 @@ static int copy_out(const struct popping *p, const char *file)
 	return r;
 }
 
+/* An element that is renamed within its queue is not taken out. */
+static bool is_within(const struct popping *p, const char *file)
+{
+	scoped_free char *copy = strdup(file);
+	struct stat queue, folder;
+
+	return copy && stat(p->queue, &queue) == 0 &&
+	       stat(dirname(copy), &folder) == 0 &&
+	       queue.st_dev == folder.st_dev && queue.st_ino == folder.st_ino;
+}
+
 /* That of any file or directory is its branch's. */
 static int sync_queue(const struct popping *p)
 {
@@ -211,6 +224,9 @@ static int pop_to(const struct popping *p, const char *file)
 {
 	int r;
 
+	if (is_within(p, file))
+		return say(p->command, STATUS_ERROR, "%s is in the queue: the "
+			   "element would stay in it", file);
 	while (rename(p->first, file) < 0) {
 		if (errno == EXDEV)
 			return copy_out(p, file);

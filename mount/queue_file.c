@@ -40,21 +40,6 @@ int queue_file_check(const char *command, const char *queue)
 		   "makes one, in a mount", queue);
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		size -= n;
-	}
-	return 0;
-}
-
 int queue_file_copy(int from, int to, bool *ret_writing)
 {
 	scoped_free char *data = malloc(PIECE);
@@ -70,7 +55,7 @@ int queue_file_copy(int from, int to, bool *ret_writing)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
-		r = write_all(to, data, n);
+		r = write_next(to, data, n);
 	}
 	*ret_writing = true;
 	return r;

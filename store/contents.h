@@ -168,6 +168,12 @@ void contents_captured(struct contents *c);
 
 struct pool;
 
+/* How conflicts are marked. */
+struct merge_marks {
+	const char *ours, *theirs;	/* labels */
+	int size;			/* of a marker; 0: 7 */
+};
+
 struct contents_kind {
 	const char *name;
 	const char *first_entry;	/* of the tree of a stored one */
@@ -203,8 +209,7 @@ struct contents_kind {
 	 * result is any. */
 	int (*merge)(struct odb *odb, const struct oid *base,
 		     const struct oid *ours, const struct oid *theirs,
-		     const char *ours_label, const char *theirs_label,
-		     struct oid *ret_oid);
+		     const struct merge_marks *marks, struct oid *ret_oid);
 };
 
 /* Once a process, before a store is opened.  -EEXIST. */

@@ -245,11 +245,6 @@ static void compact(struct directory *d)
 	}
 	d->count = to;
 	d->holes = 0;
-	directory_index_again(d);
-}
-
-void directory_index_again(struct directory *d)
-{
 	if (d->index_size)
 		memset(d->index, 0, d->index_size * sizeof(*d->index));
 	d->index_used = 0;
@@ -257,12 +252,6 @@ void directory_index_again(struct directory *d)
 		index_add(d, i);
 	if (d->places)
 		places_index_again(d);
-}
-
-void directory_close_holes(struct directory *d)
-{
-	if (d->holes)
-		compact(d);
 }
 
 static int reserve_entries(struct directory *d, size_t more)
@@ -382,9 +371,19 @@ void directory_renew(struct directory *d, struct entry *e)
 	directory_set_stored(d, e, false);
 }
 
-static void make_hole(struct directory *d, struct entry *e)
+void directory_index_drop(struct directory *d, const struct entry *e)
 {
 	*index_slot(d, e->name) = SLOT_USED;
+}
+
+void directory_index_add(struct directory *d, const struct entry *e)
+{
+	index_add(d, position_of(d, e));
+}
+
+static void make_hole(struct directory *d, struct entry *e)
+{
+	directory_index_drop(d, e);
 	if (e->owned)
 		free(e->name);
 	e->name = NULL;
@@ -434,12 +433,12 @@ void directory_forget_replaced(struct directory *d)
 
 void directory_set_name(struct directory *d, struct entry *e, char *name)
 {
-	*index_slot(d, e->name) = SLOT_USED;
+	directory_index_drop(d, e);
 	if (e->owned)
 		free(e->name);
 	e->name = name;
 	e->owned = 1;
-	index_add(d, position_of(d, e));
+	directory_index_add(d, e);
 }
 
 uint32_t directory_after(const struct directory *d, uint64_t cookie)

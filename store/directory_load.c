@@ -192,5 +192,7 @@ int places_load(struct directory *d, const struct directory_type *type,
 		return r;
 	d->places->text_size = l.text.length;
 	d->places->text = STEAL(l.text.data);
-	return add_entries(d, &l, epoch);
+	r = add_entries(d, &l, epoch);
+	d->places->ordered = d->count;
+	return r;
 }

@@ -100,6 +100,11 @@ void places_index_add(struct directory_places *p, uint32_t position)
 	p->index[i] = position + SLOT_BASE;
 }
 
+void places_index_drop(struct directory_places *p, uint32_t position)
+{
+	*index_slot(p, p->at[position]) = SLOT_USED;
+}
+
 static void index_fill(struct directory *d)
 {
 	struct directory_places *p = d->places;
@@ -133,6 +138,8 @@ void places_index_again(struct directory *d)
 	struct directory_places *p = d->places;
 
 	p->first = 0;
+	p->ordered = p->ordered_left;
+	p->ordered_left = 0;
 	if (!p->index_size)
 		return;
 	memset(p->index, 0, p->index_size * sizeof(*p->index));
@@ -287,7 +294,7 @@ void places_note_key(struct directory_places *p, const char *place)
 		memcpy(p->last, key, sizeof(key));
 }
 
-static bool is_foreign(const struct directory_places *p, const char *place)
+bool places_is_foreign(const struct directory_places *p, const char *place)
 {
 	char key[DIRECTORY_KEY_SIZE];
 	const char *name;
@@ -344,9 +351,9 @@ static void give_up(struct directory *d, struct entry *e, bool remember)
 
 	if (!*at)
 		return;
-	if (p->foreign && is_foreign(p, *at))
+	if (p->foreign && places_is_foreign(p, *at))
 		p->foreign--;
-	*index_slot(p, *at) = SLOT_USED;
+	places_index_drop(p, position_of(d, e));
 	if (remember && e->stored)
 		p->gone[p->gone_count++] = *at;
 	else
@@ -364,6 +371,7 @@ void places_set(struct directory *d, struct entry *e, char *place)
 	struct directory_places *p = d->places;
 	uint32_t position = position_of(d, e);
 
+	places_note_order(d, position, place);
 	give_up(d, e, true);
 	p->at[position] = place;
 	places_index_add(p, position);
@@ -379,100 +387,9 @@ void places_move(struct directory *d, struct entry *e, char *name, char *place)
 
 void places_move_position(struct directory *d, uint32_t from, uint32_t to)
 {
-	d->places->at[to] = d->places->at[from];
-}
-
-/* ---- order ---- */
-
-struct sorted {
-	struct entry entry;
-	char *place;
-	bool foreign;
-};
-
-static int compare(const void *a, const void *b)
-{
-	const struct sorted *x = a, *y = b;
-
-	if (x->foreign != y->foreign)
-		return x->foreign - y->foreign;
-	return strcmp(x->place, y->place);
-}
-
-/* How many entries at the beginning are in order with all that follow; holes
- * count as what is before them. */
-static uint32_t in_order(const struct directory *d)
-{
-	const struct directory_places *p = d->places;
-	const char *least = NULL;
-	uint32_t first = d->count;
-	bool foreign = false;
-
-	/* From the end: what is above the least of those behind it moves. */
-	for (uint32_t i = d->count; i-- > 0;) {
-		const char *place = p->at[i];
-		bool is = place && is_foreign(p, place);
-
-		if (!place)
-			continue;
-		if (!least || is < foreign ||
-		    (is == foreign && strcmp(place, least) < 0)) {
-			least = place;
-			foreign = is;
-		} else {
-			first = i;
-		}
-	}
-	return first;
-}
-
-/* Entries from first on, without holes, in order. */
-static int collect(struct directory *d, uint32_t first, struct sorted **ret,
-		   uint32_t *ret_count)
-{
-	const struct directory_places *p = d->places;
-	struct sorted *sorted = calloc(d->count - first + 1, sizeof(*sorted));
-	uint32_t n = 0;
-
-	if (!sorted)
-		return -ENOMEM;
-	for (uint32_t i = first; i < d->count; i++) {
-		if (!p->at[i])
-			continue;
-		sorted[n++] = (struct sorted){
-			.entry = d->entries[i], .place = p->at[i],
-			.foreign = is_foreign(p, p->at[i]),
-		};
-	}
-	qsort(sorted, n, sizeof(*sorted), compare);
-	*ret = sorted;
-	*ret_count = n;
-	return 0;
-}
-
-/* Sequence numbers stay, in order, at the positions: a listing that is under way
- * may see an entry twice, and misses none. */
-int places_sort(struct directory *d)
-{
 	struct directory_places *p = d->places;
-	scoped_free struct sorted *sorted = NULL;
-	uint32_t first, count;
-	int r;
 
-	directory_close_holes(d);
-	first = in_order(d);
-	r = collect(d, first, &sorted, &count);
-	for (uint32_t i = 0; i < count && r == 0; i++) {
-		struct entry *e = &d->entries[first + i];
-		uint64_t seq = e->seq;
-
-		*e = sorted[i].entry;
-		e->seq = seq;
-		p->at[first + i] = sorted[i].place;
-		if (e->node)
-			e->node->position = first + i;
-	}
-	if (r == 0 && count)
-		directory_index_again(d);
-	return r;
+	p->at[to] = p->at[from];
+	if (from < p->ordered)
+		p->ordered_left = to + 1;
 }

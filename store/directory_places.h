@@ -21,6 +21,8 @@ struct directory_places {
 	size_t text_size;
 	char last[DIRECTORY_KEY_SIZE];	/* the largest key so far, or "" */
 	uint32_t first;			/* before it are holes only */
+	uint32_t ordered;		/* before it all are in order */
+	uint32_t ordered_left;		/* while entries move together: of it */
 	uint32_t foreign;		/* entries without a key */
 	uint32_t pending;		/* elements that are being made */
 };
@@ -78,9 +80,23 @@ void places_set(struct directory *d, struct entry *e, char *place);
  * over.  Room as for directory_put and directory_remove must be there. */
 void places_move(struct directory *d, struct entry *e, char *name, char *place);
 
+/* ---- directory_order.c ---- */
+
 /* Puts entries that came behind others in the order of keys. -ENOMEM: they stay
- * where they are until the next load. */
+ * where they are until the next load.  O(k log k + log n) for k entries from the
+ * first one that moves. */
 int places_sort(struct directory *d);
+
+/* Calls visit for the live entries whose places are in a folder; stops at an
+ * error, which is returned.  O(log n), and O(1) for each of those and for each
+ * entry that came since the last places_sort. */
+typedef int entry_visit(void *context, struct entry *e);
+int places_each_in(struct directory *d, const char *folder, entry_visit *visit,
+		   void *context);
+
+/* An entry at that position is about to get the place. */
+void places_note_order(struct directory *d, uint32_t position,
+		       const char *place);
 
 /* Moves `first` on. */
 void places_skip_holes(const struct directory *d);
@@ -96,10 +112,14 @@ void places_move_position(struct directory *d, uint32_t from, uint32_t to);
 void places_index_again(struct directory *d);
 void places_forget_gone(struct directory *d);
 
-/* ---- for directory_load.c ---- */
+/* ---- for directory_load.c and directory_order.c ---- */
+
+/* Whether a place has no key. */
+bool places_is_foreign(const struct directory_places *p, const char *place);
 
 /* There is room. */
 void places_index_add(struct directory_places *p, uint32_t position);
+void places_index_drop(struct directory_places *p, uint32_t position);
 /* Of an entry that gets this place. */
 void places_note_key(struct directory_places *p, const char *place);
 

@@ -4,7 +4,7 @@
 
 #include "store/directory.h"
 
-/* Shared by directory.c and directory_places.c. */
+/* Shared by directory.c, directory_places.c and directory_order.c. */
 
 uint64_t directory_hash(const char *text);
 
@@ -19,9 +19,8 @@ void directory_add_loaded(struct directory *d);
  * directory_put must be there. */
 void directory_set_name(struct directory *d, struct entry *e, char *name);
 
-/* Moves entries. */
-void directory_close_holes(struct directory *d);
-/* Entries changed their positions; there are no holes. */
-void directory_index_again(struct directory *d);
+/* While the live entry moves, or gets another name, the index does not have it. */
+void directory_index_drop(struct directory *d, const struct entry *e);
+void directory_index_add(struct directory *d, const struct entry *e);
 
 #endif

@@ -89,68 +89,26 @@ static int peek(struct branch *b, struct branch_state *ret)
 	return 0;
 }
 
-struct paths {
-	char **paths;
-	size_t count, next;
-};
-
-static void paths_release(struct paths *p)
+bool inside_may_wait(struct branch *b, const struct oid *seen)
 {
-	for (size_t i = 0; i < p->count; i++)
-		free(p->paths[i]);
-	free(p->paths);
-}
+	int64_t now = store_now(b->store);
 
-static int add_path(void *context, const char *path,
-		    const struct delta_entry *entry)
-{
-	struct paths *p = context;
-	char **more = reallocarray(p->paths, p->count + 1, sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	p->paths = more;
-	more[p->count] = strdup(path);
-	if (!more[p->count])
-		return -ENOMEM;
-	p->count++;
-	return 0;
-}
-
-/* 1: another one than the delta has at this place. */
-static int compare_path(void *context, char status, const char *path)
-{
-	struct paths *p = context;
-
-	return p->next == p->count || strcmp(p->paths[p->next++], path) != 0;
-}
-
-/* Whether the commit has just those paths that are changed and not committed, as
- * `git commit -a` makes it. */
-static bool has_all_changed(struct branch *b, const struct delta *delta)
-{
-	scoped(paths_release) struct paths paths = { 0 };
-
-	return delta_walk(delta, add_path, &paths) == 0 &&
-	       worktree_each_changed(b->worktree, compare_path, &paths) == 0 &&
-	       paths.next == paths.count;
+	if (b->store->closing)
+		return false;
+	if (!oid_equal(&b->git_seen, seen)) {
+		b->git_seen = *seen;
+		b->git_since = now;
+	}
+	return now >= b->git_since && now - b->git_since <
+			(int64_t)b->store->options.commit_seconds;
 }
 
 /* Something was not committed by git: a commit may follow that does, until the
  * timer or an fsync does it. */
 static bool waits(const struct following *f)
 {
-	struct branch *b = f->b;
-	int64_t now = store_now(b->store);
-
-	if (b->store->closing || !oid_equal(&f->ours.commit, f->before))
-		return false;
-	if (!oid_equal(&b->git_seen, f->seen)) {
-		b->git_seen = *f->seen;
-		b->git_since = now;
-	}
-	return now >= b->git_since && now - b->git_since <
-			(int64_t)b->store->options.commit_seconds;
+	return oid_equal(&f->ours.commit, f->before) &&
+	       inside_may_wait(f->b, f->seen);
 }
 
 /* ---- following ---- */
@@ -202,7 +160,7 @@ static int consider(struct following *f)
 	r = delta_between(f->b->store->odb, &f->ours.tree, &f->tree, &delta);
 	if (r < 0)
 		return r;
-	if (has_all_changed(f->b, delta))
+	if (inside_has_all_changed(f->b, delta))
 		return 0;
 	return waits(f);
 }

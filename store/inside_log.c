@@ -89,6 +89,22 @@ bool inside_led(int fd, const struct oid *from, struct oid *to)
 	return true;
 }
 
+bool inside_went_on(void *context, uint64_t branch, const struct oid *seen)
+{
+	scoped_buffer struct buffer text = { 0 };
+	scoped_fd int fd = -1;
+	struct step step;
+
+	if (inside_folder(context, branch, &fd) < 0 ||
+	    read_log(fd, &text) < 0 || !last_step(&text, &step) ||
+	    oid_equal(&step.to, seen))
+		return false;
+	while (!oid_equal(&step.from, seen))
+		if (!last_step(&text, &step))
+			return false;
+	return true;
+}
+
 bool inside_moved(void *context, uint64_t branch, const struct oid *before,
 		  const struct oid *seen)
 {

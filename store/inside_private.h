@@ -32,7 +32,7 @@ void inside_clean(struct store *store);
  * *to stands for wherever that is, and is set. */
 bool inside_led(int fd, const struct oid *from, struct oid *to);
 
-/* ---- inside.c, inside_follow.c, inside_program.c ---- */
+/* ---- inside.c, inside_follow.c, inside_compare.c, inside_program.c ---- */
 
 /* Whether git is at work in the branch, so that its ref must stay; for the engine
  * (struct engine_holder). */
@@ -41,6 +41,14 @@ bool inside_is_held(void *context, uint64_t branch);
 /* Whether git moved the branch's ref so from inside, in one step or several. */
 bool inside_moved(void *context, uint64_t branch, const struct oid *before,
 		  const struct oid *seen);
+
+/* Whether git has gone on from `seen` meanwhile, or is about to: it notes a step
+ * before the ref shows it. */
+bool inside_went_on(void *context, uint64_t branch, const struct oid *seen);
+
+/* Whether to wait for what follows: not longer than options.commit_seconds since
+ * the ref of b was seen there first.  store->merging is held. */
+bool inside_may_wait(struct branch *b, const struct oid *seen);
 
 /* The ref of b was moved from inside: its head becomes that commit, its files stay
  * what they are; where they differ, that is a commit on top of it.  For a time of
@@ -53,6 +61,12 @@ int inside_follow(struct branch *b, const struct outside_change *change,
 		  const struct caller *caller,
 		  const struct identity *identity, uint64_t *ret_sequence,
 		  struct report *report);
+
+/* Whether delta, which a commit of git made, has all that the work tree has
+ * changed and not captured, as it is now: paths, bytes and modes, as after
+ * `git commit -a` when nobody wrote meanwhile.  Reads those files; in doubt, and
+ * after errors, false. */
+bool inside_has_all_changed(struct branch *b, const struct delta *delta);
 
 /* Whether the process is a git that is about to make the work tree that of
  * another branch or commit: `git switch`, `git checkout` of what is no path,

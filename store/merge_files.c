@@ -328,7 +328,7 @@ static int merge_by_rule(struct merge_state *state,
 		return 0;
 	}
 	if (is_by_lines(rule) && merge_are_ropes(sides)) {
-		r = merge_ropes(state, sides, ret);
+		r = merge_ropes(state, sides, rule, ret);
 		return r == 2 ? keep_one(state, sides, ret) : r;
 	}
 	r = any_is_large(state, sides);

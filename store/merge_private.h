@@ -84,7 +84,7 @@ bool merge_are_ropes(const struct merge_sides *sides);
 /* Merges by lines what merge_are_ropes.  0, 1: a conflict; 2: they have no lines
  * to be merged. */
 int merge_ropes(struct merge_state *state, const struct merge_sides *sides,
-		struct merge_object *ret);
+		const struct merge_rule *rule, struct merge_object *ret);
 
 /* Stores bytes like that file. */
 int merge_file_write(struct merge_state *state, const void *data, size_t size,

@@ -136,10 +136,14 @@ static int all_text(struct merge_state *state, const struct merge_sides *sides)
 }
 
 int merge_ropes(struct merge_state *state, const struct merge_sides *sides,
-		struct merge_object *ret)
+		const struct merge_rule *rule, struct merge_object *ret)
 {
 	static const struct oid none;
 	const struct merge_context *context = state->context;
+	const struct merge_marks marks = {
+		.ours = context->ours_label, .theirs = context->theirs_label,
+		.size = rule->marker_size,
+	};
 	struct merge_object made = { .mode = MODE_TREE };
 	int r = all_text(state, sides), conflict;
 
@@ -147,8 +151,8 @@ int merge_ropes(struct merge_state *state, const struct merge_sides *sides,
 		return r < 0 ? r : 2;
 	conflict = contents_kind()->merge(context->odb,
 			sides->base.mode ? &sides->base.oid : &none,
-			&sides->ours.oid, &sides->theirs.oid,
-			context->ours_label, context->theirs_label, &made.oid);
+			&sides->ours.oid, &sides->theirs.oid, &marks,
+			&made.oid);
 	if (conflict < 0)
 		return report_set(state->report, conflict,
 				  "Merging \"%s\" failed: %s.",

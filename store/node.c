@@ -218,7 +218,7 @@ static void put(struct node *n, struct node **dying)
 			leave_entry(n);
 		if (n->displaced)
 			forget_displaced(n);
-		n->next_writer = *dying;
+		n->slot = *dying;	/* no front end has it any more */
 		*dying = n;
 	}
 }
@@ -229,7 +229,7 @@ void node_put_locked(struct node *n)
 
 	put(n, &dying);
 	while ((n = dying)) {
-		dying = n->next_writer;
+		dying = n->slot;
 		put(n->parent, &dying);
 		node_discard(n);
 	}

@@ -84,6 +84,7 @@ struct node {
 	union {
 		uint64_t size;		/* state; of the blob oid */
 		struct node *changed;	/* state; list of CHANGED children */
+		struct node *next_name;	/* state; of KIND_LINK */
 	};
 	union {
 		struct {
@@ -91,12 +92,9 @@ struct node {
 		};
 		char *last_name;	/* of an unlinked one; owned */
 	};
-	struct node *next_writer, *previous_writer;	/* state alone; of
-				 * KIND_LINK the next in its list */
 	/* The stored object that it equals if neither MODIFIED nor PENDING. */
 	struct oid oid;
 	_Atomic uint32_t refs;
-	uint32_t writers;		/* state alone; opens for writing */
 	uint32_t position;		/* of its entry in its parent */
 	uint32_t stamp;			/* of the last capture that emitted it */
 	uint16_t kind : 4, epoch : 12;	/* fixed */
@@ -110,7 +108,7 @@ struct node {
 	uint8_t flags;			/* state; NODE_* */
 };
 
-static_assert(sizeof(struct node) <= 128, "many nodes are in memory");
+static_assert(sizeof(struct node) <= 112, "many nodes are in memory");
 
 struct worktree {
 	pthread_rwlock_t lock;
@@ -120,7 +118,7 @@ struct worktree {
 	_Atomic uint64_t refs;		/* from outside, to it or to a node */
 	_Atomic int refusal;		/* error for changes, or 0 */
 	struct node *root;		/* fixed; one reference */
-	struct node *writers;		/* state alone; nodes with writers */
+	struct writer *writers;		/* state alone; a hash, by node */
 	/* Times of nodes as stored: [0] of what nothing else is known,
 	 * [head_epoch] of what was changed while nobody looked, then one an
 	 * apply and one for each that the local face names. */
@@ -235,6 +233,16 @@ bool node_is_within(const struct node *n, const struct node *a);
 /* 0, or the error with which changes fail. */
 int worktree_check_writable(struct worktree *w);
 
+/* ---- node_writers.c ---- */
+
+/* The nodes that are open for writing, each with the reference that refer takes;
+ * the caller frees the array.  -ENOMEM. */
+int worktree_collect_writers(struct worktree *w,
+			     struct node *(*refer)(struct node *n),
+			     struct node ***ret, size_t *ret_count);
+/* Whoever had opened them is gone without a word. */
+void worktree_forget_writers(struct worktree *w);
+
 /* ---- node_state.c: CHANGED, MODIFIED, KEPT ---- */
 
 /* Something of n differs from the last capture: its contents (modified), or
@@ -314,7 +322,7 @@ void leaving_release_locked(struct leaving *leaving);
 bool links_have_number(const struct worktree *w, uint64_t number);
 uint32_t links_count(const struct node *n);
 uint64_t links_id(const struct node *n);
-/* The names but its own, by next_writer; NULL also for a node without others. */
+/* The names but its own, by next_name; NULL also for a node without others. */
 struct node *links_others(const struct node *n);
 
 /* For node_links_load.c. */

@@ -406,34 +406,3 @@ ssize_t node_copy_range(struct node *from, uint64_t from_offset,
 		change_done(&change);
 	return r;
 }
-
-/* ---- writers ---- */
-
-void node_writer_begin(struct node *n)
-{
-	struct worktree *w = n->worktree;
-	SCOPED_LOCK(&w->state);
-
-	if (n->writers++)
-		return;
-	n->previous_writer = NULL;
-	n->next_writer = w->writers;
-	if (w->writers)
-		w->writers->previous_writer = n;
-	w->writers = n;
-}
-
-void node_writer_end(struct node *n)
-{
-	struct worktree *w = n->worktree;
-	SCOPED_LOCK(&w->state);
-
-	if (--n->writers)
-		return;
-	if (n->previous_writer)
-		n->previous_writer->next_writer = n->next_writer;
-	else
-		w->writers = n->next_writer;
-	if (n->next_writer)
-		n->next_writer->previous_writer = n->previous_writer;
-}

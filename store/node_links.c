@@ -22,7 +22,7 @@ struct links {
 	uint64_t number;
 	uint64_t id;			/* LOCAL_GROUP */
 	struct node *node;		/* one reference */
-	struct node *others;		/* of KIND_LINK, by next_writer; one
+	struct node *others;		/* of KIND_LINK, by next_name; one
 					 * reference to each */
 	uint32_t count;			/* of names */
 	struct contents *snapshot;	/* of the capture that is being built */
@@ -76,6 +76,7 @@ struct node *links_new_name(struct node *target)
 		return NULL;
 	n->kind = KIND_LINK;
 	n->target = target;
+	n->next_name = NULL;
 	return n;
 }
 
@@ -112,7 +113,7 @@ void links_join_locked(struct node *name, struct node *dir, struct entry *e)
 
 	node_place_locked(name, dir, e);
 	name->number = e->number = l->number;
-	name->next_writer = l->others;
+	name->next_name = l->others;
 	l->others = name;
 	l->count++;
 }
@@ -136,9 +137,9 @@ static void take_out(struct links *l, struct node *name)
 	struct node **at = &l->others;
 
 	while (*at != name)
-		at = &(*at)->next_writer;
-	*at = name->next_writer;
-	name->next_writer = NULL;
+		at = &(*at)->next_name;
+	*at = name->next_name;
+	name->next_name = NULL;
 }
 
 /* Of a name that is in no list any more.  Its entry may be gone already. */

@@ -152,12 +152,12 @@ static struct node *new_names(struct node *first, size_t count)
 
 		if (!name) {
 			while ((name = names)) {
-				names = name->next_writer;
+				names = name->next_name;
 				node_discard(name);
 			}
 			return NULL;
 		}
-		name->next_writer = names;
+		name->next_name = names;
 		names = name;
 	}
 	return names;
@@ -179,7 +179,7 @@ static int join(struct found *found, size_t count)
 						       found->id), found->id) :
 		    -ENOMEM;
 	for (size_t i = 1; (name = names); i++) {
-		names = STEAL(name->next_writer);
+		names = STEAL(name->next_name);
 		if (r < 0) {
 			node_discard(name);
 			continue;

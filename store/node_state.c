@@ -57,7 +57,7 @@ static void mark(struct node *n, unsigned int how)
 
 static void mark_names(struct node *n, unsigned int how)
 {
-	for (struct node *m = links_others(n); m; m = m->next_writer)
+	for (struct node *m = links_others(n); m; m = m->next_name)
 		mark(m, how);
 	mark(n, how);
 }

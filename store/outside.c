@@ -173,12 +173,24 @@ static int follow_inside(struct following *f)
 	return r == -ENOTSUP ? follow_once(f) : r;
 }
 
+/* Whether the ref is not any more where it was seen, or will not be at once. */
+static bool is_past(struct following *f)
+{
+	f->b->git_waits =
+		inside_went_on(f->b->store, f->b->incarnation,
+			       &f->change->seen) &&
+		inside_may_wait(f->b, &f->change->seen);
+	return f->b->git_waits;
+}
+
 static int follow_locked(struct following *f)
 {
 	bool inside = inside_moved(f->b->store, f->b->incarnation,
 				   &f->change->before, &f->change->seen);
 	int r = -EAGAIN;
 
+	if (!inside && is_past(f))
+		return 1;
 	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
 		r = inside ? follow_inside(f) : follow_once(f);
 	if (!inside)

@@ -81,7 +81,8 @@ static int prepare_partial(struct overlay *o, uint64_t index, uint32_t to,
 }
 
 /* A block for bytes that replace all old ones; not yet in the map if it is a
- * new one. */
+ * new one.  When memory is full they go to the spill file at once, instead of
+ * putting others there. */
 static int prepare_whole(struct overlay *o, uint64_t index, uint32_t to,
 			 struct block **ret_block)
 {
@@ -92,6 +93,9 @@ static int prepare_whole(struct overlay *o, uint64_t index, uint32_t to,
 		*ret_block = block;
 		return 0;
 	}
+	if (to == BLOCK_SIZE && pool_is_full(o->pool) &&
+	    block_new_spilled(o->pool, ret_block) == 0)
+		return 0;
 	return block_new(o->pool, capacity_for(index, to), ret_block);
 }
 
@@ -134,6 +138,24 @@ static void drop_new(struct overlay *o, struct block **targets,
 			block_unref(targets[i]);
 }
 
+/* Fills a prepared block; where the disk has no room for one in the spill file,
+ * memory may. */
+static int fill_block(struct overlay *o, struct block **target,
+		      const struct part *part, const char *data)
+{
+	struct block *block;
+	int r = block_write(*target, data, part->from, part->to);
+
+	if (r == 0 || map_get(&o->map, part->index) == *target)
+		return r;
+	r = block_new(o->pool, BLOCK_SIZE, &block);
+	if (r < 0)
+		return r;
+	block_unref(*target);
+	*target = block;
+	return block_write(block, data, part->from, part->to);
+}
+
 /* Copies to the prepared blocks; returns how many bytes. */
 static ssize_t fill(struct overlay *o, struct block **targets, const char *data,
 		    uint64_t offset, uint64_t end)
@@ -143,8 +165,7 @@ static ssize_t fill(struct overlay *o, struct block **targets, const char *data,
 
 	for (size_t i = 0; i < count; i++) {
 		struct part part = part_of(first + i, offset, end);
-		int r = block_write(targets[i], data + (at - offset), part.from,
-				    part.to);
+		int r = fill_block(o, &targets[i], &part, data + (at - offset));
 
 		if (r < 0) {
 			drop_new(o, targets, first, i, count);

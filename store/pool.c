@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sys/statvfs.h>
 #include <utlist.h>
 
 static int make_blobs(struct pool *pool)
@@ -191,6 +192,20 @@ static int reserve(struct pool *pool, size_t bytes)
 	return r;
 }
 
+bool pool_is_full(struct pool *pool)
+{
+	bool full = false;
+	SCOPED_LOCK(&pool->lock);
+
+	if (pool->bytes + BLOCK_SIZE > pool->options.block_budget &&
+	    pool->resident &&
+	    pthread_mutex_trylock(&pool->resident->lock) == 0) {
+		full = !pool->resident->origin;
+		pthread_mutex_unlock(&pool->resident->lock);
+	}
+	return full;
+}
+
 void pool_trim_blocks(struct pool *pool)
 {
 	/* What does not go now fails the next who needs room. */
@@ -204,11 +219,81 @@ static char *reuse_buffer(struct pool *pool)
 	return pool->buffer_count ? pool->buffers[--pool->buffer_count] : NULL;
 }
 
+/* The disk is asked once for so many bytes, and each time when it is full. */
+#define UNASKED_MAX ((size_t)1 << 20)
+
+static uint64_t disk_room(const struct pool *pool)
+{
+	struct statvfs v;
+
+	if (fstatvfs(pool->options.dir_fd, &v) < 0)
+		return UINT64_MAX;
+	return (uint64_t)v.f_bavail * v.f_frsize;
+}
+
+/* What publishing has to write before anything of it goes: all changed bytes, and
+ * trees, journal and attributes. */
+static uint64_t room_needed(struct pool *pool)
+{
+	uint64_t spilled = spill_bytes(&pool->spill), bytes;
+	SCOPED_LOCK(&pool->lock);
+	uint64_t clean = (uint64_t)pool->spilled_count * BLOCK_SIZE;
+
+	bytes = pool->bytes - pool->clean_bytes;
+	if (spilled > clean)
+		bytes += spilled - clean;
+	return bytes + bytes / 8 + 2 * UNASKED_MAX;
+}
+
+static bool must_ask(struct pool *pool, size_t bytes)
+{
+	SCOPED_LOCK(&pool->lock);
+
+	pool->unasked_bytes += bytes;
+	return pool->unasked_bytes > UNASKED_MAX;
+}
+
+/* Fails while there is still somebody to tell: later on there would be no room
+ * to store what programs have written and closed. */
+int pool_ask_disk(struct pool *pool, size_t bytes)
+{
+	uint64_t needed, room;
+
+	if (!must_ask(pool, bytes))
+		return 0;
+	needed = room_needed(pool) + bytes;
+	room = disk_room(pool);
+	if (room < needed && spill_trim(&pool->spill, 0))
+		room = disk_room(pool);
+	if (room < needed)
+		return -ENOSPC;
+	SCOPED_LOCK(&pool->lock);
+	pool->unasked_bytes = 0;
+	return 0;
+}
+
+void pool_trim_spill(struct pool *pool)
+{
+	spill_trim(&pool->spill, disk_room(pool));
+}
+
+void pool_count_clean(struct pool *pool, uint32_t capacity, bool clean)
+{
+	SCOPED_LOCK(&pool->lock);
+
+	if (clean)
+		pool->clean_bytes += capacity;
+	else
+		pool->clean_bytes -= capacity;
+}
+
 int pool_buffer_new(struct pool *pool, uint32_t capacity, char **ret_data)
 {
 	char *data = NULL;
-	int r = reserve(pool, capacity);
+	int r = pool_ask_disk(pool, capacity);
 
+	if (r == 0)
+		r = reserve(pool, capacity);
 	if (r < 0)
 		return r;
 	if (capacity == BLOCK_SIZE)

@@ -58,6 +58,8 @@ struct pool {
 	_Atomic uint64_t last_id;	/* pool_new_id */
 	pthread_mutex_t lock;		/* leaf; guards what follows */
 	size_t bytes;			/* of blocks in memory or just being made */
+	size_t clean_bytes;		/* those of clean ones */
+	size_t unasked_bytes;		/* made since the disk was asked for room */
 	struct block *resident;		/* evictable ones, in clock order */
 	struct block *spilled;		/* clean spilled ones, oldest first */
 	size_t resident_count, spilled_count;
@@ -68,10 +70,26 @@ struct pool {
 
 /* ---- pool.c ---- */
 
-/* A buffer within the budget; evicts other blocks to make room.  -ENOMEM, and
- * when there is no room in the spill file -ENOSPC, -EDQUOT, -EIO. */
+/* A buffer within the budget; evicts other blocks to make room.  -ENOMEM;
+ * -ENOSPC: the disk has no room to store all that is changed; and when there is
+ * none in the spill file -ENOSPC, -EDQUOT, -EIO. */
 int pool_buffer_new(struct pool *pool, uint32_t capacity, char **ret_data);
 void pool_buffer_free(struct pool *pool, char *data, uint32_t capacity);
+
+/* Whether another block in memory would put one into the spill file: the next
+ * to go is not clean.  A guess: others change it meanwhile. */
+bool pool_is_full(struct pool *pool);
+
+/* A block in memory became clean, or is clean no longer. */
+void pool_count_clean(struct pool *pool, uint32_t capacity, bool clean);
+
+/* Gives the space of what is unused in the spill file back, where the disk has
+ * less than that. */
+void pool_trim_spill(struct pool *pool);
+
+/* Whether the disk has room to store all that is changed and so many bytes more:
+ * 0 or -ENOSPC. */
+int pool_ask_disk(struct pool *pool, size_t bytes);
 
 /* Evicts blocks beyond the budget: a large write makes several new blocks, none
  * of which can go before it is done. */
@@ -90,6 +108,10 @@ void pool_trim_spilled(struct pool *pool);
  * data is the caller's, until it is written to or published.  Errors of
  * pool_buffer_new. */
 int block_new(struct pool *pool, uint32_t capacity, struct block **ret_block);
+
+/* An empty block in the spill file, of full size.  Errors of pool_ask_disk and
+ * spill_take. */
+int block_new_spilled(struct pool *pool, struct block **ret_block);
 
 /* The caller has put length bytes in the data of a new block. */
 void block_publish(struct block *block, uint32_t length);

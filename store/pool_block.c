@@ -36,6 +36,26 @@ int block_new(struct pool *pool, uint32_t capacity, struct block **ret_block)
 	return 0;
 }
 
+int block_new_spilled(struct pool *pool, struct block **ret_block)
+{
+	struct block *block;
+	uint32_t slot;
+	int r = pool_ask_disk(pool, BLOCK_SIZE);
+
+	if (r == 0)
+		r = spill_take(&pool->spill, &slot);
+	if (r < 0)
+		return r;
+	block = allocate(pool);
+	if (!block) {
+		spill_drop(&pool->spill, slot);
+		return -ENOMEM;
+	}
+	block->slot = slot;
+	*ret_block = block;
+	return 0;
+}
+
 int block_new_stored(struct pool *pool, struct blob *origin, uint64_t offset,
 		     uint32_t length, struct block **ret_block)
 {
@@ -52,13 +72,16 @@ int block_new_stored(struct pool *pool, struct blob *origin, uint64_t offset,
 
 static void lose_slot(struct block *block)
 {
-	if (block->slot != SPILL_NONE)
-		spill_drop(&block->pool->spill, block->slot);
+	if (block->slot != SPILL_NONE &&
+	    spill_drop(&block->pool->spill, block->slot))
+		pool_trim_spill(block->pool);
 	block->slot = SPILL_NONE;
 }
 
 static void lose_data(struct block *block)
 {
+	if (block->data && block->origin)
+		pool_count_clean(block->pool, block->capacity, false);
 	if (block->data)
 		pool_buffer_free(block->pool, block->data, block->capacity);
 	block->data = NULL;
@@ -67,6 +90,8 @@ static void lose_data(struct block *block)
 
 static void lose_origin(struct block *block)
 {
+	if (block->data && block->origin)
+		pool_count_clean(block->pool, block->capacity, false);
 	blob_unref(block->origin);
 	block->origin = NULL;
 }
@@ -331,6 +356,8 @@ void block_mark_stored(struct block *block, struct blob *blob, uint64_t offset)
 	lose_origin(block);
 	block->origin = blob_ref(blob);
 	block->origin_offset = offset;
+	if (block->data)
+		pool_count_clean(block->pool, block->capacity, true);
 	if (block->slot != SPILL_NONE)
 		settle_spilled(block);
 }

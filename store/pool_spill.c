@@ -111,6 +111,8 @@ static int try_take(struct spill *spill, uint32_t *ret_slot)
 	if (!spill->unused_count)
 		return add_slot_locked(spill, ret_slot);
 	*ret_slot = spill->unused[--spill->unused_count];
+	if (spill->hollow > spill->unused_count)
+		spill->hollow = spill->unused_count;
 	return 0;
 }
 
@@ -126,17 +128,50 @@ int spill_take(struct spill *spill, uint32_t *ret_slot)
 	return r;
 }
 
-void spill_drop(struct spill *spill, uint32_t slot)
+bool spill_drop(struct spill *spill, uint32_t slot)
 {
 	scoped_fd int done = -1;
 	SCOPED_LOCK(&spill->lock);
 
 	spill->unused[spill->unused_count++] = slot;
 	if (spill->unused_count < spill->slots || spill->slots < SLOTS_KEPT)
-		return;
+		return (spill->unused_count - spill->hollow) % SLOTS_KEPT == 0;
 	done = spill->fd;
 	spill->fd = -1;
-	spill->slots = spill->unused_count = 0;
+	spill->slots = spill->unused_count = spill->hollow = 0;
+	return false;
+}
+
+/* So many at once that others do not wait long. */
+#define SLOTS_TRIMMED 256
+
+static bool trim_some(struct spill *spill, uint64_t room)
+{
+	SCOPED_LOCK(&spill->lock);
+	uint32_t full = spill->unused_count - spill->hollow;
+	uint32_t end = spill->hollow;
+
+	if (spill->fd < 0 || !full || (uint64_t)full * BLOCK_SIZE <= room)
+		return false;
+	end += full < SLOTS_TRIMMED ? full : SLOTS_TRIMMED;
+	for (; spill->hollow < end; spill->hollow++)
+		if (fallocate(spill->fd,
+			      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      (off_t)spill->unused[spill->hollow] * BLOCK_SIZE,
+			      BLOCK_SIZE) < 0)
+			return false;
+	return true;
+}
+
+bool spill_trim(struct spill *spill, uint64_t room)
+{
+	bool trimmed = false;
+
+	while (trim_some(spill, room)) {
+		trimmed = true;
+		room = 0;
+	}
+	return trimmed;
 }
 
 int spill_read(struct spill *spill, uint32_t slot, void *data, uint32_t from,

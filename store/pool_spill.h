@@ -3,6 +3,7 @@
 #define STORE_POOL_SPILL_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The spill file: slots of one block each in a file without a name, for changed
@@ -16,6 +17,8 @@ struct spill {
 	int fd;			/* -1: none; constant while a slot is in use */
 	uint32_t *unused;	/* stack of free slots below `slots` */
 	uint32_t unused_count, slots, capacity;
+	uint32_t hollow;	/* unused slots, from the bottom of the stack,
+				 * that take no space on the disk */
 };
 
 /* An open file without a name in the folder (O_TMPFILE, where the file system
@@ -30,8 +33,13 @@ void spill_release(struct spill *spill);
  * of open(2) when a new file is needed. */
 int spill_take(struct spill *spill, uint32_t *ret_slot);
 
-/* Returns a slot.  With the last one the disk space is given back. */
-void spill_drop(struct spill *spill, uint32_t slot);
+/* Returns a slot.  With the last one the disk space is given back.  true: many
+ * are unused, and somebody should look whether the disk needs their space. */
+bool spill_drop(struct spill *spill, uint32_t slot);
+
+/* Gives the space of unused slots back, if there is more of it than `room`; true:
+ * some was.  Otherwise it is kept, since on some disks giving back takes long. */
+bool spill_trim(struct spill *spill, uint64_t room);
 
 /* Bytes [from, from + size) of a slot; 0, -ENOSPC, -EIO. */
 int spill_read(struct spill *spill, uint32_t slot, void *data, uint32_t from,

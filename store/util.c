@@ -145,6 +145,23 @@ int write_fully(int fd, const void *data, size_t size, off_t offset)
 	return 0;
 }
 
+int write_next(int fd, const void *data, size_t size)
+{
+	const char *p = data;
+
+	while (size) {
+		ssize_t n = write(fd, p, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		size -= n;
+	}
+	return 0;
+}
+
 ssize_t read_fully(int fd, void *data, size_t size, off_t offset)
 {
 	size_t done = 0;
@@ -213,14 +230,16 @@ int read_file(int dir_fd, const char *name, size_t most, struct buffer *ret)
 		r = buffer_reserve(&b, 65536);
 		if (r < 0)
 			return r;
-		n = read_fully(fd, b.data + b.length, 65536, b.length);
+		n = read(fd, b.data + b.length, 65536);
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
-			return n;
+			return -errno;
 		b.length += n;
 		b.data[b.length] = '\0';
 		if (b.length > most)
 			return -EFBIG;
-	} while (n > 0);
+	} while (n);
 	*ret = b;
 	b = (struct buffer){ 0 };
 	return 0;

@@ -137,6 +137,9 @@ void log_message(enum log_level level, const char *format, ...)
  * negative errno. */
 int write_fully(int fd, const void *data, size_t size, off_t offset);
 
+/* The same at the present offset, or into a pipe. */
+int write_next(int fd, const void *data, size_t size);
+
 /* Reads until size bytes or the end; returns bytes read or negative errno. */
 ssize_t read_fully(int fd, void *data, size_t size, off_t offset);
 

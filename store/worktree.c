@@ -86,6 +86,7 @@ static void release(struct worktree *w)
 	pthread_mutex_destroy(&w->state);
 	pthread_mutex_destroy(&w->appending);
 	irmin_cache_free(w->irmin);
+	worktree_forget_writers(w);
 	free(w->times);
 	free(w);
 	if (callback)
@@ -137,41 +138,4 @@ bool worktree_is_changed(struct worktree *w, struct timespec *ret_since)
 	if (ret_since)
 		*ret_since = changed ? w->changed_since : (struct timespec){ 0 };
 	return changed;
-}
-
-/* ---- writers ---- */
-
-/* Referenced nodes with writers; the caller frees the array. */
-static int collect_writers(struct worktree *w, struct node ***ret,
-			   size_t *ret_count)
-{
-	SCOPED_LOCK(&w->state);
-	size_t count = 0;
-
-	for (struct node *n = w->writers; n; n = n->next_writer)
-		count++;
-	*ret = calloc(count + 1, sizeof(**ret));
-	if (!*ret)
-		return -ENOMEM;
-	*ret_count = 0;
-	for (struct node *n = w->writers; n; n = n->next_writer)
-		(*ret)[(*ret_count)++] = node_ref(n);
-	return 0;
-}
-
-int worktree_each_writer(struct worktree *w,
-			 void (*visit)(void *context, struct node *n),
-			 void *context)
-{
-	scoped_free struct node **nodes = NULL;
-	size_t count;
-	int r = collect_writers(w, &nodes, &count);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count; i++) {
-		visit(context, nodes[i]);
-		node_unref(nodes[i]);
-	}
-	return 0;
 }

@@ -237,8 +237,8 @@ off_t node_seek(struct node *n, uint64_t offset, int whence);
 ssize_t node_copy_range(struct node *from, uint64_t from_offset,
 			struct node *to, uint64_t to_offset, size_t length);
 
-/* Counts opens for writing, so that merges leave such files alone. */
-void node_writer_begin(struct node *n);
+/* Counts opens for writing, so that merges leave such files alone.  -ENOMEM. */
+int node_writer_begin(struct node *n);
 void node_writer_end(struct node *n);
 /* Calls visit for each node with writers, with a reference held during it and
  * no lock.  -ENOMEM: for none. */

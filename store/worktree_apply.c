@@ -212,36 +212,26 @@ static bool concerns(const struct delta *delta, const char *path,
 	}
 }
 
-static size_t count_names(const struct node *n)
-{
-	return n->linked ? links_count(n) : 1;
-}
-
-static void add_names(struct node *n, struct node **names, size_t *count)
+static struct node *refer(struct node *n)
 {
 	n->refs++;
-	names[(*count)++] = n;
-	for (struct node *m = links_others(n); m; m = m->next_writer) {
-		m->refs++;
-		names[(*count)++] = m;
-	}
+	return n;
 }
 
-/* Inner references to the nodes with writers and what stands for their other
- * names; the caller frees the array. */
-static int writers_locked(struct worktree *w, struct node ***ret, size_t *count)
+/* Puts the path of one name in *first if the delta concerns it and no smaller one
+ * is there. */
+static int note_busy(struct node *name, const struct delta *delta, char **first)
 {
-	SCOPED_LOCK(&w->state);
+	scoped_free char *path = node_make_path(name);
+	scoped_free char *stored = node_make_stored_path(name);
 
-	*count = 0;
-	for (struct node *n = w->writers; n; n = n->next_writer)
-		*count += count_names(n);
-	*ret = calloc(*count + 1, sizeof(**ret));
-	if (!*ret)
+	if (!path || !stored)
 		return -ENOMEM;
-	*count = 0;
-	for (struct node *n = w->writers; n; n = n->next_writer)
-		add_names(n, *ret, count);
+	if (name->removed || !concerns(delta, stored, node_target(name)) ||
+	    (*first && strcmp(path, *first) >= 0))
+		return 0;
+	free(*first);
+	*first = STEAL(path);
 	return 0;
 }
 
@@ -253,22 +243,16 @@ static int busy_path_locked(struct worktree *w, const struct delta *delta,
 	scoped_free struct node **nodes = NULL;
 	scoped_free char *first = NULL;
 	size_t count;
-	int r = writers_locked(w, &nodes, &count);
+	int r = worktree_collect_writers(w, refer, &nodes, &count);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
-		scoped_free char *path = node_make_path(nodes[i]);
-		scoped_free char *stored = node_make_stored_path(nodes[i]);
+		struct node *name = links_others(nodes[i]);
 
-		if (!path || !stored)
-			r = -ENOMEM;
-		else if (!nodes[i]->removed &&
-			 concerns(delta, stored, node_target(nodes[i])) &&
-			 (!first || strcmp(path, first) < 0)) {
-			free(first);
-			first = STEAL(path);
-		}
+		r = r < 0 ? r : note_busy(nodes[i], delta, &first);
+		for (; r == 0 && name; name = name->next_name)
+			r = note_busy(name, delta, &first);
 		node_put_locked(nodes[i]);
 	}
 	if (r == 0)

@@ -219,7 +219,7 @@ static int take_away(struct gathering *g, struct entry *e)
 		note_name(g, e->name, false) : r;
 }
 
-/* Whether a place is one of those, or in one of those folders. */
+/* Whether a path is one of those, or in one of those folders. */
 static bool is_in(char *const *folders, size_t count, const char *place)
 {
 	scoped_free char *copy = strdup(place);
@@ -268,6 +268,26 @@ static int remove_files(struct gathering *g)
 	return r;
 }
 
+static int remove_unwanted(void *context, struct entry *e)
+{
+	struct gathering *g = context;
+
+	return is_wanted(g, places_of(g->d, e)) ? 0 : take_away(g, e);
+}
+
+/* Whether one before it, in their order, is the same or has it in it. */
+static bool is_done(const struct gathering *g, size_t i)
+{
+	scoped_free char *above = strdup(g->gone[i]);
+	char *slash = above ? strrchr(above, '/') : NULL;
+
+	if (i && strcmp(g->gone[i - 1], g->gone[i]) == 0)
+		return true;
+	if (slash)
+		*slash = '\0';
+	return slash && is_in(g->gone, g->gone_count, above);
+}
+
 static int remove_folders(struct gathering *g)
 {
 	struct directory *d = g->d;
@@ -281,14 +301,12 @@ static int remove_folders(struct gathering *g)
 		if (g->all || is_in(g->gone, g->gone_count,
 				    d->places->gone[i]))
 			r = blame(g, d->places->gone[i]);
-	for (uint32_t i = 0; i < d->count && r == 0; i++) {
-		struct entry *e = &d->entries[i];
-		const char *place = d->places->at[i];
-
-		if (e->live && !is_wanted(g, place) &&
-		    (g->all || is_in(g->gone, g->gone_count, place)))
-			r = take_away(g, e);
-	}
+	for (uint32_t i = 0; i < d->count && g->all && r == 0; i++)
+		if (d->entries[i].live)
+			r = remove_unwanted(g, &d->entries[i]);
+	for (size_t i = 0; i < g->gone_count && !g->all && r == 0; i++)
+		if (!is_done(g, i))
+			r = places_each_in(d, g->gone[i], remove_unwanted, g);
 	return r;
 }
 

@@ -317,6 +317,21 @@ static void move_base(struct rope_contents *r, struct rope *then,
 	r->spilled = 0;
 }
 
+/* Where the tree cannot be read from there: what changes next is stored in as
+ * few objects all the same. */
+static void remember_snapshot(struct rope_contents *r, struct contents *snapshot,
+			      bool is_rope)
+{
+	struct rope_contents *s = is_rope ? rope_contents_of(snapshot) : NULL;
+
+	if (!s) {
+		rope_forget(r->rope);
+		return;
+	}
+	SCOPED_LOCK(&s->lock);
+	rope_remember(r->rope, s->rope);
+}
+
 /* What the snapshot had, as far as we know that. */
 static int rope_then(struct rope_contents *r, struct contents *snapshot,
 		     uint64_t version, struct rope **ret)
@@ -360,6 +375,7 @@ void rope_contents_stored(struct contents *c, struct contents *snapshot,
 	if (r->stored.known && stored.version < r->stored.version)
 		return;
 	r->stored = stored;
+	remember_snapshot(r, snapshot, is_rope);
 	if (r->captured == stored.version)
 		set_base(r, oid, changes.size);
 	if (r->older && rope_then(r, snapshot, stored.version, &then) == 0)

@@ -4,8 +4,6 @@
 #include "structures/rope_match.h"
 #include "structures/rope_private.h"
 
-#include "store/contents.h"
-
 #include <errno.h>
 
 /* Merging stored ropes by lines.  Chunks that all three have are left alone but
@@ -34,6 +32,7 @@ struct merge {
 	struct stored *stored[VERSIONS];
 	struct rope *rope[VERSIONS];
 	const char *label[VERSIONS];
+	int marker_size;
 	struct buffer matches[VERSIONS];	/* of ours, theirs with base */
 	struct buffer common;			/* struct region */
 	struct rope *result;
@@ -169,6 +168,7 @@ static int merge_lines(struct merge *m, const struct window *w)
 		struct merge_input input = {
 			.base = side[BASE], .ours = side[OURS],
 			.theirs = side[THEIRS], .path = "",
+			.marker_size = m->marker_size,
 		};
 
 		r = merge_type_find("text")->merge(&input, &output);
@@ -474,12 +474,12 @@ static int merge_mode(struct merge *m, bool *ret_executable)
 
 int rope_store_merge(struct odb *odb, const struct oid *base,
 		     const struct oid *ours, const struct oid *theirs,
-		     const char *ours_label, const char *theirs_label,
-		     struct oid *ret_oid)
+		     const struct merge_marks *marks, struct oid *ret_oid)
 {
 	const struct oid *oids[VERSIONS] = { base, ours, theirs };
 	scoped(merge_release) struct merge m = {
-		.odb = odb, .label = { "base", ours_label, theirs_label },
+		.odb = odb, .label = { "base", marks->ours, marks->theirs },
+		.marker_size = marks->size,
 	};
 	bool executable = false;
 	int r = rope_new(&m.result);

@@ -2,6 +2,7 @@
 #ifndef STRUCTURES_ROPE_STORE_H
 #define STRUCTURES_ROPE_STORE_H
 
+#include "store/contents.h"
 #include "structures/rope.h"
 
 /* Ropes as objects: history-independent trees of chunks, whose format is in
@@ -41,7 +42,7 @@ void rope_forget(struct rope *rope);
 int rope_load(struct odb *odb, const struct oid *oid, struct rope **ret_rope);
 
 /* Three-way merge of stored ropes by lines; reads only what differs, and 4 KiB
- * around.  A zero base: none.  Labels are for markers.  0: clean, 1: conflict
+ * around.  A zero base: none.  0: clean, 1: conflict
  * (ret_oid has markers, as the line merge makes them; what is no text, as Git
  * tells, is ours).  As the type `text` merges the whole files, but that it may be
  * clean where that conflicts over lines of a large insertion that repeat, and
@@ -50,7 +51,6 @@ int rope_load(struct odb *odb, const struct oid *oid, struct rope **ret_rope);
  * of the side that changed it.  O(d log n). */
 int rope_store_merge(struct odb *odb, const struct oid *base,
 		     const struct oid *ours, const struct oid *theirs,
-		     const char *ours_label, const char *theirs_label,
-		     struct oid *ret_oid);
+		     const struct merge_marks *marks, struct oid *ret_oid);
 
 #endif

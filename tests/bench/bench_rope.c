@@ -297,10 +297,11 @@ static int do_load(struct bench *b)
 
 static int do_merge(struct bench *b)
 {
+	const struct merge_marks marks = { .ours = "ours", .theirs = "theirs" };
 	struct oid oid;
 
-	return rope_store_merge(b->odb, &b->base, &b->ours, &b->theirs, "ours",
-				"theirs", &oid);
+	return rope_store_merge(b->odb, &b->base, &b->ours, &b->theirs, &marks,
+				&oid);
 }
 
 /* Undoes what a few operations did to the size, here and there. */

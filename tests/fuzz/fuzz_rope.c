@@ -17,6 +17,7 @@ static void use(struct odb *odb, const struct oid *oid)
 	struct rope_header header;
 	struct rope *rope, *tail;
 	uint64_t n;
+	const struct merge_marks marks = { .ours = "a", .theirs = "b" };
 	struct oid stored, merged, none = { { 0 } };
 
 	if (rope_read_header(odb, oid, &header) < 0)
@@ -34,7 +35,7 @@ static void use(struct odb *odb, const struct oid *oid)
 	if (header.size < 1 << 20) {
 		if (rope_insert(rope, header.size / 2, "\n", 1) == 0 &&
 		    rope_store(rope, odb, false, &stored) == 0)
-			rope_store_merge(odb, &none, oid, &stored, "a", "b",
+			rope_store_merge(odb, &none, oid, &stored, &marks,
 					 &merged);
 	}
 	if (rope_split(rope, header.size / 2, &tail) == 0)

@@ -133,6 +133,7 @@ static void try_merge(struct world *w, const struct buffer *base,
 		      struct counts *counts)
 {
 	struct oid b = store(w, base), o = store(w, ours), t = store(w, theirs);
+	const struct merge_marks marks = { .ours = "ours", .theirs = "theirs" };
 	struct oid merged, wanted;
 	struct merge_output output;
 	int outcome = merge_whole(base, ours, theirs, &output), r;
@@ -142,7 +143,7 @@ static void try_merge(struct world *w, const struct buffer *base,
 	wanted = store(w, &whole);
 	merge_output_release(&output);
 	counting_odb_reset(&w->counting);
-	r = rope_store_merge(w->odb, &b, &o, &t, "ours", "theirs", &merged);
+	r = rope_store_merge(w->odb, &b, &o, &t, &marks, &merged);
 	assert_true(r == 0 || r == outcome);
 	if (outcome == 0)
 		assert_true(oid_equal(&merged, &wanted));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/worktree_test.h"
+#include "store/directory_places.h"
 #include "store/merge.h"
 #include "structures/queue.h"
 #include "structures/structures.h"
@@ -73,6 +74,33 @@ static int number_of(struct side *s, const char *name)
 	return atoi(data);
 }
 
+/* What is said to be in order is, and both indexes have all. */
+static void check_directory(const struct directory *d)
+{
+	const struct directory_places *p = d->places;
+	const char *before = "";
+
+	assert_true(p->ordered <= d->count);
+	for (uint32_t i = 0; i < d->count; i++) {
+		struct entry *e = &d->entries[i];
+
+		assert_true(e->live == (p->at[i] != NULL));
+		if (!e->live)
+			continue;
+		assert_ptr_equal(directory_find(d, e->name), e);
+		assert_ptr_equal(places_find(d, p->at[i]), e);
+		if (i < p->ordered)
+			assert_true(strcmp(before, p->at[i]) < 0);
+		if (e->node)
+			assert_int_equal(e->node->position, i);
+		before = p->at[i];
+	}
+	/* all that has keys is: also what was pushed */
+	if (!p->foreign)
+		for (uint32_t i = p->ordered; i < d->count; i++)
+			assert_null(p->at[i]);
+}
+
 /* What is listed is the model, in its order. */
 static void check(struct side *s)
 {
@@ -81,6 +109,7 @@ static void check(struct side *s)
 
 	assert_non_null(dir);
 	assert_int_equal(node_list(dir, 0, list_name, l), 0);
+	check_directory(dir->directory);
 	node_unref(dir);
 	assert_int_equal(l->count, s->count);
 	for (int i = 0; i < l->count; i++) {

@@ -123,13 +123,15 @@ conflict() {
 
 @test "umount leaves what cannot be committed mounted" {
 	mkdir "$T/small"
-	mount -t tmpfs -o size=4m none "$T/small"
-	irminfs "$T/small/store.git" "$M"
-	head -c 10M /dev/urandom >"$M/main/big"
+	mount -t tmpfs -o size=16m none "$T/small"
+	irminfs -o commit=3600 "$T/small/store.git" "$M"
+	head -c 4M /dev/urandom >"$M/main/big"
+	# what was written in time meets a disk that others filled
+	head -c 14M /dev/zero >"$T/small/fill"
 	run -128 irminfs umount "$M"
 	[[ $output == *"stays mounted"*"No space left"* ]]
 	irminfs status -C "$M/main" | grep -qx "## main"
-	rm "$M/main/big"
+	rm "$M/main/big" "$T/small/fill"
 	irminfs umount "$M"
 	umount "$T/small"
 }

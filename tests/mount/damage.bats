@@ -137,8 +137,7 @@ object() {
 	start
 	echo kept >"$M/main/kept"
 	sync "$M/main/kept"
-	head -c 20M /dev/urandom >"$M/main/big" || true
-	run sync "$M/main/big"
+	run sh -c 'head -c 20M /dev/urandom >"$1" && sync "$1"' - "$M/main/big"
 	[ "$status" -ne 0 ]
 	[ "$(cat "$M/main/kept")" = kept ]
 	rm "$M/main/big"

@@ -221,6 +221,38 @@ subjects() {
 	git fsck
 }
 
+@test "what is changed right after a commit is left to the next one" {
+	begin $SLOW
+	# again while the commit is under way: same size, other bytes
+	mkdir -p "$STORE/hooks"
+	cat >"$STORE/hooks/reference-transaction" <<-EOF
+		#!/bin/sh
+		[ "\$1" = committed ] || exit 0
+		[ -e "$T/again" ] || exit 0
+		cat "$T/again" >"$M/main/f"
+		rm "$T/again"
+	EOF
+	chmod +x "$STORE/hooks/reference-transaction"
+	echo 3 >"$T/again"
+	echo 2 >f
+	git commit -qam two
+	[ "$(cat f)" = 3 ]
+	sleep 1
+	git commit -qam three
+	[ "$(subjects | head -2 | tr '\n' ' ')" = "three two " ]
+	[ "$(git show HEAD^:f)" = 2 ]
+	# by a longer one; a mode alone
+	printf '5\n5\n' >"$T/again"
+	echo 4 >f
+	git commit -qam four
+	sleep 1
+	chmod +x f
+	git commit -qam five
+	[ "$(git show HEAD:f | wc -l)" -eq 2 ]
+	[ "$(subjects | head -2 | tr '\n' ' ')" = "five four " ]
+	wait_for 5 agree
+}
+
 @test "a merge that waits for its user is not disturbed by fsync and timer" {
 	begin -o commit=1
 	mkdir .irmin/fork/topic

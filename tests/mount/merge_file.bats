@@ -34,6 +34,14 @@ setup() {
 	[ -z "$(find . -name '.irminfs-merge*')" ]
 }
 
+@test "pipes are read to their end, and none is replaced" {
+	"$IRMINFS" merge-file <(cat base) <(cat ours) <(cat theirs) >result
+	git merge-file -p ours base theirs >expected
+	cmp result expected
+	run -2 "$IRMINFS" merge-file -i base <(cat ours) theirs
+	[[ $output == *"cannot write the result"* ]]
+}
+
 @test "types are chosen by name" {
 	"$IRMINFS" merge-file --type ours base ours clash | cmp - ours
 	"$IRMINFS" merge-file -t theirs base ours clash | cmp - clash

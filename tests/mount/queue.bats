@@ -408,6 +408,17 @@ for i in range(400):
 	[ "$(cat "$M/main/mine")" = two ]
 }
 
+@test "pop does not take an element into its own queue" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	echo one | "$IRMINFS" push "$Q" --name a
+	run -128 "$IRMINFS" pop "$Q" -o "$Q/b"
+	[[ $output == *"is in the queue"* ]]
+	ln -s "$Q" "$T/link"
+	run -128 "$IRMINFS" pop "$Q" -o "$T/link/b"
+	[ "$(names)" = "a " ]
+}
+
 @test "pop leaves nothing where there is nothing, and takes links along" {
 	start
 	"$IRMINFS" mkqueue "$Q"
@@ -476,8 +487,8 @@ for i in range(400):
 	"$IRMINFS" mkqueue "$Q"
 	push keep
 	sync "$Q"
-	head -c 40000000 /dev/zero >"$T/small/fill" 2>/dev/null || true
 	head -c 3000000 /dev/urandom >"$M/main/more"
+	head -c 40000000 /dev/zero >"$T/small/fill" 2>/dev/null || true
 	local refused popped
 	refused=0 popped=0
 	"$IRMINFS" push "$Q" --name no <<<no 2>"$T/said" || refused=$?

@@ -12,11 +12,13 @@ static struct odb *odb;
 static struct merge_context context;
 static struct merge_result result;
 static const char *rule_name;
+static int marker_size;
 
 static int rule(void *unused, const char *path, struct merge_rule *ret)
 {
 	*ret = (struct merge_rule){
 		.name = rule_name ? strdup(rule_name) : NULL,
+		.marker_size = marker_size,
 	};
 	return 0;
 }
@@ -27,6 +29,7 @@ static int set_up(void **state)
 		.rule = rule, .ours_label = "ours", .theirs_label = "theirs",
 	};
 	rule_name = NULL;
+	marker_size = 0;
 	assert_int_equal(memory_odb_new(&odb), 0);
 	context.odb = odb;
 	return 0;
@@ -220,6 +223,19 @@ static void conflicts_have_what_files_have(void **state)
 		 "both sides added it");
 }
 
+static void markers_are_as_long_as_the_rule_says(void **state)
+{
+	const struct conflict *c;
+
+	marker_size = 10;
+	c = conflict(SIDE(MODE_ROPE, "a\nb\nc\n"),
+		     SIDE(MODE_ROPE, "a\nours\nc\n"),
+		     SIDE(MODE_ROPE, "a\ntheirs\nc\n"), "both sides changed it");
+	assert_bytes_of(&c->merged.oid, MODE_ROPE,
+			"a\n<<<<<<<<<< ours\nours\n==========\ntheirs\n"
+			">>>>>>>>>> theirs\nc\n");
+}
+
 static void other_rules_read_the_files(void **state)
 {
 	rule_name = "union";
@@ -287,6 +303,7 @@ int main(void)
 		TEST(the_form_is_ours),
 		TEST(x_bits_merge_on_their_own),
 		TEST(conflicts_have_what_files_have),
+		TEST(markers_are_as_long_as_the_rule_says),
 		TEST(other_rules_read_the_files),
 		TEST(what_is_no_text_is_not_merged_by_lines),
 		TEST(a_rope_is_no_folder),

@@ -478,7 +478,7 @@ static void writers_are_counted(void **state)
 	node_writer_begin(a);
 	node_writer_end(a);
 	assert_int_equal(worktree_each_writer(f->w, collect, &b), 0);
-	assert_string_equal(b.data, "c a ");
+	assert_string_equal(b.data, "a c ");
 	node_writer_end(c);
 	node_writer_end(a);
 	b.length = 0;

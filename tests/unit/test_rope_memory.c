@@ -152,6 +152,7 @@ static int do_store(struct attempt *a)
 
 static int do_merge(struct attempt *a)
 {
+	const struct merge_marks marks = { .ours = "a", .theirs = "b" };
 	struct oid base, ours, theirs, merged;
 	int r = rope_store(a->other, a->odb, false, &base);
 
@@ -161,8 +162,8 @@ static int do_merge(struct attempt *a)
 		r = rope_insert(a->other, 50000, "z\n", 2);
 	if (r == 0)
 		r = rope_store(a->other, a->odb, false, &theirs);
-	return r < 0 ? r : rope_store_merge(a->odb, &base, &ours, &theirs, "a",
-					    "b", &merged);
+	return r < 0 ? r : rope_store_merge(a->odb, &base, &ours, &theirs,
+					    &marks, &merged);
 }
 
 /* ---- each allocation of it fails once ---- */

@@ -12,8 +12,11 @@ struct stage {
 	struct odb *odb;
 };
 
+static int marker_size;			/* 0: Git's */
+
 static int set_up(void **state)
 {
+	marker_size = 0;
 	struct stage *s = calloc(1, sizeof(*s));
 
 	if (!s || memory_odb_new(&s->memory) < 0)
@@ -54,7 +57,10 @@ static int merge(struct stage *s, const struct oid *base,
 		 const struct oid *ours, const struct oid *theirs,
 		 struct oid *ret)
 {
-	return rope_store_merge(s->odb, base, ours, theirs, "main", "fix", ret);
+	const struct merge_marks marks = { .ours = "main", .theirs = "fix",
+					   .size = marker_size };
+
+	return rope_store_merge(s->odb, base, ours, theirs, &marks, ret);
 }
 
 static int merge_texts(struct stage *s, const char *base, const char *ours,
@@ -90,6 +96,18 @@ static void conflicts_have_gits_markers(void **state)
 				     &oid), 1);
 	assert_text(s, oid, "a\n<<<<<<< main\nx\nc\n=======\ny\nc\n"
 		    ">>>>>>> fix\n");
+}
+
+static void markers_are_as_long_as_wanted(void **state)
+{
+	struct stage *s = *state;
+	struct oid oid;
+
+	marker_size = 9;
+	assert_int_equal(merge_texts(s, "a\nb\nc\n", "a\nx\nc\n", "a\ny\nc",
+				     &oid), 1);
+	assert_text(s, oid, "a\n<<<<<<<<< main\nx\nc\n=========\ny\nc\n"
+		    ">>>>>>>>> fix\n");
 }
 
 static void the_side_that_changed_is_taken_by_id(void **state)
@@ -223,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stage_test(changes_of_different_lines_merge),
 		stage_test(conflicts_have_gits_markers),
+		stage_test(markers_are_as_long_as_wanted),
 		stage_test(the_side_that_changed_is_taken_by_id),
 		stage_test(a_mode_merges_with_a_text),
 		stage_test(what_is_no_text_conflicts_whole),

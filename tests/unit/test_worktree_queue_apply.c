@@ -182,6 +182,110 @@ static void test_follow_to_nothing(void **state)
 	fixture_close(f);
 }
 
+/* ---- folders of elements, and files without a key ---- */
+
+static void push_many(struct fixture *f, int from, int to)
+{
+	char path[32];
+
+	for (int i = from; i < to; i++) {
+		snprintf(path, sizeof(path), "jobs/e%03d", i);
+		assert_int_equal(put(f, path, "x"), 0);
+	}
+}
+
+static void take_many(struct fixture *f)
+{
+	char path[32];
+
+	for (int i = 10; i < 150; i++) {
+		snprintf(path, sizeof(path), "jobs/e%03d", i);
+		assert_int_equal(remove_at(f, path, false), 0);
+	}
+	push_many(f, 300, 303);
+}
+
+static void say_element(struct buffer *b, int i)
+{
+	buffer_printf(b, "e%03d ", i);
+}
+
+/* Whole folders go, and what comes belongs before what was pushed here last. */
+static void test_follow_folders(void **state)
+{
+	scoped_buffer struct buffer names = { 0 }, want = { 0 };
+	struct node *jobs;
+	struct oid to;
+	char *path;
+
+	OPEN(".gitattributes=/jobs irmin=queue\njobs/README=r\n"
+	     "jobs/notes/a=n\njobs/notes/b=m\n");
+	push_many(f, 0, 200);
+	assert_true(cut(f));
+	jobs = get(f, "jobs");
+	to = elsewhere(f, take_many);
+	test_time += 1000;
+	push_many(f, 400, 403);
+	assert_int_equal(follow(f, &to, &path, &names), 0);
+	for (int i = 0; i < 200; i++)
+		if (i < 10 || i >= 150)
+			say_element(&want, i);
+	for (int i = 300; i < 303; i++)
+		say_element(&want, i);
+	for (int i = 400; i < 403; i++)
+		say_element(&want, i);
+	buffer_puts(&want, "README notes%2Fa notes%2Fb ");
+	assert_list(f, "jobs", want.data);
+	node_unref(jobs);
+	fixture_close(f);
+}
+
+static struct oid without(struct fixture *f, const char *name)
+{
+	struct tree *root, *jobs;
+	struct oid oid;
+	struct tree_entry e;
+
+	assert_int_equal(tree_resolve(f->odb, &f->head, "jobs", &e), 0);
+	assert_int_equal(tree_read(f->odb, &e.oid, &jobs), 0);
+	assert_int_equal(tree_read(f->odb, &f->head, &root), 0);
+	for (size_t i = 0; i < jobs->count; i++)
+		if (strcmp(jobs->entries[i].name, name) == 0)
+			memmove(&jobs->entries[i], &jobs->entries[i + 1],
+				(--jobs->count - i) * sizeof(e));
+	for (size_t i = 0; i < root->count; i++)
+		if (strcmp(root->entries[i].name, "jobs") == 0)
+			assert_int_equal(tree_write(f->odb, jobs->entries,
+						    jobs->count,
+						    &root->entries[i].oid), 0);
+	assert_int_equal(tree_write(f->odb, root->entries, root->count, &oid),
+			 0);
+	tree_free(root);
+	tree_free(jobs);
+	return oid;
+}
+
+/* A folder that plain Git put there goes with its files, and no others. */
+static void test_follow_foreign_folder(void **state)
+{
+	scoped_buffer struct buffer names = { 0 };
+	struct node *jobs;
+	struct oid to;
+	char *path;
+
+	OPEN(".gitattributes=/jobs irmin=queue\njobs/note=r\n"
+	     "jobs/notes/a=n\njobs/notes/c/b=m\njobs/notesx=x\n");
+	push_many(f, 0, 3);
+	assert_true(cut(f));
+	jobs = get(f, "jobs");
+	to = without(f, "notes");
+	assert_int_equal(follow(f, &to, &path, &names), 0);
+	push_many(f, 3, 4);
+	assert_list(f, "jobs", "e000 e001 e002 note notesx e003 ");
+	node_unref(jobs);
+	fixture_close(f);
+}
+
 static void convert_elsewhere(struct fixture *f)
 {
 	assert_int_equal(set_type(f, "q"), 0);
@@ -222,6 +326,8 @@ int main(void)
 		cmocka_unit_test(test_follow),
 		cmocka_unit_test(test_follow_gone),
 		cmocka_unit_test(test_follow_to_nothing),
+		cmocka_unit_test(test_follow_folders),
+		cmocka_unit_test(test_follow_foreign_folder),
 		cmocka_unit_test(test_follow_types),
 	};
 

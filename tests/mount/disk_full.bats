@@ -1,0 +1,241 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Programs that meet a full disk: they are told, nothing that was acknowledged is
+# lost, and when there is room again the work goes on without a remount.
+bats_require_minimum_version 1.5.0
+load common
+
+needs() {
+	command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+# The store is on a small disk of its own, of which file fill takes what tests
+# are not to have.
+prepare() {
+	[ "$(id -u)" -eq 0 ] || skip "needs a disk of its own, and so root"
+	DISK=$T/disk
+	mkdir "$DISK"
+	truncate -s 64M "$T/image"
+	mkfs.ext4 -qm 0 "$T/image"
+	mount -o loop "$T/image" "$DISK" 2>/dev/null ||
+		mount -t tmpfs -o size=64m none "$DISK" || skip "no disk"
+	STORE=$DISK/store.git
+}
+
+# ends before the daemon does where a test failed
+teardown() {
+	cd /
+	if [ -n "${DAEMON:-}" ]; then
+		rm -f "$DISK/fill"
+		stop || return 1
+	fi
+	[ -z "${DISK:-}" ] || umount "$DISK"
+}
+
+# leave MIB: so much room, and no more
+leave() {
+	local free
+	free=$(df --output=avail -k "$DISK" | tail -1)
+	fallocate -l $((free - $1 * 1024))K "$DISK/fill"
+}
+
+give_room() {
+	rm "$DISK/fill"
+}
+
+# healthy: all is stored, and the store is whole
+healthy() {
+	cd /
+	restart
+	stop
+	git --git-dir="$STORE" fsck --strict
+}
+
+# make_files COUNT BYTES: files that do not compress, in $T/tree
+make_files() {
+	local i
+	mkdir "$T/tree"
+	for ((i = 0; i < $1; i++)); do
+		head -c "$2" /dev/urandom >"$T/tree/f$i"
+	done
+}
+
+@test "tar is told, and unpacks when there is room again" {
+	make_files 200 100000
+	tar -C "$T" -cf "$T/tree.tar" tree
+	start
+	echo kept >"$M/main/kept"
+	sync "$M/main/kept"
+	leave 12
+	run tar -C "$M/main" -xf "$T/tree.tar"
+	[ "$status" -eq 2 ]
+	[[ $output == *"No space left on device"* ]]
+	# what is there can be stored
+	sync "$M/main/tree"
+	give_room
+	tar -C "$M/main" -xf "$T/tree.tar"
+	sync "$M/main/tree"
+	diff -r "$T/tree" "$M/main/tree"
+	[ "$(cat "$M/main/kept")" = kept ]
+	healthy
+	[ "$(git --git-dir="$STORE" ls-tree main:tree | wc -l)" -eq 200 ]
+}
+
+@test "make is told, and goes on when there is room again" {
+	needs make
+	needs gcc
+	start
+	cd "$M/main"
+	printf 'all: %s\n\tgcc -o all $^\n%%.o: %%.c\n\tgcc -c -o $@ $<\n' \
+		"$(printf 'f%s.o ' $(seq 12)) main.o" >Makefile
+	for i in $(seq 12); do
+		echo "char f$i[1500000] = { $i };" >"f$i.c"
+	done
+	echo 'extern char f12[]; int main(void) { return f12[0] - 12; }' >main.c
+	sync main.c
+	leave 16
+	run make -j2 -k
+	[ "$status" -ne 0 ]
+	[[ $output == *"No space left on device"* ]]
+	[ ! -x all ] || ! ./all
+	give_room
+	# as make does itself where a compiler was not told to clean up
+	find . -name '*.o' -size 0 -delete
+	make -j2 >/dev/null
+	./all
+	make -q
+	healthy
+}
+
+# rows FILE: how many there are; fails where the database is damaged
+rows() {
+	local said
+	said=$(sqlite3 "$1" 'pragma integrity_check; select count(*) from t')
+	[ "${said%$'\n'*}" = ok ] || return 1
+	echo "${said##*$'\n'}"
+}
+
+# What the call that failed did may be there or not: SQLite cannot know.
+@test "SQLite is told, and all that it acknowledged is there" {
+	needs sqlite3
+	start
+	cd "$M/main"
+	for mode in delete wal; do
+		db=$mode.db
+		leave 10
+		sqlite3 $db "pragma journal_mode=$mode;
+			create table t(a integer primary key, b)" >/dev/null
+		count=0
+		while [ $count -lt 480 ] &&
+			sqlite3 $db "insert into t(b) select randomblob(50000)
+				from generate_series(1, 8)" 2>"$T/said"; do
+			count=$((count + 8))
+		done
+		cat "$T/said"
+		grep -qE "disk is full|disk I/O error" "$T/said"
+		if [ $mode = wal ]; then
+			cd /
+			crash
+			start
+			cd "$M/main"
+		fi
+		give_room
+		there=$(rows $db)
+		[ "$there" -eq $count ] || [ "$there" -eq $((count + 8)) ]
+		sqlite3 $db "insert into t(b) values (1)"
+		[ "$(rows $db)" -eq $((there + 1)) ]
+	done
+	healthy
+}
+
+@test "git commit is told, and commits when there is room again" {
+	start -o commit=3600
+	cd "$M/main"
+	echo 1 >f
+	sync f
+	leave 12
+	for i in $(seq 30); do
+		head -c 1000000 /dev/urandom >"big$i" || break
+		git add "big$i" || break
+	done 2>"$T/said"
+	cat "$T/said"
+	grep -qi "no space left" "$T/said"
+	[ "$(git show HEAD:f)" = 1 ]
+	give_room
+	rm -f "$STORE"/irminfs/git/*/index.lock
+	head -c 1000000 /dev/urandom >another
+	git add -A
+	git commit -qm all
+	[ -z "$(git status --porcelain)" ]
+	[ "$(git log -1 --format=%s)" = all ]
+	git fsck
+	healthy
+}
+
+@test "rsync is told, and the pass that has room finishes the work" {
+	needs rsync
+	make_files 200 100000
+	start
+	leave 12
+	run rsync -a "$T/tree" "$M/main/"
+	[ "$status" -eq 11 ]
+	[[ $output == *"No space left on device"* ]]
+	give_room
+	rsync -a "$T/tree" "$M/main/"
+	[ -z "$(rsync -ainc --delete "$T/tree" "$M/main/")" ]
+	healthy
+}
+
+@test "each file whose fsync succeeded survives a crash on the full disk" {
+	start
+	mkdir "$M/main/d"
+	leave 8
+	python3 - "$M/main/d" >"$T/acknowledged" <<'END'
+import os, random, sys
+refused = 0
+for i in range(100000):
+    name = f"{sys.argv[1]}/{i}"
+    try:
+        fd = os.open(name, os.O_CREAT | os.O_WRONLY)
+        try:
+            os.write(fd, random.Random(i).randbytes(1000 + i % 50 * 5000))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as e:
+        assert e.errno == 28, e
+        refused += 1
+        if refused == 20:
+            break
+        continue
+    print(i)
+assert refused == 20
+END
+	[ "$(wc -l <"$T/acknowledged")" -gt 20 ]
+	crash
+	start
+	python3 - "$M/main/d" "$T/acknowledged" <<'END'
+import random, sys
+for i in map(int, open(sys.argv[2])):
+    data = open(f"{sys.argv[1]}/{i}", "rb").read()
+    assert data == random.Random(i).randbytes(1000 + i % 50 * 5000), i
+END
+	give_room
+	echo more >"$M/main/d/more"
+	sync "$M/main/d/more"
+	healthy
+}
+
+@test "what is removed before it was stored gives its space back" {
+	start -o memory=1M,commit=3600
+	leave 45
+	for i in 1 2 3 4 5; do
+		head -c 15M /dev/urandom >"$M/main/f"
+		cat "$M/main/f" >/dev/null
+		rm "$M/main/f"
+	done
+	head -c 10M /dev/urandom >"$M/main/g"
+	sync "$M/main/g"
+	give_room
+	healthy
+}
