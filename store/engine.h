@@ -62,6 +62,10 @@ struct record {
 	/* It names objects that are not in Git yet, so it has to be published. */
 	bool direct;
 	struct conflict_report *conflicts;
+	/* COMMIT and MOVE that merge another branch: the root of its local face,
+	 * or zero, and its commit, of which COMMIT has it in `oid`.  MOVE: with a
+	 * delta, that is what changes, and what the faces' merge was. */
+	struct oid face;
 	/* When what it brings from elsewhere came into the work tree (COMMIT that
 	 * is direct, MOVE); zero: the commit's time, or now. */
 	struct timespec time;

@@ -18,10 +18,17 @@ int engine_local_follow(struct engine *e, struct odb **stage,
 			struct table_branch *branch, struct delta *delta,
 			bool foreign, int64_t head_time, const struct timespec *now);
 
-/* The same for a head that becomes another commit. */
+/* The same for a head that becomes another commit.  delta: to that, or NULL: it
+ * is found out. */
 int engine_local_move(struct engine *e, struct odb **stage,
 		      struct table_branch *branch, const struct oid *head,
-		      const struct timespec *now);
+		      struct delta *delta, const struct timespec *now);
+
+/* The branch remembers the face (a root; zero: nothing) of another one, which was
+ * at that commit when it was made of it or got its changes (local_bases.h). */
+int engine_local_remember(struct engine *e, struct odb **stage,
+			  struct table_branch *branch, const struct oid *commit,
+			  const struct oid *face, const struct timespec *now);
 
 /* Writes what of the stage (or NULL) the table names. */
 int engine_local_keep(struct engine *e, struct odb *stage,

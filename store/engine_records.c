@@ -106,6 +106,16 @@ static int follow_local(struct pass *pass, struct record *record,
 				   &now);
 }
 
+/* What was merged is an ancestor of merges to come. */
+static int remember(struct pass *pass, const struct record *record,
+		    struct table_branch *branch)
+{
+	struct timespec now = time_of(pass, record);
+
+	return engine_local_remember(pass->engine, &pass->stage, branch,
+				     &record->oid, &record->face, &now);
+}
+
 static int apply_commit(struct pass *pass, struct record *record,
 			struct table_branch *branch)
 {
@@ -126,6 +136,8 @@ static int apply_commit(struct pass *pass, struct record *record,
 			return r;
 		tree = &record->delta->oid;
 		r = follow_local(pass, record, branch, head->committer.time);
+		if (r == 0)
+			r = remember(pass, record, branch);
 		if (r < 0)
 			return r;
 	}
@@ -151,7 +163,9 @@ static int apply_move(struct pass *pass, struct record *record,
 
 	if (r == 0)
 		r = engine_local_move(pass->engine, &pass->stage, branch,
-				      &record->oid, &now);
+				      &record->oid, record->delta, &now);
+	if (r == 0)
+		r = remember(pass, record, branch);
 	if (r == 0)
 		branch->head = record->oid;
 	return r;
@@ -235,6 +249,7 @@ static int apply_fork(struct pass *pass, struct record *record)
 {
 	const struct table_branch *from;
 	struct oid head = record->oid, local;
+	struct timespec now;
 	int r;
 
 	if (!record->from) {
@@ -246,7 +261,12 @@ static int apply_fork(struct pass *pass, struct record *record)
 		return -ENOENT;
 	head = from->head;	/* adding moves the array */
 	local = from->local;
-	return add_branch(pass, record, &head, &local);
+	now = time_of(pass, record);
+	r = add_branch(pass, record, &head, &local);
+	return r < 0 ? r :
+	       engine_local_remember(pass->engine, &pass->stage,
+				     table_find(pass->table, record->branch),
+				     &head, &local, &now);
 }
 
 /* HEAD follows the branch that it names to another name. */

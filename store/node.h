@@ -362,6 +362,11 @@ int node_reserve_table(struct node *dir);
 /* They are stored. */
 void node_set_table(struct node *dir, const struct delta *delta);
 
+/* Attributes of what has that git mode and, if it has no times, epoch, as facts
+ * say.  -ENOMEM. */
+int node_make_attributes(struct worktree *w, uint32_t mode, unsigned int epoch,
+			 const struct local *facts, struct attributes **ret);
+
 /* Brings the facts of d's entries, which directory_load has just made for dir,
  * and the entries that Git does not have.  Errors of local_table_each. */
 int node_load_local(struct node *dir, struct directory *d);

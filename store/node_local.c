@@ -193,6 +193,19 @@ static uint32_t own_mode(const struct local *local)
 	       (local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ? MODE_TREE : 0;
 }
 
+int node_make_attributes(struct worktree *w, uint32_t mode, unsigned int epoch,
+			 const struct local *facts, struct attributes **ret)
+{
+	struct loading l = { .worktree = w };
+	struct entry e = { .mode = mode, .epoch = epoch };
+	struct local *copy = local_copy(facts);
+	int r = copy ? set_attributes(&l, &e, copy) : -ENOMEM;
+
+	if (r == 0)
+		*ret = e.attributes;
+	return r;
+}
+
 static int add_own(struct loading *l, const char *name,
 		   const struct local *local, struct entry **ret)
 {
