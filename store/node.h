@@ -74,7 +74,10 @@ struct node {
 	struct worktree *worktree;
 	struct node *parent;		/* NULL: the root */
 	struct attributes *attributes;	/* state; NULL: the defaults */
-	void *slot;			/* the front end's */
+	union {
+		void *slot;		/* the front end's */
+		struct node *previous_name;	/* of KIND_LINK */
+	};
 	uint64_t number;
 	union {
 		struct contents *contents;	/* state; NULL: the blob oid */
@@ -84,7 +87,7 @@ struct node {
 	union {
 		uint64_t size;		/* state; of the blob oid */
 		struct node *changed;	/* state; list of CHANGED children */
-		struct node *next_name;	/* state; of KIND_LINK */
+		struct node *next_name;	/* of KIND_LINK: in its list */
 	};
 	union {
 		struct {

@@ -285,6 +285,9 @@ static int load_row(void *context, const char *name, struct local *local)
 		local->bits &= ~(LOCAL_TIMES | LOCAL_GROUP);
 		e->epoch = w->head_epoch;
 	}
+	/* an element of a queue has one name */
+	if (l->directory->places)
+		local->bits &= ~LOCAL_GROUP;
 	if (local->bits & LOCAL_GROUP)
 		e->number = directory_mix(w->root->number, local->group);
 	if (local->bits & (STORED_BITS | LOCAL_ATTRIBUTES | LOCAL_TIMES))

@@ -181,3 +181,12 @@ assert server.accept()[0].recv(1) == b"x"' "$M/main/both"
 	[ "$status" -ne 0 ]
 	[ -p "$M/main/d/fifo" ]
 }
+
+@test "a change of the owner takes setuid and setgid from them" {
+	[ "$(id -u)" -eq 0 ] || skip "only root may change owners"
+	start
+	mkfifo "$M/main/fifo"
+	chmod 6755 "$M/main/fifo"
+	chown 12:34 "$M/main/fifo"
+	[ "$(stat -c '%a %u %g' "$M/main/fifo")" = "755 12 34" ]
+}
