@@ -29,10 +29,10 @@ static void name_changes(void *context, struct node *dir, const char *name)
 	inode_unref(fs, inode);
 }
 
-static void directory_changed(void *context, struct node *dir)
+static void node_changed(void *context, struct node *n)
 {
 	struct fs *fs = context;
-	struct inode *inode = inode_find_node(fs, dir);
+	struct inode *inode = inode_find_node(fs, n);
 
 	if (!inode)
 		return;
@@ -105,7 +105,7 @@ void front_install(struct fs *fs)
 	const struct store_front front = {
 		.watch = {
 			.changing = name_changes,
-			.changed = directory_changed,
+			.changed = node_changed,
 			.begin = merge_begins,
 			.end = merge_ends,
 			.context = fs,

@@ -31,8 +31,9 @@ static void reply_made(fuse_req_t req, struct inode *dir, int r,
 		reply_entry(req, inode, answer, !queue_is(dir));
 }
 
+/* device: of a device, else any. */
 static void make_node(fuse_req_t req, struct inode *dir, const char *name,
-		      mode_t mode)
+		      mode_t mode, dev_t device)
 {
 	const struct caller caller = caller_of(req, "make");
 	uint64_t answer = answer_begin(fs_of(req));
@@ -40,7 +41,10 @@ static void make_node(fuse_req_t req, struct inode *dir, const char *name,
 	int r = check_dir(dir, name);
 
 	if (r == 0)
-		r = node_make(dir->node, name, mode, &caller, &node);
+		r = S_ISREG(mode) || S_ISDIR(mode) ?
+			node_make(dir->node, name, mode, &caller, &node) :
+			node_make_special(dir->node, name, mode, device,
+					  &caller, &node);
 	reply_made(req, dir, r, node, answer);
 }
 
@@ -102,20 +106,16 @@ void op_mkdir(fuse_req_t req, fuse_ino_t dir_id, const char *name, mode_t mode)
 	else if (dir->kind == INODE_CONTROL)
 		irmin_make(req, dir, name, S_IFDIR, NULL);
 	else
-		make_node(req, dir, name, S_IFDIR | (mode & 07777));
+		make_node(req, dir, name, S_IFDIR | (mode & 07777), 0);
 }
 
-/* Special files are not kept yet: Git has none. */
 void op_mknod(fuse_req_t req, fuse_ino_t dir_id, const char *name, mode_t mode,
 	      dev_t device)
 {
 	struct inode *dir = inode_of(fs_of(req), dir_id);
 
 	enter(req);
-	if (S_ISREG(mode))
-		make_node(req, dir, name, S_IFREG | (mode & 07777));
-	else
-		reply_error(req, -EPERM);
+	make_node(req, dir, name, mode & (S_IFMT | 07777), device);
 }
 
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir_id,
@@ -133,11 +133,22 @@ void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir_id,
 	reply_made(req, dir, r, node, answer);
 }
 
-/* Git has no hard links; programs fall back to copying on EPERM. */
+/* Between branches EXDEV, so that programs copy. */
 void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir_id, const char *name)
 {
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, id), *dir = inode_of(fs, dir_id);
+	uint64_t answer = answer_begin(fs);
+	int r = check_dir(dir, name);
+
 	enter(req);
-	reply_error(req, -EPERM);
+	if (r == 0)
+		r = inode->kind == INODE_NODE ?
+			node_link(inode->node, dir->node, name) : -EPERM;
+	if (r < 0)
+		reply_error(req, r);
+	else
+		reply_entry(req, inode_ref(fs, inode), answer, true);
 }
 
 /* ---- create ---- */

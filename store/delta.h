@@ -11,7 +11,9 @@
  * hand to the engine, and merges to work trees. */
 
 enum delta_kind {
-	DELTA_REMOVED,		/* the name is gone */
+	DELTA_REMOVED,		/* the name is gone, from Git: with facts of an
+				 * entry that is OWN (local_format.h) that
+				 * is there instead */
 	DELTA_OBJECT,		/* it is now the object oid with mode */
 	DELTA_CONTENTS,		/* it is now a file or symlink with contents */
 	DELTA_DIRECTORY,	/* it is a directory; its changes are below */
@@ -62,7 +64,8 @@ struct delta {
 	/* Result: where the facts of the directory's entries are.  Set by
 	 * local_store. */
 	struct local_ref table;
-	bool own;		/* something in it Git does not have */
+	bool own;		/* something in it Git does not have; */
+	bool links;		/* LOCAL_LINKS_BELOW */
 };
 
 /* Whether its contents are in, or are to go to, the local face alone: Git has

@@ -203,7 +203,7 @@ static void ask(struct levels *l, const char *path,
 static const struct oid *stored_locked(struct entry *e,
 				       struct contents **ret_contents)
 {
-	struct node *n = e->node;
+	struct node *n = node_target(e->node);
 
 	if (!n)
 		return &e->oid;

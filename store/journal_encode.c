@@ -5,11 +5,20 @@
 
 #include <errno.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/* Contents that an entry before has, and another one, too. */
+struct shared {
+	struct contents *contents;
+	UT_hash_handle hh;
+};
 
 struct encoder {
 	struct journal_frame frame;
 	size_t most;
 	unsigned int depth;
+	struct shared *shared;	/* a hash */
 	int error;		/* of the first failure; nothing is put after it */
 };
 
@@ -158,6 +167,63 @@ static uint32_t put_moves(struct encoder *e,
 	return changes->move_count;
 }
 
+/* Whether the frame has these contents already, as those of another name of the
+ * file.  Otherwise it is remembered, if there may be one. */
+static bool is_again(struct encoder *e, struct contents *c)
+{
+	struct shared *shared;
+
+	if (c->refs == 1)
+		return false;
+	HASH_FIND_PTR(e->shared, &c, shared);
+	if (shared)
+		return true;
+	shared = calloc(1, sizeof(*shared));
+	if (!shared)
+		return false;
+	shared->contents = c;
+	HASH_ADD_PTR(e->shared, contents, shared);
+	if (!shared->hh.tbl)
+		free(shared);
+	return false;
+}
+
+static void forget_shared(struct encoder *e)
+{
+	struct shared *shared, *next;
+
+	HASH_ITER(hh, e->shared, shared, next) {
+		HASH_DEL(e->shared, shared);
+		free(shared);
+	}
+}
+
+static void put_changes(struct encoder *e,
+			const struct contents_changes *changes)
+{
+	put_u64(e, changes->id);
+	put_u64(e, changes->version);
+	put_u64(e, changes->size);
+	put_u8(e, changes->base);
+	put_oid(e, &changes->oid);
+	put_u64(e, changes->base == CONTENTS_CAPTURED ? changes->since
+						      : changes->base_size);
+	put_u64(e, changes->low);
+}
+
+/* Nothing came to what the entry before made of it. */
+static void put_again(struct encoder *e, const struct contents_changes *changes)
+{
+	const struct contents_changes again = {
+		.id = changes->id, .version = changes->version,
+		.size = changes->size, .base = CONTENTS_CAPTURED,
+		.since = changes->version, .low = UINT64_MAX,
+	};
+
+	put_changes(e, &again);
+	put_u32(e, 0);
+}
+
 static void put_contents(struct encoder *e, struct contents *c)
 {
 	struct contents_changes changes;
@@ -166,15 +232,12 @@ static void put_contents(struct encoder *e, struct contents *c)
 	size_t place;
 
 	contents_changes(c, &changes);
+	if (is_again(e, c)) {
+		put_again(e, &changes);
+		return;
+	}
 	ranges = changes.ranges;
-	put_u64(e, changes.id);
-	put_u64(e, changes.version);
-	put_u64(e, changes.size);
-	put_u8(e, changes.base);
-	put_oid(e, &changes.oid);
-	put_u64(e, changes.base == CONTENTS_CAPTURED ? changes.since
-						     : changes.base_size);
-	put_u64(e, changes.low);
+	put_changes(e, &changes);
 	place = e->frame.bytes.length;
 	put_u32(e, 0);
 	count = put_moves(e, &changes);
@@ -320,6 +383,7 @@ int journal_encode(const struct cut *cut, size_t most,
 	struct encoder e = { .most = most < UINT32_MAX ? most : UINT32_MAX };
 
 	put_cut(&e, cut);
+	forget_shared(&e);
 	if (e.error) {
 		journal_frame_release(&e.frame);
 		return e.error;

@@ -56,7 +56,9 @@
  *              since, u64 low, u32 number of extents, first the moves by rising
  *              offset, then the others by rising offset
  *   DIRECTORY  a delta
- * Contents are named by id within an epoch.  They are made as contents.h says of
+ * Contents are named by id within an epoch.  Those of a file with several names
+ * stand in full where the first of them is; the others have them as CAPTURED, since
+ * the version that this very frame made.  They are made as contents.h says of
  * struct contents_changes: extents of kind 3 are its moves, the others the
  * ranges.
  *

@@ -54,11 +54,16 @@
  *                     and hard links are void; and all is, when it is of another
  *                     kind (LOCAL_ATTRIBUTES)
  *   LOCAL_DEVICE      u32 number of a device
- *   LOCAL_GROUP       u64: entries of one group are hard links of each other
+ *   LOCAL_GROUP       u64, random: entries of one group are hard links of each
+ *                     other, if they are the same object with the same mode in
+ *                     Git, or special files of one type; of several such sets
+ *                     one, and of one entry it says nothing.  Nothing else says
+ *                     how many there are: the count of links is that of the rows
  *   LOCAL_XATTRS      extended attributes: u32 length, then that many bytes of:
  *                     u8 length of name, name, u32 length of value, value, by
  *                     rising name; the id of a blob of these bytes instead
- *                     with LOCAL_FAR
+ *                     with LOCAL_FAR.  In a table more than LOCAL_NEAR_MOST
+ *                     bytes are always far, and fewer never
  *   LOCAL_TABLE       u8: 1 if it is a tree, else 0; id: the table of a directory
  *   LOCAL_OBJECT      u32 Git mode, id: contents that Git does not have
  * and these have no part:
@@ -67,6 +72,8 @@
  *                     of what is in it
  *   LOCAL_OWN_BELOW   in the directory, at any depth, is something that Git does
  *                     not have
+ *   LOCAL_LINKS_BELOW in the directory, at any depth, a row has LOCAL_GROUP; or
+ *                     had one: it may stay when there are none any more
  * Rows with LOCAL_EMPTY, LOCAL_OWN_BELOW or LOCAL_OBJECT, and those of a mode
  * that Git has not (fifos, sockets, devices), are OWN.
  *
@@ -92,9 +99,11 @@
 #define LOCAL_FAR 512u
 #define LOCAL_EMPTY 1024u
 #define LOCAL_OWN_BELOW 2048u
-#define LOCAL_ALL 4095u
+#define LOCAL_LINKS_BELOW 4096u
+#define LOCAL_ALL 8191u
 
 #define LOCAL_GIT_SIZE 8u
 #define LOCAL_XATTRS_MOST (1u << 20)	/* bytes of all of an entry's */
+#define LOCAL_NEAR_MOST 256u		/* as many are with the other facts */
 
 #endif

@@ -77,7 +77,8 @@ int local_new_facts(const struct work *w, const struct local *row,
 
 	if (!local)
 		return -ENOMEM;
-	local->bits &= ~(LOCAL_GIT | LOCAL_EMPTY);
+	local->bits &= ~(LOCAL_GIT | LOCAL_EMPTY | LOCAL_GROUP |
+			 LOCAL_LINKS_BELOW);
 	if (!(local->bits & LOCAL_TIMES))
 		local->mtime = local->ctime = *below;
 	local->bits |= LOCAL_TIMES;

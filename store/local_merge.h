@@ -7,11 +7,12 @@
 
 /* Three-way merge of local faces; ours is the target.
  *
- *   What theirs brings comes with all that is known of it there.
- *   What both have gets the mode and owner, the extended attributes, the hard
- *   links and, if its contents are the same, the time of modification that
- *   theirs alone has changed, each as a whole; ours stays where both did.  What
- *   Git sees changed has the time of the merge.
+ *   What theirs brings comes with all that is known of it there, but hard links:
+ *   their other names may be in parts of theirs that do not come.
+ *   What both have gets the mode and owner, the extended attributes and, if its
+ *   contents are the same, the time of modification that theirs alone has
+ *   changed, each as a whole; ours stays where both did.  What Git sees changed
+ *   has the time of the merge.
  *   Empty directories come and go as theirs made and removed them, unless ours
  *   did.  What else Git does not have comes where ours has nothing, and
  *   never goes.

@@ -27,11 +27,6 @@ static bool same_xattrs(const struct local *a, const struct local *b)
 		memcmp(a->xattrs, b->xattrs, a->xattrs_size) == 0);
 }
 
-static bool same_group(const struct local *a, const struct local *b)
-{
-	return a->group == b->group;
-}
-
 static bool same_mtime(const struct local *a, const struct local *b)
 {
 	return a->mtime.tv_sec == b->mtime.tv_sec &&
@@ -63,12 +58,6 @@ static int copy_xattrs(struct local *to, const struct local *from)
 	return 0;
 }
 
-static int copy_group(struct local *to, const struct local *from)
-{
-	to->group = from->group;
-	return 0;
-}
-
 static int copy_mtime(struct local *to, const struct local *from)
 {
 	to->mtime = from->mtime;
@@ -87,7 +76,6 @@ static const struct part attributes = {
 static const struct part xattrs = {
 	LOCAL_XATTRS | LOCAL_FAR, same_xattrs, copy_xattrs,
 };
-static const struct part group = { LOCAL_GROUP, same_group, copy_group };
 static const struct part mtime = { LOCAL_TIMES, same_mtime, copy_mtime };
 
 static bool same(const struct part *part, const struct local *a,
@@ -151,14 +139,12 @@ int local_merge_facts(const struct local_sides *sides, struct local **ret,
 	owner = changed;
 	if (r == 0)
 		r = take(sides, &xattrs, to, &changed);
-	if (r == 0 && (sides->has_base || !sides->replaced))
-		r = take(sides, &group, to, &changed);
-	else if (r == 0)
-		to->bits &= ~LOCAL_GROUP;
 	if (r == 0 && are_times_known(sides))
 		r = take(sides, &mtime, to, &changed);
 	if (r < 0)
 		return r;
+	if (sides->replaced)
+		to->bits &= ~LOCAL_GROUP;
 	if (sides->replaced || (owner && !sides->is_theirs))
 		drop_privileges(sides, to);
 	*ret = STEAL(to);

@@ -49,6 +49,34 @@ static int find_before(struct storing *s, const struct delta_entry *entry,
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* Extended attributes that are many become an object, of which the facts that are
+ * given learn; what is stored names it. */
+static int store_far(struct storing *s, struct local *local)
+{
+	if (!local || !local_wants_far(local))
+		return 0;
+	return odb_write(s->odb, OBJECT_BLOB, local->xattrs,
+			 local->xattrs_size, &local->far);
+}
+
+/* A copy of facts that are given, as they are stored. */
+static int copy_facts(struct storing *s, struct local *given,
+		      struct local **ret)
+{
+	scoped_local struct local *copy = NULL;
+	int r = store_far(s, given);
+
+	if (r < 0)
+		return r;
+	copy = local_copy(given);
+	if (!copy)
+		return -ENOMEM;
+	if (local_wants_far(copy))
+		local_set_far(copy, &given->far);
+	*ret = STEAL(copy);
+	return 0;
+}
+
 static void set_times(struct storing *s, struct local *local)
 {
 	local->mtime = local->ctime = *s->now;
@@ -70,7 +98,7 @@ static void replace(struct storing *s, const struct delta_entry *entry,
 		    struct local *local)
 {
 	local->bits &= LOCAL_ATTRIBUTES | LOCAL_XATTRS | LOCAL_FAR |
-		       LOCAL_TABLE | LOCAL_OWN_BELOW;
+		       LOCAL_TABLE | LOCAL_OWN_BELOW | LOCAL_LINKS_BELOW;
 	local->mode &= S_IFMT | 0777;
 	set_times(s, local);
 	if (entry->mode == MODE_TREE) {
@@ -86,9 +114,9 @@ static int make_object(struct storing *s, const struct delta_entry *entry,
 	int r;
 
 	if (entry->local) {
-		local = local_copy(entry->local);
-		if (!local)
-			return -ENOMEM;
+		r = copy_facts(s, entry->local, &local);
+		if (r < 0)
+			return r;
 		set_moment(s, entry->merged, local);
 	} else {
 		r = find_before(s, entry, table, &local);
@@ -126,7 +154,7 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 			  struct local **ret)
 {
 	scoped_local struct local *local = NULL, *own_facts = NULL;
-	bool inherits = !entry->directory->complete;
+	bool inherits = !entry->directory->complete, links;
 	struct local_ref before = no_table;
 	int r = find_before(s, entry, table, &local);
 
@@ -134,11 +162,12 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 		return r;
 	if (inherits && (local->bits & LOCAL_TABLE))
 		before = local->table;
+	links = inherits && (local->bits & LOCAL_LINKS_BELOW);
 	if (entry->local) {
 		own_facts = STEAL(local);
-		local = local_copy(entry->local);
-		if (!local)
-			return -ENOMEM;
+		r = copy_facts(s, entry->local, &local);
+		if (r < 0)
+			return r;
 		set_moment(s, entry->merged, local);
 		if (entry->merged && is_foreign(entry->directory))
 			set_times(s, local);
@@ -152,9 +181,12 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 		return r;
 	entry->table = entry->directory->table;
 	local_set_table(local, &entry->table);
-	local->bits &= ~(LOCAL_EMPTY | LOCAL_OWN_BELOW);
+	entry->directory->links |= links;
+	local->bits &= ~(LOCAL_EMPTY | LOCAL_OWN_BELOW | LOCAL_LINKS_BELOW);
 	if (entry->directory->own)
 		local->bits |= LOCAL_OWN_BELOW;
+	if (entry->directory->links)
+		local->bits |= LOCAL_LINKS_BELOW;
 	*ret = STEAL(local);
 	return 0;
 }
@@ -238,6 +270,11 @@ static int make_row(struct storing *s, struct delta_entry *entry,
 	int r;
 
 	*ret = NULL;
+	if (entry->kind == DELTA_REMOVED && entry->local &&
+	    local_is_own(entry->local)) {
+		*ret = local_copy(entry->local);
+		return *ret ? 0 : -ENOMEM;
+	}
 	if (entry->kind == DELTA_REMOVED)
 		return s->foreign && !entry->merged ?
 			keep_own(s, entry->name, table, depth, ret) : 0;
@@ -286,6 +323,9 @@ static int store_directory(struct storing *s, struct delta *delta,
 		r = make_row(s, &delta->entries[count], before, depth, &local);
 		if (r == 0)
 			changes[count].local = local;
+		if (r == 0 && local)
+			delta->links |= (local->bits & (LOCAL_GROUP |
+							LOCAL_LINKS_BELOW)) != 0;
 	}
 	if (r == 0)
 		r = local_table_change(s->odb, before, changes, count,
@@ -298,7 +338,7 @@ static int store_directory(struct storing *s, struct delta *delta,
 /* ---- the root ---- */
 
 /* Facts that the root directory has now, but for its table and the base. */
-static int make_root(struct storing *s, const struct delta *delta,
+static int make_root(struct storing *s, struct delta *delta,
 		     const struct oid *root, const struct timespec *base,
 		     struct local **ret, struct local_ref *ret_table)
 {
@@ -318,9 +358,9 @@ static int make_root(struct storing *s, const struct delta *delta,
 	*ret_table = before->bits & LOCAL_TABLE && !delta->complete ?
 		     before->table : no_table;
 	if (delta->local) {
-		local = local_copy(delta->local);
-		if (!local)
-			return -ENOMEM;
+		r = copy_facts(s, delta->local, &local);
+		if (r < 0)
+			return r;
 		local->below = before->below;
 		local->bits |= LOCAL_BELOW;
 		set_moment(s, delta->merged, local);

@@ -23,36 +23,60 @@ uint32_t node_git_mode(const struct node *n)
 	case KIND_DIRECTORY:
 		return MODE_TREE;
 	case KIND_SUBMODULE:
+		return MODE_SUBMODULE;
+	case KIND_LINK:
+		return node_git_mode(n->target);
+	case KIND_FIFO:
+		return S_IFIFO;
+	case KIND_SOCKET:
+		return S_IFSOCK;
+	case KIND_CHARACTER:
+		return S_IFCHR;
+	case KIND_BLOCK:
 		break;
 	}
-	return MODE_SUBMODULE;
+	return S_IFBLK;
 }
 
-enum node_kind node_kind_of(uint32_t git_mode)
+enum node_kind node_kind_of(uint32_t mode)
 {
-	switch (git_mode) {
+	switch (mode) {
 	case MODE_SYMLINK:
 		return KIND_SYMLINK;
 	case MODE_TREE:
 		return KIND_DIRECTORY;
 	case MODE_SUBMODULE:
 		return KIND_SUBMODULE;
+	case S_IFIFO:
+		return KIND_FIFO;
+	case S_IFSOCK:
+		return KIND_SOCKET;
+	case S_IFCHR:
+		return KIND_CHARACTER;
+	case S_IFBLK:
+		return KIND_BLOCK;
 	}
 	return KIND_FILE;
 }
 
-mode_t node_type_of(uint32_t git_mode)
+mode_t node_type_of(uint32_t mode)
 {
-	switch (node_kind_of(git_mode)) {
+	switch (node_kind_of(mode)) {
 	case KIND_FILE:
 		return S_IFREG;
 	case KIND_SYMLINK:
 		return S_IFLNK;
 	case KIND_DIRECTORY:
 	case KIND_SUBMODULE:
+		return S_IFDIR;
+	case KIND_LINK:		/* no mode is of it */
+	case KIND_FIFO:
+	case KIND_SOCKET:
+	case KIND_CHARACTER:
+	case KIND_BLOCK:
 		break;
 	}
-	return S_IFDIR;
+	return mode & S_IFMT;
 }
 
 /* ---- life ---- */
@@ -82,7 +106,7 @@ void node_discard(struct node *n)
 		return;
 	if (node_is_directory(n))
 		directory_free(n->directory);
-	else
+	else if (n->kind != KIND_LINK)
 		contents_unref(n->contents);
 	if (n->unlinked)
 		free(n->last_name);
@@ -139,7 +163,7 @@ int node_displace_locked(struct node *n)
 	struct worktree *w = n->worktree;
 	struct displaced *displaced;
 
-	if (n->displaced)
+	if (n->displaced || n->linked)
 		return 0;
 	displaced = calloc(1, sizeof(*displaced));
 	if (!displaced)
@@ -165,10 +189,11 @@ static void forget_displaced(struct node *n)
 /* Numbers as loaded that a node elsewhere has kept. */
 static void avoid_displaced(const struct worktree *w, struct directory *d)
 {
-	for (uint32_t i = 0; w->displaced && i < d->count; i++) {
+	for (uint32_t i = 0; (w->displaced || w->links) && i < d->count; i++) {
 		struct entry *e = &d->entries[i];
 
-		if (find_displaced(w, e->number))
+		if (find_displaced(w, e->number) ||
+		    links_have_number(w, e->number))
 			e->number = directory_new_number(d, e->name);
 	}
 }
@@ -262,8 +287,7 @@ uint64_t node_number(const struct node *n)
 
 mode_t node_type(const struct node *n)
 {
-	return n->kind == KIND_FILE ? S_IFREG :
-	       n->kind == KIND_SYMLINK ? S_IFLNK : S_IFDIR;
+	return node_type_of(node_git_mode(n));
 }
 
 bool node_is_submodule(const struct node *n)
@@ -410,8 +434,15 @@ int node_open_directory_locked(struct node *dir)
 
 int node_load_locked(struct node *dir, struct entry *e, struct node **ret)
 {
-	struct node *n = e->node;
+	struct node *n;
+	int r;
 
+	if (node_entry_has_group(e)) {
+		r = links_load_locked(dir, e);
+		if (r < 0)
+			return r;
+	}
+	n = node_target(e->node);
 	if (n) {
 		n->refs++;
 		*ret = n;
@@ -446,7 +477,7 @@ static int lookup_loaded(struct node *dir, const char *name, struct node **ret)
 		return -ENOENT;
 	if (!e->node)
 		return 0;
-	*ret = node_ref(e->node);
+	*ret = node_ref(node_target(e->node));
 	return 1;
 }
 

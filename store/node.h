@@ -35,6 +35,11 @@ enum node_kind {
 	KIND_SYMLINK,
 	KIND_DIRECTORY,
 	KIND_SUBMODULE,
+	KIND_LINK,		/* a name of another node: node_links.c */
+	KIND_FIFO,
+	KIND_SOCKET,
+	KIND_CHARACTER,
+	KIND_BLOCK,
 };
 
 /* State of a node and everything below it. */
@@ -69,15 +74,20 @@ struct node {
 	struct worktree *worktree;
 	struct node *parent;		/* NULL: the root */
 	struct attributes *attributes;	/* state; NULL: the defaults */
-	void *slot;			/* the front end's */
+	union {
+		void *slot;		/* the front end's */
+		struct node *previous_name;	/* of KIND_LINK */
+	};
 	uint64_t number;
 	union {
 		struct contents *contents;	/* state; NULL: the blob oid */
 		struct directory *directory;	/* NULL: the tree oid */
+		struct node *target;		/* fixed; of KIND_LINK */
 	};
 	union {
 		uint64_t size;		/* state; of the blob oid */
 		struct node *changed;	/* state; list of CHANGED children */
+		struct node *next_name;	/* of KIND_LINK: in its list */
 	};
 	union {
 		struct {
@@ -100,6 +110,7 @@ struct node {
 	uint8_t rules : 1;		/* it is called .gitignore */
 	uint8_t own : 1;		/* as its entry's: oid is in the local
 					 * face, unless its contents are open */
+	uint8_t linked : 1;		/* it is in worktree->links */
 	uint8_t flags;			/* state; NODE_* */
 };
 
@@ -125,6 +136,9 @@ struct worktree {
 	uint32_t number;		/* of captures and applies */
 	uint64_t salts;			/* for new numbers of nodes */
 	struct displaced *displaced;	/* a hash, by number */
+	struct links *links;		/* the same: files of several names */
+	struct links *shared;		/* those with a snapshot */
+	bool links_loaded;		/* those that are stored are there */
 	struct timespec changed_since;	/* state */
 	struct irmin_cache *irmin;	/* fixed; locks itself */
 	_Atomic uint32_t rules;		/* counts changes of what is ignored */
@@ -143,9 +157,40 @@ static inline bool node_is_directory(const struct node *n)
 	return n->kind == KIND_DIRECTORY;
 }
 
+/* A fifo, socket or device, which only the local face has: in the mode of an
+ * entry, where MODE_* of Git have no such type, and of a node. */
+static inline bool mode_is_special(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFIFO:
+	case S_IFSOCK:
+	case S_IFCHR:
+	case S_IFBLK:
+		return true;
+	}
+	return false;
+}
+
+static inline bool node_is_special(const struct node *n)
+{
+	return n->kind >= KIND_FIFO;
+}
+
+/* Files and symlinks. */
+static inline bool node_has_contents(const struct node *n)
+{
+	return n->kind == KIND_FILE || n->kind == KIND_SYMLINK;
+}
+
 static inline bool node_is_clean(const struct node *n)
 {
 	return !(n->flags & (NODE_MODIFIED | NODE_PENDING));
+}
+
+/* The node that a name leads to: what an entry has, or what stands for it. */
+static inline struct node *node_target(const struct node *n)
+{
+	return n && n->kind == KIND_LINK ? n->target : (struct node *)n;
 }
 
 /* Of a directory's tree: Git leaves it out then. */
@@ -160,9 +205,10 @@ static inline struct odb *node_odb(const struct worktree *w, bool own)
 	return own ? w->options.local : w->options.odb;
 }
 
-uint32_t node_git_mode(const struct node *n);	/* MODE_* */
-mode_t node_type_of(uint32_t git_mode);		/* S_IFMT */
-enum node_kind node_kind_of(uint32_t git_mode);
+uint32_t node_git_mode(const struct node *n);	/* MODE_*, or S_IF* of a special */
+/* Of such modes. */
+mode_t node_type_of(uint32_t mode);		/* S_IFMT */
+enum node_kind node_kind_of(uint32_t mode);
 
 /* A node of no place yet with one reference; NULL: no memory. */
 struct node *node_new(struct worktree *w, uint32_t mode, unsigned int epoch);
@@ -171,7 +217,8 @@ void node_discard(struct node *n);
 /* Makes n, which is new or was elsewhere, the node of a live entry of dir. */
 void node_place_locked(struct node *n, struct node *dir, struct entry *e);
 
-/* Notes that n is about to move to another directory.  -ENOMEM. */
+/* Notes that n is about to move to another directory, unless it has several names,
+ * which is noted as well.  -ENOMEM. */
 int node_displace_locked(struct node *n);
 
 /* Gives up an inner reference. */
@@ -245,8 +292,10 @@ void worktree_forget_writers(struct worktree *w);
 /* ---- node_state.c: CHANGED, MODIFIED, KEPT ---- */
 
 /* Something of n differs from the last capture: its contents (modified), or
- * only its place or git mode.  "state". */
+ * only its git mode.  With all its names.  "state". */
 void node_mark(struct node *n, bool modified);
+/* The same of one name: contents, or only its place.  "state". */
+void node_mark_name(struct node *n, bool modified);
 /* Its attributes differ, and nothing that Git sees.  "state". */
 void node_mark_attributes(struct node *n);
 /* Takes it out of its parent's list of CHANGED children.  "state". */
@@ -257,7 +306,8 @@ void node_keep(struct node *n);
 void node_settle_locked(struct node *n);
 /* n is gone from the tree: with its own entry (last_name is taken over) or with
  * that of a directory above (NULL).  Its own entry must be changed by the
- * caller first.  May free it. */
+ * caller first.  May free it.  One that has other names, or stands for one, gives
+ * up that one. */
 void node_detach_locked(struct node *n, char *last_name);
 
 /* ---- node_attributes.c ---- */
@@ -298,6 +348,8 @@ int node_open_for_change_locked(struct node *dir, size_t changes,
 /* A node that leaves its entry, and what that takes.  Zero-initialise. */
 struct leaving {
 	struct node *node;		/* an inner reference, or NULL */
+	struct node *at;		/* what the entry has: it, or a name of
+					 * it; no reference */
 	char *name;
 	struct attributes *spare;
 };
@@ -308,6 +360,40 @@ int leaving_check_locked(struct leaving *leaving, const struct entry *e);
 /* Its entry is given up: it is detached. */
 void leaving_done_locked(struct leaving *leaving, const struct timespec *now);
 void leaving_release_locked(struct leaving *leaving);
+
+/* ---- node_links.c: files of several names ----
+ *
+ * n: a node with `linked`, unless said otherwise. */
+
+#define LINKS_MAX 65000u		/* names of a file, as on ext4 */
+
+bool links_have_number(const struct worktree *w, uint64_t number);
+uint32_t links_count(const struct node *n);
+uint64_t links_id(const struct node *n);
+/* The names but its own, by next_name; NULL also for a node without others. */
+struct node *links_others(const struct node *n);
+
+/* For node_links_load.c. */
+struct node *links_new_name(struct node *target);
+int links_make_locked(struct node *n, uint64_t number, uint64_t id);
+void links_join_locked(struct node *name, struct node *dir, struct entry *e);
+
+/* Gives up one name, whose entry is changed already: n's own, or of KIND_LINK.
+ * false: it was the last; n has to be detached. */
+bool links_leave_locked(struct node *name);
+void links_release(struct worktree *w);
+
+/* A reference to the snapshot that all names have in a capture. */
+int links_snapshot_locked(struct node *n, struct contents **ret);
+void links_forget_snapshots_locked(struct worktree *w);
+
+/* ---- node_links_load.c ---- */
+
+/* Whether an entry has no node and is stored as one of several names. */
+bool node_entry_has_group(const struct entry *e);
+/* The live entry of dir is one of these: afterwards it has a node, or is the only
+ * name of its file.  -ENOMEM. */
+int links_load_locked(struct node *dir, struct entry *e);
 
 /* ---- node_local.c: the local face ---- */
 

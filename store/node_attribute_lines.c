@@ -58,11 +58,12 @@ static struct entry *find_file(struct worktree *w)
 int node_text_locked(struct node *dir, const char *name, struct buffer *ret)
 {
 	const struct entry *e = directory_find_live(dir->directory, name);
+	const struct node *n = node_target(e->node);
 
-	if (e->node && e->node->contents)
-		return read_contents(e->node->contents, ret);
-	return read_blob(node_odb(dir->worktree, e->own),
-			 e->node ? &e->node->oid : &e->oid, ret);
+	if (n && n->contents)
+		return read_contents(n->contents, ret);
+	return read_blob(node_odb(dir->worktree, e->own), n ? &n->oid : &e->oid,
+			 ret);
 }
 
 int attribute_text_locked(struct worktree *w, struct buffer *ret)

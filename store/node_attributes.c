@@ -16,12 +16,17 @@ static mode_t default_permissions(uint32_t mode)
 {
 	switch (node_kind_of(mode)) {
 	case KIND_FILE:
+	case KIND_FIFO:
+	case KIND_SOCKET:
+	case KIND_CHARACTER:
+	case KIND_BLOCK:
 		return mode_is_executable(mode) ? 0755 : 0644;
 	case KIND_SYMLINK:
 		return 0777;
 	case KIND_DIRECTORY:
 		return 0755;
 	case KIND_SUBMODULE:
+	case KIND_LINK:		/* no mode is of it */
 		break;
 	}
 	return 0555;
@@ -119,18 +124,27 @@ static nlink_t count_links(const struct node *n)
 {
 	if (n->removed)
 		return n->pending;
+	if (n->linked)
+		return links_count(n);
 	return node_is_directory(n) && n->directory ?
 	       2 + n->directory->directories : 1;
+}
+
+static dev_t device_of(const struct attributes *a)
+{
+	return a->local && (a->local->bits & LOCAL_DEVICE) ? a->local->device :
+							     0;
 }
 
 int node_stat(struct node *n, struct stat *ret)
 {
 	struct attributes a;
-	uint64_t size = 4096;
+	uint64_t size = node_type(n) == S_IFDIR ? 4096 : 0;
 	nlink_t links;
+	dev_t device;
 	int r;
 
-	if (node_type(n) != S_IFDIR) {
+	if (node_has_contents(n)) {
 		r = node_size(n, &size);
 		if (r < 0)
 			return r;
@@ -140,10 +154,11 @@ int node_stat(struct node *n, struct stat *ret)
 		SCOPED_LOCK(&n->worktree->state);
 		a = node_attributes(n);
 		links = count_links(n);
+		device = device_of(&a);
 	}
 	*ret = (struct stat){
 		.st_ino = n->number, .st_mode = node_type(n) | a.permissions,
-		.st_nlink = links,
+		.st_nlink = links, .st_rdev = device,
 		.st_uid = a.uid, .st_gid = a.gid,
 		.st_size = size, .st_blksize = 65536,
 		.st_blocks = (size + 511) / 512,
@@ -157,7 +172,7 @@ bool node_is_stored(struct node *n, const struct oid *oid, struct stat *ret)
 	struct attributes a;
 	struct stat st;
 
-	if (node_type(n) == S_IFDIR || node_stat(n, &st) < 0)
+	if (!node_has_contents(n) || node_stat(n, &st) < 0)
 		return false;
 	SCOPED_READ(&n->worktree->lock);
 	SCOPED_LOCK(&n->worktree->state);
@@ -195,7 +210,7 @@ static void change(struct node *n, const struct stat *values,
 
 	if (which & NODE_SET_MODE)
 		change_permissions(n, values->st_mode & 07777);
-	if ((which & NODE_DROP_PRIVILEGES) && n->kind == KIND_FILE)
+	if ((which & NODE_DROP_PRIVILEGES) && node_type(n) != S_IFDIR)
 		attributes_drop_privileges(a);
 	if (which & NODE_SET_UID)
 		a->uid = values->st_uid;

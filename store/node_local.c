@@ -8,7 +8,7 @@
 
 /* Facts that only the table knows, not the node. */
 #define STORED_BITS (LOCAL_DEVICE | LOCAL_GROUP | LOCAL_XATTRS | LOCAL_FAR |   \
-		     LOCAL_TABLE | LOCAL_OWN_BELOW)
+		     LOCAL_TABLE | LOCAL_OWN_BELOW | LOCAL_LINKS_BELOW)
 
 /* ---- facts of what is in memory ---- */
 
@@ -29,6 +29,16 @@ static struct local *facts_of(const struct attributes *a, mode_t type)
 	local->mtime = a->mtime;
 	local->ctime = a->ctime;
 	return local;
+}
+
+/* Names of a file that is loaded are known from its node. */
+static void set_group(struct local *local, const struct node *n)
+{
+	local->bits &= ~LOCAL_GROUP;
+	if (!n->linked)
+		return;
+	local->bits |= LOCAL_GROUP;
+	local->group = links_id(n);
 }
 
 /* What has another time than what surrounds it says so. */
@@ -57,12 +67,14 @@ static void set_object(struct local *local, uint32_t mode,
 
 struct local *node_facts(const struct node *dir, const struct entry *e)
 {
-	const struct node *n = e->node;
+	const struct node *n = node_target(e->node);
 	const struct worktree *w = dir->worktree;
 	mode_t type = node_type_of(e->mode);
 	unsigned int epoch = n ? n->epoch : e->epoch;
 	struct local *local = facts_of(n ? n->attributes : e->attributes, type);
 
+	if (local && n)
+		set_group(local, n);
 	if (local && epoch != dir->epoch)
 		add_epoch(local, &w->times[epoch], type == S_IFDIR);
 	if (local && e->own)
@@ -105,9 +117,11 @@ void node_set_table(struct node *dir, const struct delta *delta)
 	if (!local)
 		return;
 	local_set_table(local, &delta->table);
-	local->bits &= ~LOCAL_OWN_BELOW;
+	local->bits &= ~(LOCAL_OWN_BELOW | LOCAL_LINKS_BELOW);
 	if (delta->own)
 		local->bits |= LOCAL_OWN_BELOW;
+	if (delta->links)
+		local->bits |= LOCAL_LINKS_BELOW;
 }
 
 bool node_entry_has_own(const struct entry *e)
@@ -180,17 +194,20 @@ static int set_attributes(struct loading *l, struct entry *e,
 	return 0;
 }
 
-/* Its mode; 0: none that can be. */
-static uint32_t own_mode(const struct loading *l, const struct local *local)
+/* The mode of an entry of which Git has nothing, if that can be; else 0. */
+static uint32_t own_mode(const struct local *local)
 {
-	uint32_t mode = local->bits & LOCAL_OBJECT ? local->object_mode :
-			local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW) ?
-						     MODE_TREE : 0;
+	mode_t type = local->bits & LOCAL_ATTRIBUTES ? local->mode & S_IFMT :
+						       S_IFDIR;
 
-	if (l->directory->places || ((local->bits & LOCAL_ATTRIBUTES) &&
-	    (local->mode & S_IFMT) != node_type_of(mode)))
-		return 0;
-	return mode;
+	if (local->bits & LOCAL_OBJECT)
+		return !(local->bits & LOCAL_ATTRIBUTES) ||
+		       type == node_type_of(local->object_mode) ?
+			       local->object_mode : 0;
+	if (mode_is_special(type))
+		return type;
+	return type == S_IFDIR &&
+	       (local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ? MODE_TREE : 0;
 }
 
 int node_make_attributes(struct worktree *w, uint32_t mode, unsigned int epoch,
@@ -212,12 +229,12 @@ static int add_own(struct loading *l, const char *name,
 {
 	struct directory *d = l->directory;
 	scoped_free char *copy = NULL;
-	uint32_t mode = own_mode(l, local);
+	uint32_t mode = own_mode(local);
 	struct entry *e;
 	int r;
 
 	*ret = NULL;
-	if (!mode || node_check_name(l->worktree, name) < 0)
+	if (d->places || !mode || node_check_name(l->worktree, name) < 0)
 		return 0;
 	r = directory_reserve(d, 1);
 	if (r < 0)
@@ -228,8 +245,12 @@ static int add_own(struct loading *l, const char *name,
 	e = directory_put(d, &copy);
 	directory_set_mode(d, e, mode);
 	e->captured = 1;
-	e->own = mode != MODE_TREE;
-	e->oid = e->own ? local->object : oid_empty_tree;
+	if (local->bits & LOCAL_OBJECT) {
+		directory_set_own(d, e, true);
+		e->oid = local->object;
+	}
+	if (mode == MODE_TREE)
+		e->oid = oid_empty_tree;
 	e->number = directory_number_of(d, name);
 	*ret = e;
 	return 0;
@@ -286,6 +307,11 @@ static int load_row(void *context, const char *name, struct local *local)
 		local->bits &= ~(LOCAL_TIMES | LOCAL_GROUP);
 		e->epoch = w->head_epoch;
 	}
+	/* an element of a queue has one name */
+	if (l->directory->places)
+		local->bits &= ~LOCAL_GROUP;
+	if (local->bits & LOCAL_GROUP)
+		e->number = directory_mix(w->root->number, local->group);
 	if (local->bits & (STORED_BITS | LOCAL_ATTRIBUTES | LOCAL_TIMES))
 		return set_attributes(l, e, local);
 	local_free(local);

@@ -61,6 +61,7 @@ static uint32_t git_mode_of(mode_t mode)
 {
 	return S_ISDIR(mode) ? MODE_TREE :
 	       S_ISLNK(mode) ? MODE_SYMLINK :
+	       mode_is_special(mode) ? mode & S_IFMT :
 	       mode & 0100   ? MODE_EXECUTABLE : MODE_FILE;
 }
 
@@ -84,7 +85,7 @@ int node_prepare(struct worktree *w, mode_t mode, struct contents **contents,
 		n->directory = node_new_directory(w, 0);
 		if (!n->directory)
 			return -ENOMEM;
-	} else {
+	} else if (node_has_contents(n)) {
 		n->contents = STEAL(*contents);
 	}
 	*ret = STEAL(n);
@@ -105,11 +106,11 @@ static int check_insert_locked(struct node *dir, const char *name, mode_t mode,
 {
 	if (directory_find_live(dir->directory, name))
 		return -EEXIST;
+	/* elements of a queue are files */
+	if (node_is_typed(dir) && (S_ISDIR(mode) || mode_is_special(mode)))
+		return -EPERM;
 	if (!S_ISDIR(mode))
 		return 0;
-	/* elements of a queue are files */
-	if (node_is_typed(dir))
-		return -EPERM;
 	if (node_depth(dir) >= TREE_DEPTH_MAX)
 		return -ENAMETOOLONG;
 	return set_type_locked(dir, name, n);
@@ -120,6 +121,7 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 {
 	scoped_free struct attributes *spare = NULL;
 	scoped(newcomer_release) struct newcomer newcomer = { 0 };
+	struct local *local = n->attributes->local;
 	struct entry *e;
 	int r = node_open_for_change_locked(dir, 1, &spare);
 
@@ -129,7 +131,8 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 		r = newcomer_init_locked(&newcomer, dir, name, false);
 	if (r < 0)
 		return r;
-	r = S_ISDIR(mode) ? 0 : node_is_own_name_locked(dir, name);
+	r = S_ISREG(mode) || S_ISLNK(mode) ?
+		    node_is_own_name_locked(dir, name) : 0;
 	if (r < 0)
 		return r;
 	n->own = r;
@@ -138,25 +141,22 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 	if (node_is_directory(n))
 		n->directory->number = n->number;
 	*n->attributes = node_new_attributes(dir, mode, caller);
+	n->attributes->local = local;
 	attributes_touch(dir, &spare, &n->attributes->mtime);
-	node_mark(n, true);
+	node_mark(n, !node_is_special(n));
 	if (n->rules)
 		node_rules_changed(dir);
 	return 0;
 }
 
-static int make(struct node *dir, const char *name, mode_t mode,
-		const struct caller *caller, struct contents *contents,
-		struct node **ret)
+/* Takes over n, of no place yet. */
+static int insert(struct node *dir, const char *name, mode_t mode,
+		  const struct caller *caller, struct node *n,
+		  struct node **ret)
 {
 	struct worktree *w = dir->worktree;
-	struct node *n;
-	int r = node_prepare(w, mode, &contents, &n);
+	int r;
 
-	if (r < 0) {
-		contents_unref(contents);
-		return r;
-	}
 	pthread_rwlock_wrlock(&w->lock);
 	r = insert_locked(dir, name, mode, caller, n);
 	if (r == 0)
@@ -167,6 +167,20 @@ static int make(struct node *dir, const char *name, mode_t mode,
 	else
 		*ret = n;
 	return r;
+}
+
+static int make(struct node *dir, const char *name, mode_t mode,
+		const struct caller *caller, struct contents *contents,
+		struct node **ret)
+{
+	struct node *n;
+	int r = node_prepare(dir->worktree, mode, &contents, &n);
+
+	if (r < 0) {
+		contents_unref(contents);
+		return r;
+	}
+	return insert(dir, name, mode, caller, n, ret);
 }
 
 int node_make(struct node *dir, const char *name, mode_t mode,
@@ -182,6 +196,39 @@ int node_make(struct node *dir, const char *name, mode_t mode,
 	if (S_ISREG(mode))
 		r = overlay_new(dir->worktree->options.pool, &contents);
 	return r < 0 ? r : make(dir, name, mode, caller, contents, ret);
+}
+
+static int set_device(struct node *n, dev_t device)
+{
+	n->attributes->local = local_new();
+	if (!n->attributes->local)
+		return -ENOMEM;
+	n->attributes->local->device = device;
+	n->attributes->local->bits = LOCAL_DEVICE;
+	return 0;
+}
+
+int node_make_special(struct node *dir, const char *name, mode_t mode,
+		      dev_t device, const struct caller *caller,
+		      struct node **ret)
+{
+	struct contents *none = NULL;
+	struct node *n;
+	int r = node_check_new_name(name);
+
+	if (r == 0 && (!mode_is_special(mode) || device > UINT32_MAX))
+		r = -EINVAL;
+	if (r == 0)
+		r = node_prepare(dir->worktree, mode, &none, &n);
+	if (r < 0)
+		return r;
+	if (S_ISCHR(mode) || S_ISBLK(mode))
+		r = set_device(n, device);
+	if (r < 0) {
+		node_discard(n);
+		return r;
+	}
+	return insert(dir, name, mode, caller, n, ret);
 }
 
 int node_symlink(struct node *dir, const char *name, const char *target,
@@ -237,6 +284,7 @@ int leaving_init_locked(struct leaving *leaving, struct node *dir,
 {
 	int r = node_load_locked(dir, e, &leaving->node);
 
+	leaving->at = e->node;
 	return r < 0 ? r : attributes_reserve(leaving->node, &leaving->spare);
 }
 
@@ -254,7 +302,7 @@ int leaving_check_locked(struct leaving *leaving, const struct entry *e)
 void leaving_done_locked(struct leaving *leaving, const struct timespec *now)
 {
 	attributes_touch_inode(leaving->node, &leaving->spare, now);
-	node_detach_locked(leaving->node, STEAL(leaving->name));
+	node_detach_locked(leaving->at, STEAL(leaving->name));
 }
 
 /* A queue that is known by a line of its own takes the line with it. */

@@ -43,7 +43,7 @@ int node_prepare_own_locked(struct node *n, bool own)
 
 bool node_set_own_locked(struct node *n, bool own)
 {
-	if (node_type(n) == S_IFDIR || n->own == own)
+	if (node_type(n) == S_IFDIR || node_is_special(n) || n->own == own)
 		return false;
 	n->own = own;
 	if (n->parent && !n->unlinked)
@@ -91,7 +91,8 @@ static int claim_fresh_locked(struct node *dir)
 
 		if (n->kind == KIND_DIRECTORY) {
 			r = claim_fresh_locked(n);
-		} else if (is_fresh(e) && !n->own) {
+		} else if (is_fresh(e) && !n->own && !n->linked &&
+			   n->kind != KIND_LINK && !node_is_special(n)) {
 			r = node_is_own_name_locked(dir, e->name);
 			if (r == 1)
 				node_set_own_locked(n, true);
@@ -163,7 +164,7 @@ static int apply_to_file_locked(struct node *dir, struct entry *e)
 	struct node *n;
 	int r;
 
-	if (!e->own && !is_fresh(e))
+	if (mode_is_special(e->mode) || (!e->own && !is_fresh(e)))
 		return 0;
 	r = node_is_own_name_locked(dir, e->name);
 	if (r < 0 || r == (int)e->own)
@@ -171,8 +172,9 @@ static int apply_to_file_locked(struct node *dir, struct entry *e)
 	r = node_load_locked(dir, e, &n);
 	if (r < 0)
 		return r;
-	r = node_prepare_own_locked(n, !e->own);
-	if (r == 0 && node_set_own_locked(n, !e->own))
+	if (!n->linked)
+		r = node_prepare_own_locked(n, !e->own);
+	if (r == 0 && !n->linked && node_set_own_locked(n, !e->own))
 		node_mark(n, true);
 	node_put_locked(n);
 	return r;

@@ -122,7 +122,8 @@ static int prepare_push_locked(struct rename *rename, const char *name)
 	struct node *dir = rename->to_dir;
 
 	/* elements are files */
-	if (node_type(rename->moved.node) == S_IFDIR)
+	if (!node_has_contents(rename->moved.node) ||
+	    rename->moved.node->linked)
 		return -EPERM;
 	/* who renames has opened it, unless it was another one then */
 	if (rename->moved.node->structured && !rename->moved.node->contents)
@@ -135,6 +136,7 @@ static int prepare_push_locked(struct rename *rename, const char *name)
 	return newcomer_init_locked(&rename->newcomer, dir, name, true);
 }
 
+/* 1: as open_locked. */
 static int prepare_locked(struct rename *rename, const char *name)
 {
 	int r = leaving_init_locked(&rename->moved, rename->from_dir,
@@ -155,6 +157,8 @@ static int prepare_locked(struct rename *rename, const char *name)
 	r = leaving_init_locked(&rename->other, rename->to_dir, rename->to);
 	if (r < 0)
 		return r;
+	if (rename->moved.node == rename->other.node)
+		return 1;
 	return rename->exchange ?
 		check_move(rename->other.node, rename->to_dir,
 			   rename->from_dir, rename->from->name) :
@@ -167,13 +171,15 @@ static int prepare_own_locked(struct node *n, struct node *dir,
 {
 	int r;
 
-	if (node_type(n) == S_IFDIR)
+	if (node_type(n) == S_IFDIR || node_is_special(n))
 		return 0;
 	r = node_is_own_name_locked(dir, name);
 	if (r < 0)
 		return r;
 	*ret = r;
-	return node_prepare_own_locked(n, r);
+	/* other names would be what they are not */
+	return n->linked && n->own != r ? -EXDEV :
+					  node_prepare_own_locked(n, r);
 }
 
 static int prepare_places_locked(struct rename *rename, const char *name)
@@ -201,7 +207,7 @@ static int displace_locked(struct rename *rename)
 
 static void exchange_locked(struct rename *rename)
 {
-	struct node *moved = rename->moved.node, *other = rename->other.node;
+	struct node *moved = rename->moved.at, *other = rename->other.at;
 
 	bool anew = node_set_own_locked(moved, rename->moved_own);
 	bool other_anew = node_set_own_locked(other, rename->other_own);
@@ -212,8 +218,8 @@ static void exchange_locked(struct rename *rename)
 	directory_supersede(rename->to_dir->directory, rename->to, true);
 	node_place_locked(moved, rename->to_dir, rename->to);
 	node_place_locked(other, rename->from_dir, rename->from);
-	node_mark(moved, anew);
-	node_mark(other, other_anew);
+	node_mark_name(moved, anew);
+	node_mark_name(other, other_anew);
 }
 
 /* A new name of an element, which keeps its position. */
@@ -227,7 +233,7 @@ static void move_in_place_locked(struct rename *rename)
 
 static void move_locked(struct rename *rename, const struct timespec *now)
 {
-	struct node *moved = rename->moved.node;
+	struct node *moved = rename->moved.at;
 	struct entry *to = rename->to;
 	bool anew = node_set_own_locked(moved, rename->moved_own);
 
@@ -241,8 +247,8 @@ static void move_locked(struct rename *rename, const struct timespec *now)
 	}
 	node_place_locked(moved, rename->to_dir, to);
 	/* elements are stored as blobs */
-	node_mark(moved, anew || (moved->structured &&
-				  node_is_typed(rename->to_dir)));
+	node_mark_name(moved, anew || (moved->structured &&
+				       node_is_typed(rename->to_dir)));
 	node_mark(rename->from_dir, true);
 }
 
@@ -270,9 +276,12 @@ static void execute_locked(struct rename *rename)
 	attributes_touch_inode(rename->moved.node, &rename->moved.spare, &now);
 	attributes_touch(rename->from_dir, &rename->from_spare, &now);
 	attributes_touch(rename->to_dir, &rename->to_spare, &now);
+	/* all its names have the new time */
+	node_mark_attributes(rename->moved.node);
 	if (rename->exchange) {
 		attributes_touch_inode(rename->other.node, &rename->other.spare,
 				       &now);
+		node_mark_attributes(rename->other.node);
 		exchange_locked(rename);
 	} else if (rename->in_place) {
 		move_in_place_locked(rename);
@@ -293,7 +302,7 @@ static struct entry *find_source(struct node *dir, const char *from)
 		directory_find_live(dir->directory, from);
 }
 
-/* 1: both are the same entry, so that there is nothing to do. */
+/* 1: both are the same file, so that there is nothing to do. */
 static int open_locked(struct rename *rename, const char *from, const char *to,
 		       unsigned int flags)
 {

@@ -40,9 +40,8 @@ void node_keep(struct node *n)
 
 static void mark(struct node *n, unsigned int how)
 {
-	if (n->removed)
-		return;
-	for (; n; n = n->parent, how = NODE_MODIFIED) {
+	/* a file whose last names go one after the other may be in what is gone */
+	for (; n && !n->removed; n = n->parent, how = NODE_MODIFIED) {
 		n->flags |= how;
 		/* Above a CHANGED one all is marked. */
 		if (n->flags & NODE_CHANGED)
@@ -56,14 +55,32 @@ static void mark(struct node *n, unsigned int how)
 	}
 }
 
+static void mark_names(struct node *n, unsigned int how)
+{
+	for (struct node *m = links_others(n); m; m = m->next_name)
+		mark(m, how);
+	mark(n, how);
+}
+
+static unsigned int flags_of(bool modified)
+{
+	return NODE_ATTRIBUTES | (modified ? NODE_MODIFIED : NODE_ENTRY);
+}
+
 void node_mark(struct node *n, bool modified)
 {
-	mark(n, NODE_ATTRIBUTES | (modified ? NODE_MODIFIED : NODE_ENTRY));
+	mark_names(n, flags_of(modified));
+}
+
+void node_mark_name(struct node *n, bool modified)
+{
+	/* of one that is MODIFIED or not, the place differs, too */
+	mark(n, flags_of(modified) | NODE_ENTRY);
 }
 
 void node_mark_attributes(struct node *n)
 {
-	mark(n, NODE_ATTRIBUTES);
+	mark_names(n, NODE_ATTRIBUTES);
 }
 
 /* Whether what is in memory cannot be had from what is stored: changes, and
@@ -103,6 +120,11 @@ static void detach_children(struct node *dir)
 void node_detach_locked(struct node *n, char *last_name)
 {
 	n->refs++;
+	if ((n->linked || n->kind == KIND_LINK) && links_leave_locked(n)) {
+		free(last_name);
+		node_put_locked(n);
+		return;
+	}
 	node_unmark(n);
 	n->removed = 1;
 	n->flags &= ~(NODE_MODIFIED | NODE_PENDING | NODE_ENTRY |

@@ -369,6 +369,11 @@ static int convert(struct directory *d, const struct directory_type *type)
 	return 0;
 }
 
+static bool is_linked(const struct entry *e)
+{
+	return e->node ? node_target(e->node)->linked : node_entry_has_group(e);
+}
+
 static int check_convertible(struct node *n)
 {
 	const struct directory *d = n->directory;
@@ -378,7 +383,9 @@ static int check_convertible(struct node *n)
 	for (uint32_t i = 0; i < d->count; i++)
 		if (d->entries[i].live &&
 		    (d->entries[i].own ||
-		     node_type_of(d->entries[i].mode) == S_IFDIR))
+		     node_type_of(d->entries[i].mode) == S_IFDIR ||
+		     mode_is_special(d->entries[i].mode) ||
+		     is_linked(&d->entries[i])))
 			return -ENOTEMPTY;
 	return 0;
 }

@@ -84,6 +84,7 @@ static void release(struct worktree *w)
 	void *owner = w->options.owner;
 
 	worktree_forget_stale_locked(w);
+	links_release(w);
 	forget(w->root);
 	node_put_locked(w->root);
 	pthread_rwlock_destroy(&w->lock);

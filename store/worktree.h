@@ -10,9 +10,9 @@
 
 /* The work tree of a branch: its head's tree plus what was changed since.
  *
- * Nodes (files, directories, symlinks, submodules) are loaded from the odb when
+ * Nodes (files, directories, symlinks, submodules, fifos ...) are loaded from the odb when
  * they are looked up, are mutable, and keep their identity over changes and
- * renames inside the tree.  Changed ones are linked to the root, so that taking
+ * renames inside the tree.  Files may have several names.  Changed ones are linked to the root, so that taking
  * a cut costs O(changes).  A node that nobody refers to, that equals what is
  * stored and has default attributes is forgotten.
  *
@@ -78,7 +78,7 @@ void node_unref(struct node *n);		/* accepts NULL */
 struct worktree *node_worktree(struct node *n);	/* no new reference */
 bool node_is_root(const struct node *n);
 uint64_t node_number(const struct node *n);	/* st_ino */
-mode_t node_type(const struct node *n);		/* S_IFREG, S_IFDIR, S_IFLNK */
+mode_t node_type(const struct node *n);		/* S_IFMT */
 bool node_is_submodule(const struct node *n);	/* an empty read-only folder */
 
 /* A slot for the front end: its inode for this node.  Read and written by the
@@ -121,10 +121,20 @@ int node_list(struct node *dir, uint64_t cookie, node_visit *visit,
  * -EPERM also for ".irmin"; of a symlink, errors of tree_check_symlink too. */
 int node_make(struct node *dir, const char *name, mode_t mode,
 	      const struct caller *caller, struct node **ret);
+/* A fifo, socket or device: the local face alone has it.  device: of 32 bits, as
+ * the kernel has it.  -EINVAL; -EPERM also in a queue; errors of node_make. */
+int node_make_special(struct node *dir, const char *name, mode_t mode,
+		      dev_t device, const struct caller *caller,
+		      struct node **ret);
 int node_symlink(struct node *dir, const char *name, const char *target,
 		 const struct caller *caller, struct node **ret);
 /* Target of a symlink in a new allocation.  -EINVAL: not a symlink. */
 int node_readlink(struct node *n, char **ret_target);
+
+/* Another name of n, of any kind but a directory: link(2).  Each is the same node.
+ * -EXDEV: in another tree; -EPERM: n is a directory, or an element of a queue, or
+ * dir is a queue; -ENOENT: n has no name any more; -EMLINK; errors of node_make. */
+int node_link(struct node *n, struct node *dir, const char *name);
 
 /* Removing a node leaves its references usable, as unlink(2) does.
  * -ENOENT, -EISDIR / -ENOTDIR, -ENOTEMPTY, -EBUSY (root). */
@@ -157,8 +167,9 @@ int node_type_name(struct node *n, char ret_type[32]);
 
 /* Makes a directory one of a type, with a line in the root's .gitattributes; what
  * is in it becomes elements in the order of names.  -EINVAL: no such type, or it
- * has another one; -ENOTDIR; -ENOTEMPTY: there are directories in it, or files that
- * Git does not have; -EPERM: the root, in a queue, or in a GIT_NAME; -EEXIST: the root's .gitattributes is no file;
+ * has another one; -ENOTDIR; -ENOTEMPTY: there is more in it than files that Git
+ * has; -EPERM: the root, in a queue, or in a GIT_NAME; -EEXIST: the root's
+ * .gitattributes is no file;
  * -ENAMETOOLONG. */
 int node_set_type(struct node *n, const char *type);
 

@@ -97,9 +97,12 @@ static void set(struct attributes **at, struct attributes *to,
 static void set_facts(struct step *step, const struct timespec *now)
 {
 	struct entry *e = directory_find_live(step->dir->directory, step->name);
+	struct node *n = node_target(e->node);
 
-	set(e->node ? &e->node->attributes : &e->attributes,
-	    STEAL(step->attributes), now);
+	set(n ? &n->attributes : &e->attributes, STEAL(step->attributes), now);
+	/* its other names have them too */
+	if (n && n->linked)
+		node_mark_attributes(n);
 }
 
 static void take_away(struct step *step)
@@ -250,6 +253,23 @@ static struct node *refer(struct node *n)
 	return n;
 }
 
+/* Puts the path of one name in *first if the delta concerns it and no smaller one
+ * is there. */
+static int note_busy(struct node *name, const struct delta *delta, char **first)
+{
+	scoped_free char *path = node_make_path(name);
+	scoped_free char *stored = node_make_stored_path(name);
+
+	if (!path || !stored)
+		return -ENOMEM;
+	if (name->removed || !concerns(delta, stored, node_target(name)) ||
+	    (*first && strcmp(path, *first) >= 0))
+		return 0;
+	free(*first);
+	*first = STEAL(path);
+	return 0;
+}
+
 /* The first path that is open for writing and that the delta concerns, or
  * NULL. */
 static int busy_path_locked(struct worktree *w, const struct delta *delta,
@@ -263,17 +283,11 @@ static int busy_path_locked(struct worktree *w, const struct delta *delta,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
-		scoped_free char *path = node_make_path(nodes[i]);
-		scoped_free char *stored = node_make_stored_path(nodes[i]);
+		struct node *name = links_others(nodes[i]);
 
-		if (!path || !stored)
-			r = -ENOMEM;
-		else if (!nodes[i]->removed &&
-			 concerns(delta, stored, nodes[i]) &&
-			 (!first || strcmp(path, first) < 0)) {
-			free(first);
-			first = STEAL(path);
-		}
+		r = r < 0 ? r : note_busy(nodes[i], delta, &first);
+		for (; r == 0 && name; name = name->next_name)
+			r = note_busy(name, delta, &first);
 		node_put_locked(nodes[i]);
 	}
 	if (r == 0)
@@ -337,6 +351,8 @@ static void tell_changed(const struct plan *plan,
 	for (size_t i = 0; i < plan->step_count; i++)
 		if (plan->steps[i].node)
 			watch->changed(watch->context, plan->steps[i].node);
+	for (size_t i = 0; i < plan->linked_count; i++)
+		watch->changed(watch->context, plan->linked[i]);
 }
 
 /* 1: other names would change than `known` has; *plan has them. */

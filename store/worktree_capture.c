@@ -29,6 +29,17 @@ static void note_node(struct delta_entry *entry, struct node *n)
 	entry->number = n->worktree->number + 1;
 }
 
+/* Extended attributes that will be an object once they are stored. */
+static void note_far(struct delta_entry *entry, struct node *n)
+{
+	if (!n || !entry->local || !local_wants_far(entry->local))
+		return;
+	n->attributes->local->stamp = n->worktree->number + 1;
+	entry->local->stamp = n->attributes->local->stamp;
+	if (!entry->node)
+		note_node(entry, n);
+}
+
 /* An entry with all facts. */
 static int add(struct delta *delta, enum delta_kind kind, uint32_t mode,
 	       const char *name, const struct node *dir, const struct entry *e,
@@ -49,7 +60,8 @@ static bool is_same(const struct delta *delta, const struct entry *e)
 	const struct node *n = e->node;
 	const struct oid *oid = n ? &n->oid : &e->oid;
 
-	if (e->own || (e->mode == MODE_TREE && node_git_has_nothing(oid)))
+	if (e->own || mode_is_special(e->mode) ||
+	    (e->mode == MODE_TREE && node_git_has_nothing(oid)))
 		return delta->complete || (!e->stored && !e->git_had);
 	return n && !delta->complete &&
 	       !(n->flags & (NODE_MODIFIED | NODE_ENTRY));
@@ -64,8 +76,23 @@ static int emit_object(struct delta *delta, const char *name,
 
 	if (r < 0)
 		return r;
-	entry->oid = e->node ? e->node->oid : e->oid;
+	entry->oid = e->node ? node_target(e->node)->oid : e->oid;
 	entry->same = is_same(delta, e);
+	note_far(entry, node_target(e->node));
+	return 0;
+}
+
+/* What Git cannot have: for it the name is gone. */
+static int emit_special(struct delta *delta, const char *name,
+			const struct node *dir, const struct entry *e)
+{
+	struct delta_entry *entry;
+	int r = add(delta, DELTA_REMOVED, 0, name, dir, e, &entry);
+
+	if (r < 0)
+		return r;
+	entry->same = is_same(delta, e);
+	note_far(entry, node_target(e->node));
 	return 0;
 }
 
@@ -109,13 +136,15 @@ static int choose_mode(struct node *n, uint32_t *ret_mode)
 static int emit_contents(struct delta *delta, const char *name,
 			 const struct node *dir, const struct entry *e)
 {
+	struct node *n = node_target(e->node);
 	struct delta_entry *entry;
 	struct contents *snapshot;
 	uint32_t mode;
-	int r = choose_mode(e->node, &mode);
+	int r = choose_mode(n, &mode);
 
 	if (r == 0)
-		r = contents_snapshot(e->node->contents, &snapshot);
+		r = n->linked ? links_snapshot_locked(n, &snapshot) :
+				contents_snapshot(n->contents, &snapshot);
 	if (r < 0)
 		return r;
 	r = add(delta, DELTA_CONTENTS, mode, name, dir, e, &entry);
@@ -125,7 +154,8 @@ static int emit_contents(struct delta *delta, const char *name,
 	}
 	entry->contents = snapshot;
 	entry->same = is_same(delta, e);
-	note_node(entry, e->node);
+	note_node(entry, n);
+	note_far(entry, n);
 	return 0;
 }
 
@@ -157,6 +187,7 @@ static int put_directory(struct delta *delta, const char *name,
 	entry->same = is_empty(below) && !e->git_had &&
 		      (delta->complete || !e->stored);
 	note_node(entry, n);
+	note_far(entry, n);
 	n->flags |= NODE_EMITTED;
 	return 0;
 }
@@ -183,10 +214,12 @@ static int emit_as(struct delta *delta, const char *name,
 {
 	struct node *n = e->node;
 
+	if (mode_is_special(e->mode))
+		return emit_special(delta, name, dir, e);
 	if (!n)
 		return emit_object(delta, name, dir, e);
 	n->flags &= ~NODE_EMITTED;
-	if (node_is_clean(n))
+	if (node_is_clean(node_target(n)))
 		return emit_object(delta, name, dir, e);
 	return node_is_directory(n) ? emit_directory(delta, name, dir, e) :
 				      emit_contents(delta, name, dir, e);
@@ -425,6 +458,7 @@ static void settle(struct node *dir, bool complete);
 static void settle_child(struct node *n, bool complete)
 {
 	struct worktree *w = n->worktree;
+	struct node *target = node_target(n);
 	struct entry *e = node_entry(n);
 	bool stored = true;
 
@@ -437,13 +471,15 @@ static void settle_child(struct node *n, bool complete)
 		stored = clean ? !node_git_has_nothing(&n->oid) :
 				 n->directory->stored > 0;
 	} else {
-		stored = !n->own;
-		if (!node_is_clean(n)) {
-			contents_captured(n->contents);
-			n->flags |= NODE_PENDING;
-			n->stamp = w->number;
+		stored = !target->own;
+		if (!node_is_clean(target)) {
+			contents_captured(target->contents);
+			target->flags |= NODE_PENDING;
+			target->stamp = w->number;
 		}
 	}
+	if (node_is_special(target))
+		stored = false;
 	n->flags &= ~(NODE_MODIFIED | NODE_ENTRY | NODE_ATTRIBUTES);
 	node_unmark(n);
 	directory_set_stored(n->parent->directory, e, stored);
@@ -476,14 +512,15 @@ static void settle(struct node *dir, bool complete)
 	for (uint32_t i = 0; complete && i < d->count; i++) {
 		struct node *n = d->entries[i].node;
 
-		if (n && ((n->flags & NODE_CHANGED) || !node_is_clean(n)))
+		if (n && ((n->flags & NODE_CHANGED) ||
+			  !node_is_clean(node_target(n))))
 			settle_child(n, true);
 	}
 	directory_forget_replaced(d);
 	settle_self(dir, complete);
 }
 
-/* ---- capture and adopt ---- */
+/* ---- capture ---- */
 
 static int build_root(struct worktree *w, struct delta **ret)
 {
@@ -492,11 +529,15 @@ static int build_root(struct worktree *w, struct delta **ret)
 
 	if (r == 0 && !node_is_clean(w->root))
 		r = build(w->root, delta);
+	links_forget_snapshots_locked(w);
 	if (r == 0 && w->options.local)
 		r = node_reserve_table(w->root);
 	if (r == 0 && (w->root->flags & NODE_ATTRIBUTES)) {
 		delta->local = node_root_facts(w->root);
 		r = delta->local ? 0 : -ENOMEM;
+		if (r == 0 && local_wants_far(delta->local))
+			delta->local->stamp =
+				w->root->attributes->local->stamp = w->number + 1;
 	}
 	if (r < 0 || (delta->count == 0 && !delta->local)) {
 		delta_free(delta);
@@ -537,60 +578,4 @@ int worktree_capture(struct worktree *w, worktree_take *take, void *context)
 		settle_self(w->root, false);
 	node_unmark(w->root);
 	return r;
-}
-
-/* below: of a directory. */
-static bool adopt_node(struct node *n, uint32_t number, const struct oid *oid,
-		       const struct delta *below)
-{
-	if (!(n->flags & NODE_PENDING) || n->stamp != number)
-		return false;
-	n->flags &= ~NODE_PENDING;
-	n->oid = *oid;
-	if (below)
-		node_set_table(n, below);
-	return true;
-}
-
-static void adopt_file(struct node *n, const struct delta_entry *entry)
-{
-	if (delta_entry_is_own(entry))
-		contents_stored_local(n->contents, entry->contents,
-				      &entry->oid);
-	else
-		contents_stored_as(n->contents, entry->contents, entry->mode,
-				   &entry->oid);
-	if (!adopt_node(n, entry->number, &entry->oid, NULL))
-		return;
-	n->structured = mode_is_rope(entry->mode);
-	/* It was given or lost the x bit since, which is CHANGED already. */
-	if (n->structured && n->executable != mode_is_executable(entry->mode))
-		n->flags |= NODE_MODIFIED;
-}
-
-static void adopt_entries(const struct delta *delta)
-{
-	for (size_t i = 0; i < delta->count; i++) {
-		const struct delta_entry *entry = &delta->entries[i];
-		struct node *n = entry->node;
-
-		if (entry->kind == DELTA_DIRECTORY)
-			adopt_entries(entry->directory);
-		if (!n)
-			continue;
-		if (entry->kind == DELTA_CONTENTS)
-			adopt_file(n, entry);
-		else
-			adopt_node(n, entry->number, &entry->oid,
-				   entry->directory);
-		node_settle_locked(n);
-	}
-}
-
-void worktree_adopt(struct worktree *w, const struct delta *delta)
-{
-	SCOPED_WRITE(&w->lock);
-
-	adopt_entries(delta);
-	adopt_node(w->root, delta->number, &delta->oid, delta);
 }

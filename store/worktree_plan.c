@@ -39,6 +39,24 @@ int plan_touch(struct plan *plan, struct node *dir, const struct oid *oid,
 	return 0;
 }
 
+/* How many names a file has is a fact of those that stay. */
+static int note_links(struct plan *plan, const struct step *step)
+{
+	const struct entry *e = directory_find_live(step->dir->directory,
+						    step->name);
+	struct node *n = e ? node_target(e->node) : NULL, **linked;
+
+	if (!n || !n->linked)
+		return 0;
+	linked = plan_grow(plan->linked, plan->linked_count,
+			   &plan->linked_capacity, sizeof(*linked));
+	if (!linked)
+		return -ENOMEM;
+	plan->linked = linked;
+	linked[plan->linked_count++] = node_ref(n);
+	return 0;
+}
+
 static int add_step(struct plan *plan, const struct step *step)
 {
 	struct step *steps = plan_grow(plan->steps, plan->step_count,
@@ -48,6 +66,8 @@ static int add_step(struct plan *plan, const struct step *step)
 	if (!steps)
 		return -ENOMEM;
 	plan->steps = steps;
+	if (note_links(plan, step) < 0)
+		return -ENOMEM;
 	copy.name = strdup(step->name);
 	copy.place = step->place ? strdup(step->place) : NULL;
 	if (!copy.name || (step->place && !copy.place)) {
@@ -80,8 +100,11 @@ void plan_release(struct plan *plan)
 		attributes_free(plan->touched[i].facts);
 		node_unref(plan->touched[i].dir);
 	}
+	for (size_t i = 0; i < plan->linked_count; i++)
+		node_unref(plan->linked[i]);
 	free(plan->steps);
 	free(plan->touched);
+	free(plan->linked);
 	buffer_release(&plan->path);
 	*plan = (struct plan){ 0 };
 }
@@ -249,8 +272,9 @@ int plan_put_entry(struct plan *plan, size_t at, const struct entry *e,
 		.kind = STEP_PUT, .dir = plan->touched[at].dir,
 		.name = (char *)name, .place = (char *)place,
 		.mode = wanted->mode, .oid = wanted->oid,
-		.unstored = wanted->mode == MODE_TREE &&
-			    node_git_has_nothing(&wanted->oid),
+		.unstored = mode_is_special(wanted->mode) ||
+			    (wanted->mode == MODE_TREE &&
+			     node_git_has_nothing(&wanted->oid)),
 		.own = facts && facts->local &&
 		       (facts->local->bits & LOCAL_OBJECT),
 	};
@@ -310,7 +334,7 @@ static int is_loaded_otherwise(struct plan *plan, struct node *dir)
 
 bool plan_is_same_entry(const struct entry *e, const struct tree_entry *wanted)
 {
-	const struct node *n = e->node;
+	const struct node *n = node_target(e->node);
 
 	uint32_t mode = mode_stored(wanted->mode);
 
@@ -530,12 +554,28 @@ static int follow_directory(struct plan *plan, size_t at, struct entry *e,
 	return r;
 }
 
+/* A fifo and the like, which a merge brings. */
+static int become_special(struct plan *plan, size_t at,
+			  const struct delta_entry *entry)
+{
+	struct node *dir = plan->touched[at].dir;
+	const struct tree_entry wanted = { .mode = entry->local->mode & S_IFMT };
+	const struct plan_facts facts = { entry->local, entry->merged };
+
+	return plan_put_entry(plan, at,
+			      directory_find(dir->directory, entry->name),
+			      entry->name, NULL, &wanted, &facts);
+}
+
 static int follow_entry(struct plan *plan, size_t at,
 			const struct delta_entry *entry)
 {
 	struct node *dir = plan->touched[at].dir;
 	struct entry *e = directory_find(dir->directory, entry->name);
 
+	if (entry->kind == DELTA_REMOVED && entry->merged && entry->local &&
+	    mode_is_special(entry->local->mode))
+		return become_special(plan, at, entry);
 	if (entry->kind == DELTA_REMOVED && !e)
 		return 0;
 	if (entry->kind == DELTA_REMOVED)

@@ -57,6 +57,9 @@ struct plan {
 	size_t step_count, step_capacity;
 	struct touched *touched;	/* directories above those below */
 	size_t touched_count, touched_capacity;
+	struct node **linked;		/* files that lose one of several names;
+					 * references from outside */
+	size_t linked_count, linked_capacity;
 	struct buffer path;		/* of what is looked at: on -EAGAIN */
 	struct oid tree;		/* of the root afterwards */
 	bool attributes;		/* .gitattributes files change */

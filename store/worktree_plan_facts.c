@@ -24,7 +24,8 @@ static int carry_over(const struct entry *e, uint32_t mode,
 		      struct attributes **ret)
 {
 	const struct attributes *old = !e ? NULL : e->node ?
-				       e->node->attributes : e->attributes;
+				       node_target(e->node)->attributes :
+				       e->attributes;
 	struct attributes *a;
 
 	if (!old || node_type_of(e->mode) == S_IFDIR ||

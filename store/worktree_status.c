@@ -105,8 +105,8 @@ static int walk_entry(struct walk *walk, const struct entry *e, bool complete)
 		r = 0;
 	else if (!e->live)
 		r = tell(walk, 'D');
-	else if (e->own)
-		r = !complete && e->git_had ? tell(walk, 'D') : 0;
+	else if (e->own || mode_is_special(e->mode))
+		r = e->git_had && !complete ? tell(walk, 'D') : 0;
 	else if (e->mode == MODE_TREE)
 		r = walk_subdirectory(walk, e, new);
 	else

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/test.h"
+#include "store/checksum.h"
 #include "store/ignore.h"
 #include "store/local_store.h"
 #include "store/node.h"
+#include "store/node_xattr.h"
 #include "store/pool.h"
 
 #include <errno.h>
@@ -62,6 +64,43 @@ struct names {
 	size_t count;
 };
 
+/* Where files with several names were seen first. */
+static struct seen {
+	ino_t number;
+	nlink_t links, found;
+	char path[512];
+} seen[256];
+static size_t seen_count;
+
+static const char *first_path(const struct stat *st, const char *path)
+{
+	for (size_t i = 0; i < seen_count; i++)
+		if (seen[i].number == st->st_ino) {
+			seen[i].found++;
+			return seen[i].path;
+		}
+	assert_true(seen_count < 256);
+	seen[seen_count] = (struct seen){
+		.number = st->st_ino, .links = st->st_nlink, .found = 1,
+	};
+	snprintf(seen[seen_count].path, sizeof(seen->path), "%s", path);
+	return seen[seen_count++].path;
+}
+
+static void tell_contents(struct node *n, const struct stat *st,
+			  struct buffer *ret)
+{
+	char text[64];
+	ssize_t size;
+
+	if (!S_ISREG(st->st_mode))
+		return;
+	size = node_read(n, text, sizeof(text), 0);
+	assert_true(size >= 0);
+	for (ssize_t i = 0; i < size; i++)
+		buffer_printf(ret, "%02x", (unsigned char)text[i]);
+}
+
 static int add_name(void *context, const struct listed *entry)
 {
 	struct names *names = context;
@@ -76,22 +115,20 @@ static int by_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-static void tell_bytes(struct node *n, struct buffer *ret)
+static void tell_xattrs(struct node *n, struct buffer *ret)
 {
-	char bytes[64];
-	char *target;
-	ssize_t size;
+	char names[256];
+	ssize_t size = node_list_xattr(n, names, sizeof(names));
 
-	if (node_type(n) == S_IFLNK) {
-		assert_int_equal(node_readlink(n, &target), 0);
-		buffer_printf(ret, " %s\n", target);
-		free(target);
-	} else {
-		size = node_read(n, bytes, sizeof(bytes), 0);
-		assert_true(size >= 0);
-		for (ssize_t i = 0; i < size; i++)
-			buffer_printf(ret, " %d", bytes[i]);
-		buffer_puts(ret, "\n");
+	assert_true(size >= 0);
+	for (ssize_t i = 0; i < size; i += strlen(names + i) + 1) {
+		char value[1000];
+		ssize_t length = node_get_xattr(n, names + i, value,
+						sizeof(value));
+
+		assert_true(length >= 0);
+		buffer_printf(ret, " %s=%zd:%llx\n", names + i, length,
+			      (long long)checksum64(value, length, 0));
 	}
 }
 
@@ -101,12 +138,17 @@ static void tell(struct node *n, const char *path, struct buffer *ret)
 	struct stat st;
 
 	assert_int_equal(node_stat(n, &st), 0);
-	buffer_printf(ret, "%s %o %u %u %lld %lld.%09ld %lld.%09ld\n", path,
-		      st.st_mode, st.st_uid, st.st_gid, (long long)st.st_size,
+	buffer_printf(ret, "%s %o %llx %u %u %lld %lld.%09ld %lld.%09ld\n",
+		      path, st.st_mode, (unsigned long long)st.st_rdev,
+		      st.st_uid, st.st_gid, (long long)st.st_size,
 		      (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 		      (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+	tell_xattrs(n, ret);
 	if (!S_ISDIR(st.st_mode)) {
-		tell_bytes(n, ret);
+		buffer_printf(ret, "%s %u %s ", path, (unsigned int)st.st_nlink,
+			      first_path(&st, path));
+		tell_contents(n, &st, ret);
+		buffer_puts(ret, "\n");
 		return;
 	}
 	assert_int_equal(node_list(n, 0, add_name, &names), 0);
@@ -127,8 +169,11 @@ static char *all(void)
 	struct buffer b = { 0 };
 	struct node *root = worktree_root(tree);
 
+	seen_count = 0;
 	tell(root, "", &b);
 	node_unref(root);
+	for (size_t i = 0; i < seen_count; i++)
+		assert_int_equal(seen[i].links, seen[i].found);
 	return b.data;
 }
 
@@ -205,6 +250,16 @@ static struct node *some_directory(void)
 	return dir;
 }
 
+static void make_special(struct node *dir, const char *name,
+			 const struct caller *caller, struct node **ret)
+{
+	static const mode_t types[] = { S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK };
+	unsigned int type = roll(4);
+
+	node_make_special(dir, name, types[type] | roll(0777),
+			  type < 2 ? 0 : roll(UINT32_MAX), caller, ret);
+}
+
 static const char *some_rules(void)
 {
 	static const char *const rules[] = {
@@ -238,14 +293,26 @@ static void set_something(struct node *n)
 	node_set_attributes(n, &values, 1 + roll(31));
 }
 
+/* Some are few enough to be with the other facts. */
+static void set_xattr(struct node *n)
+{
+	char value[1000], name[] = "user.a";
+
+	name[5] += roll(4);
+	memset(value, 'a' + roll(20), sizeof(value));
+	if (roll(3))
+		node_set_xattr(n, name, value, roll(roll(2) ? 50 : 1000), 0);
+	else
+		node_remove_xattr(n, name);
+}
+
 static void change(void)
 {
 	static const struct caller caller = { .uid = 1, .gid = 2 };
 	struct node *dir = some_directory(), *other = NULL, *n = NULL;
 	const char *name = some_name();
-	char text[16];
 
-	switch (roll(9)) {
+	switch (roll(14)) {
 	case 0:
 	case 1:
 		node_make(dir, name, S_IFREG | roll(0777), &caller, &n);
@@ -264,8 +331,7 @@ static void change(void)
 		node_rename(dir, name, other, some_name(), roll(2) ? 0 : 2);
 		break;
 	case 5:
-		snprintf(text, sizeof(text), "x%u", roll(1000));
-		node_symlink(dir, name, text, &caller, &n);
+		node_symlink(dir, name, "x", &caller, &n);
 		break;
 	case 6:
 		if (node_lookup(dir, name, &n) == 0)
@@ -273,6 +339,22 @@ static void change(void)
 		break;
 	case 7:
 		set_something(dir);
+		break;
+	case 8:
+		make_special(dir, name, &caller, &n);
+		break;
+	case 9:
+	case 10:
+		other = some_directory();
+		if (node_lookup(dir, name, &n) == 0)
+			node_link(n, other, some_name());
+		break;
+	case 11:
+		set_xattr(dir);
+		break;
+	case 12:
+		if (node_lookup(dir, name, &n) == 0)
+			set_xattr(n);
 		break;
 	default:
 		if (node_lookup(dir, name, &n) == 0)
@@ -337,7 +419,8 @@ static size_t check_git(struct node *dir, const struct oid *oid, bool is_hidden)
 						   &oid_empty_tree, hidden) > 0,
 					 e != NULL);
 		else
-			assert_int_equal(!n->own, e != NULL);
+			assert_int_equal(!n->own && !node_is_special(n),
+					 e != NULL);
 		assert_false(hidden && e);
 		found += e != NULL;
 		node_unref(n);
