@@ -384,3 +384,22 @@ src/keep.o"
 	[ "$(readlink "$M/main/link.o")" = target ]
 	"$IRMINFS" fsck --store "$STORE"
 }
+
+@test "names of one file are all ignored or none is" {
+	start -o commit=1000
+	echo '*.o' >"$M/main/.gitignore"
+	echo 1 >"$M/main/a.o"
+	ln "$M/main/a.o" "$M/main/b.o"
+	run ! ln "$M/main/a.o" "$M/main/a"
+	mv "$M/main/b.o" "$M/main/c"
+	echo 1 >"$M/main/t"
+	run ! ln "$M/main/t" "$M/main/t.o"
+	ln "$M/main/a.o" "$M/main/d.o"
+	mkfifo "$M/main/fifo.o"
+	restart
+	[ "$(stat -c %h "$M/main/a.o")" -eq 2 ]
+	[ -p "$M/main/fifo.o" ]
+	[ "$(cat "$M/main/c" "$M/main/d.o")" = "$(printf '1\n1')" ]
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$(printf '.gitignore\nc\nt')" ]
+}
