@@ -13,6 +13,7 @@ static int find_face(struct branch *b, struct branch_state *state)
 	if (!oid_equal(&b->head, &state->commit))
 		return -EAGAIN;
 	state->face = b->local;
+	state->incarnation = b->incarnation;
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct branch_state {
 	struct oid commit;
 	struct oid tree;
 	struct oid face;	/* root of its local face then, or zero */
+	uint64_t incarnation;	/* of the branch; 0: it is none */
 	uint64_t sequence;	/* b->sequence as long as nobody cut again */
 };
 

@@ -63,8 +63,8 @@ struct record {
 	bool direct;
 	struct conflict_report *conflicts;
 	/* COMMIT and MOVE that merge another branch: the root of its local face,
-	 * or zero, and its commit, of which COMMIT has it in `oid`.  MOVE: with a
-	 * delta, that is what changes, and what the faces' merge was. */
+	 * or zero; the branch is `from`, and its commit `oid`, of COMMIT too.
+	 * MOVE has a delta then: what changes in the branch. */
 	struct oid face;
 	/* When what it brings from elsewhere came into the work tree (COMMIT that
 	 * is direct, MOVE); zero: the commit's time, or now. */

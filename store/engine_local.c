@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/engine_local.h"
-#include "store/local_bases.h"
 #include "store/local_stage.h"
 #include "store/local_store.h"
 
@@ -84,22 +83,22 @@ int engine_local_move(struct engine *e, struct odb **stage,
 
 /* Without it a merge to come knows less; that is all. */
 int engine_local_remember(struct engine *e, struct odb **stage,
-			  struct table_branch *branch, const struct oid *commit,
-			  const struct oid *face, const struct timespec *now)
+			  struct table_branch *branch,
+			  const struct local_base *base,
+			  const struct timespec *now)
 {
-	struct local_base base = {
-		.number = (uint64_t)now->tv_sec * 1000000000 +
-			  (uint64_t)now->tv_nsec,
-		.commit = *commit, .face = *face,
-	};
+	struct local_base numbered = *base;
 	int r = 0;
 
-	if (!e->local || oid_is_zero(face) || oid_is_zero(&branch->local))
+	if (!e->local || oid_is_zero(&base->face) ||
+	    oid_is_zero(&branch->local))
 		return 0;
+	numbered.number = (uint64_t)now->tv_sec * 1000000000 +
+			  (uint64_t)now->tv_nsec;
 	if (!*stage)
 		r = local_stage_new(e->local, stage);
 	if (r == 0)
-		r = local_bases_add(*stage, &branch->local, &base,
+		r = local_bases_add(*stage, &branch->local, &numbered,
 				    &branch->local);
 	return engine_is_transient(r) || r == -EROFS ? r : 0;
 }

@@ -110,10 +110,14 @@ static int follow_local(struct pass *pass, struct record *record,
 static int remember(struct pass *pass, const struct record *record,
 		    struct table_branch *branch)
 {
+	const struct local_base base = {
+		.origin = record->from, .commit = record->oid,
+		.face = record->face,
+	};
 	struct timespec now = time_of(pass, record);
 
-	return engine_local_remember(pass->engine, &pass->stage, branch,
-				     &record->oid, &record->face, &now);
+	return engine_local_remember(pass->engine, &pass->stage, branch, &base,
+				     &now);
 }
 
 static int apply_commit(struct pass *pass, struct record *record,
@@ -248,7 +252,8 @@ static int apply_make(struct pass *pass, struct record *record)
 static int apply_fork(struct pass *pass, struct record *record)
 {
 	const struct table_branch *from;
-	struct oid head = record->oid, local;
+	struct oid head = record->oid;
+	struct local_base base;
 	struct timespec now;
 	int r;
 
@@ -259,14 +264,17 @@ static int apply_fork(struct pass *pass, struct record *record)
 	from = table_find(pass->table, record->from);
 	if (!from)
 		return -ENOENT;
-	head = from->head;	/* adding moves the array */
-	local = from->local;
+	base = (struct local_base){
+		.origin = record->from, .commit = from->head,
+		.face = from->local,
+	};
 	now = time_of(pass, record);
-	r = add_branch(pass, record, &head, &local);
+	/* adding moves the array */
+	r = add_branch(pass, record, &base.commit, &base.face);
 	return r < 0 ? r :
 	       engine_local_remember(pass->engine, &pass->stage,
 				     table_find(pass->table, record->branch),
-				     &head, &local, &now);
+				     &base, &now);
 }
 
 /* HEAD follows the branch that it names to another name. */

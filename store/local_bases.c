@@ -9,7 +9,7 @@
 
 #define PREFIX "base-"
 #define NUMBER_DIGITS 16
-#define NAME_SIZE (sizeof(PREFIX) + NUMBER_DIGITS + 1 + OID_HEX_SIZE)
+#define NAME_SIZE (sizeof(PREFIX) + 2 * (NUMBER_DIGITS + 1) + OID_HEX_SIZE)
 
 static void free_tree(struct tree **tree)
 {
@@ -42,13 +42,15 @@ static bool parse_number(const char *digits, uint64_t *ret)
 
 static int parse(const struct tree_entry *entry, struct local_base *ret)
 {
-	const char *digits = entry->name + strlen(PREFIX);
+	const char *number = entry->name + strlen(PREFIX);
+	const char *origin = number + NUMBER_DIGITS + 1;
+	const char *commit = origin + NUMBER_DIGITS + 1;
 
 	if (entry->mode != MODE_TREE ||
-	    strlen(digits) != NUMBER_DIGITS + OID_HEX_SIZE ||
-	    !parse_number(digits, &ret->number) ||
-	    digits[NUMBER_DIGITS] != '-' ||
-	    oid_parse(digits + NUMBER_DIGITS + 1, &ret->commit) < 0)
+	    strlen(entry->name) + 1 != NAME_SIZE - 1 ||
+	    !parse_number(number, &ret->number) || origin[-1] != '-' ||
+	    !parse_number(origin, &ret->origin) || commit[-1] != '-' ||
+	    oid_parse(commit, &ret->commit) < 0)
 		return -EUCLEAN;
 	ret->face = entry->oid;
 	return 0;
@@ -98,8 +100,10 @@ int local_bases_write(struct odb *odb, const struct oid *root,
 		const struct local_base *base = &bases->base[i];
 		char hex[OID_HEX_SIZE];
 
-		snprintf(names[i], NAME_SIZE, PREFIX "%016" PRIx64 "-%s",
-			 base->number, oid_hex(&base->commit, hex));
+		snprintf(names[i], NAME_SIZE,
+			 PREFIX "%016" PRIx64 "-%016" PRIx64 "-%s",
+			 base->number, base->origin,
+			 oid_hex(&base->commit, hex));
 		entries[count++] = (struct tree_entry){
 			.mode = MODE_TREE, .oid = base->face, .name = names[i],
 		};
@@ -107,13 +111,32 @@ int local_bases_write(struct odb *odb, const struct oid *root,
 	return tree_write(odb, entries, count, ret_root);
 }
 
+static bool is_same(const struct local_base *a, const struct local_base *b)
+{
+	return a->origin == b->origin && oid_equal(&a->commit, &b->commit);
+}
+
+static const struct local_base *find(const struct local_bases *bases,
+				     const struct local_base *like)
+{
+	for (size_t i = 0; i < bases->count; i++)
+		if (is_same(&bases->base[i], like))
+			return &bases->base[i];
+	return NULL;
+}
+
 static void insert(struct local_bases *bases, const struct local_base *base)
 {
+	const struct local_base *present = find(bases, base);
 	size_t n = 0, at;
 
+	if (present && present->number > base->number)
+		return;
 	for (size_t i = 0; i < bases->count; i++)
-		if (!oid_equal(&bases->base[i].commit, &base->commit))
+		if (&bases->base[i] != present)
 			bases->base[n++] = bases->base[i];
+	if (n == LOCAL_BASES_MOST && base->number < bases->base[0].number)
+		return;
 	if (n == LOCAL_BASES_MOST)
 		memmove(bases->base, bases->base + 1,
 			--n * sizeof(*bases->base));
@@ -128,35 +151,46 @@ int local_bases_add(struct odb *odb, const struct oid *root,
 {
 	static const struct local_bases none;
 	struct local_base added = *base;
-	struct local_bases bases;
+	struct local_bases bases, more;
 	int r = local_bases_read(odb, root, &bases);
 
+	if (r == 0)
+		r = local_bases_read(odb, &base->face, &more);
 	if (r == 0)
 		r = local_bases_write(odb, &base->face, &none, &added.face);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < more.count; i++)
+		insert(&bases, &more.base[i]);
 	insert(&bases, &added);
 	return local_bases_write(odb, root, &bases, ret_root);
 }
 
 /* ---- finding ---- */
 
-static const struct local_base *find(const struct local_bases *bases,
-				     const struct oid *commit)
+static void take_newer(const struct local_base **best,
+		       const struct local_base *base)
 {
-	for (size_t i = 0; i < bases->count; i++)
-		if (oid_equal(&bases->base[i].commit, commit))
-			return &bases->base[i];
-	return NULL;
+	if (base && (!*best || (*best)->number < base->number))
+		*best = base;
 }
 
-const struct oid *local_bases_find(const struct local_bases *a,
-				   const struct local_bases *b,
+const struct oid *local_bases_find(const struct local_bases *a, uint64_t a_origin,
+				   const struct local_bases *b, uint64_t b_origin,
 				   const struct oid *commit)
 {
-	const struct local_base *x = find(a, commit), *y = find(b, commit);
+	const struct local_base key = { .origin = b_origin, .commit = *commit };
+	const struct local_base *best = find(a, &key);
 
-	if (!x || !y)
-		return x ? &x->face : y ? &y->face : NULL;
-	return y->number < x->number ? &y->face : &x->face;
+	for (size_t i = 0; i < b->count; i++) {
+		const struct local_base *x = &b->base[i], *y = find(a, x);
+
+		if (!oid_equal(&x->commit, commit))
+			continue;
+		if (x->origin == a_origin)
+			take_newer(&best, x);
+		else if (y)
+			take_newer(&best, y->number < x->number ? y : x);
+	}
+	return best ? &best->face : NULL;
 }

@@ -11,7 +11,8 @@
 
 struct local_base {
 	uint64_t number;		/* rises with time */
-	struct oid commit;
+	uint64_t origin;		/* incarnation of the branch */
+	struct oid commit;		/* that it was at */
 	struct oid face;		/* a root that remembers nothing */
 };
 
@@ -28,16 +29,17 @@ int local_bases_read(struct odb *odb, const struct oid *root,
 int local_bases_write(struct odb *odb, const struct oid *root,
 		      const struct local_bases *bases, struct oid *ret_root);
 
-/* The root with one more, and without another one of that commit; the oldest one
- * goes when they are too many.  face may remember others, which are left out. */
+/* The root with one more, and with what that remembers itself: of a branch at a
+ * commit the newest one stays, and of too many the oldest one goes. */
 int local_bases_add(struct odb *odb, const struct oid *root,
 		    const struct local_base *base, struct oid *ret_root);
 
-/* The face that two branches have in common at a commit that is an ancestor of
- * both, or NULL: it is not known.  If both remember one, the older one: what was
- * changed since then, without a commit, the other branch has got too. */
-const struct oid *local_bases_find(const struct local_bases *a,
-				   const struct local_bases *b,
+/* The last face that two branches have in common at a commit that is an ancestor
+ * of both, or NULL: it is not known.  What a branch remembers of another one, it
+ * has got up to then: so has that one, and of what both remember of a third one
+ * the older one is common to both. */
+const struct oid *local_bases_find(const struct local_bases *a, uint64_t a_origin,
+				   const struct local_bases *b, uint64_t b_origin,
 				   const struct oid *commit);
 
 #endif

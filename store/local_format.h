@@ -20,9 +20,10 @@
  * other branches: of the one that it was made of, and of those that were merged
  * into it, which are common ancestors of merges to come.  Each is a root without
  * such entries, as a tree called
- *   base-NUMBER-COMMIT   NUMBER in 16 hexadecimal digits rises with time; COMMIT
- *                        is the one that the branch was at
- * with distinct commits; the oldest goes when there are too many.
+ *   base-NUMBER-ORIGIN-COMMIT
+ * NUMBER (16 hexadecimal digits) rises with time, ORIGIN (the same) is the branch's
+ * incarnation, and COMMIT the one that it was at.  Of one branch at one commit
+ * there is the last; the oldest goes when there are too many.
  *
  * TABLE of a directory, in which each name has a row of facts:
  *   leaf   up to LOCAL_LEAF_MOST rows (any number at level LOCAL_LEVEL_MOST).  A

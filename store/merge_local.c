@@ -25,7 +25,9 @@ static int find_base(struct odb *odb, const struct branch_state *ours,
 		r = local_bases_read(odb, &theirs->face, &b);
 	if (r < 0)
 		return r;
-	face = oid_is_zero(commit) ? NULL : local_bases_find(&a, &b, commit);
+	face = oid_is_zero(commit) ? NULL :
+	       local_bases_find(&a, ours->incarnation, &b, theirs->incarnation,
+				commit);
 	*ret = face ? *face : (struct oid){ 0 };
 	return 0;
 }
@@ -74,6 +76,9 @@ int merge_local(struct store *store, const struct branch_state *ours,
 
 void merge_local_note(struct record *record, const struct branch_state *theirs)
 {
+	if (oid_is_zero(&theirs->face))
+		return;
 	record->oid = theirs->commit;
 	record->face = theirs->face;
+	record->from = theirs->incarnation;
 }

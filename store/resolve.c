@@ -312,7 +312,10 @@ static int side_text(struct resolving *v, const char *side, struct buffer *ret)
 static int target_state(struct resolving *v, struct branch_state *ret)
 {
 	struct store *store = v->b->store;
-	struct branch_state state = { .commit = v->conflicts->ours };
+	struct branch_state state = {
+		.commit = v->conflicts->ours,
+		.incarnation = v->conflicts->target,
+	};
 	struct commit *commit;
 	struct branch *b;
 	int r = commit_read(store->odb, &state.commit, &commit);

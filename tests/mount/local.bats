@@ -278,6 +278,24 @@ ours" ]
 	[ "$(stat -c %a "$M/main/three")" = 640 ]
 }
 
+@test "a folder that the target made and removed does not come back" {
+	start
+	mkdir "$M/main/.irmin/fork/a"
+	echo 1 >"$M/a/1"
+	chmod 600 "$M/a/1"
+	mv -T "$M/a" "$M/main"
+	# now main remembers a at the commit that it is at itself
+	mkdir "$M/main/x"
+	mkdir "$M/main/.irmin/fork/b"
+	rmdir "$M/main/x"
+	echo 2 >"$M/b/2"
+	mv -T "$M/b" "$M/main"
+	[ -e "$M/main/2" ]
+	[ ! -e "$M/main/x" ]
+	restart
+	[ ! -e "$M/main/x" ]
+}
+
 @test "a folder that a branch empties is empty after the merge, or gone" {
 	start
 	mkdir -p "$M/main/a/x" "$M/main/b/x" "$M/main/c"

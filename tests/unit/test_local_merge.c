@@ -363,7 +363,7 @@ static struct oid number(unsigned int n)
 static void remember(struct oid *root, unsigned int commit, uint64_t at,
 		     const struct oid *face)
 {
-	const struct local_base base = { at, number(commit), *face };
+	const struct local_base base = { at, 7, number(commit), *face };
 
 	assert_int_equal(local_bases_add(odb, root, &base, root), 0);
 }
@@ -385,18 +385,27 @@ static void the_last_faces_are_remembered(void **state)
 	assert_int_equal(bases.base[0].number, 103);
 	assert_int_equal(bases.base[LOCAL_BASES_MOST - 1].number, 500);
 	commit = number(10);
-	assert_memory_equal(local_bases_find(&bases, &more, &commit),
+	assert_memory_equal(local_bases_find(&bases, 1, &more, 7, &commit),
 			    &base.root, sizeof(base.root));
+	assert_memory_equal(local_bases_find(&more, 7, &bases, 1, &commit),
+			    &base.root, sizeof(base.root));
+	assert_null(local_bases_find(&bases, 1, &more, 2, &commit));
 	commit = number(0);
-	assert_null(local_bases_find(&bases, &more, &commit));
-	/* of two branches that remember it, the older one */
+	assert_null(local_bases_find(&bases, 1, &more, 7, &commit));
+	/* of two branches that remember a third one, the older one ... */
 	commit = number(10);
-	more.base[more.count++] = (struct local_base){ 400, commit,
+	more.base[more.count++] = (struct local_base){ 400, 7, commit,
 						       other.root };
-	assert_memory_equal(local_bases_find(&bases, &more, &commit),
+	assert_memory_equal(local_bases_find(&bases, 1, &more, 2, &commit),
 			    &other.root, sizeof(other.root));
-	assert_memory_equal(local_bases_find(&more, &bases, &commit),
+	assert_memory_equal(local_bases_find(&more, 2, &bases, 1, &commit),
 			    &other.root, sizeof(other.root));
+	/* ... unless one has got something later of the other */
+	more.base[more.count++] = (struct local_base){ 450, 1, commit, root };
+	assert_memory_equal(local_bases_find(&bases, 1, &more, 2, &commit),
+			    &root, sizeof(root));
+	assert_memory_equal(local_bases_find(&more, 2, &bases, 1, &commit),
+			    &root, sizeof(root));
 	/* it outlives changes, and is no part of what others remember of it */
 	base.root = root;
 	changed = change(&base, "f", "9", facts(S_IFREG | 0600));
