@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/local_bases.h"
 #include "store/local_store.h"
 #include "store/tree.h"
 
@@ -82,6 +83,16 @@ static void set_times(struct storing *s, struct local *local)
 	local->bits |= LOCAL_TIMES;
 }
 
+/* What a merge has found out, at the moment when it takes place. */
+static void set_moment(struct storing *s, unsigned int merged,
+		       struct local *local)
+{
+	if (merged & DELTA_TOUCHED)
+		set_times(s, local);
+	else if (merged & DELTA_SET)
+		local->ctime = *s->now;
+}
+
 /* Somebody else has replaced it: only its owner's wishes stay. */
 static void replace(struct storing *s, const struct delta_entry *entry,
 		    struct local *local)
@@ -102,12 +113,17 @@ static int make_object(struct storing *s, const struct delta_entry *entry,
 	struct local *local;
 	int r;
 
-	r = entry->local ? copy_facts(s, entry->local, &local) :
-			   find_before(s, entry, table, &local);
-	if (r < 0)
-		return r;
-	if (!entry->local)
+	if (entry->local) {
+		r = copy_facts(s, entry->local, &local);
+		if (r < 0)
+			return r;
+		set_moment(s, entry->merged, local);
+	} else {
+		r = find_before(s, entry, table, &local);
+		if (r < 0)
+			return r;
 		replace(s, entry, local);
+	}
 	if (entry->mode != MODE_TREE)
 		local_set_git(local, &entry->oid);
 	*ret = local;
@@ -119,13 +135,17 @@ static int make_object(struct storing *s, const struct delta_entry *entry,
 static int store_directory(struct storing *s, struct delta *delta,
 			   const struct local_ref *before, unsigned int depth);
 
-/* Whether something in the directory was changed by somebody else. */
+/* Whether something in the directory came or went by somebody else. */
 static bool is_foreign(const struct delta *delta)
 {
-	for (size_t i = 0; i < delta->count; i++)
-		if (delta->entries[i].kind != DELTA_DIRECTORY &&
-		    !delta->entries[i].local)
+	for (size_t i = 0; i < delta->count; i++) {
+		const struct delta_entry *entry = &delta->entries[i];
+
+		if (entry->kind != DELTA_DIRECTORY &&
+		    (!entry->local || entry->merged) &&
+		    !(entry->merged & DELTA_SET))
 			return true;
+	}
 	return false;
 }
 
@@ -148,6 +168,9 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 		r = copy_facts(s, entry->local, &local);
 		if (r < 0)
 			return r;
+		set_moment(s, entry->merged, local);
+		if (entry->merged && is_foreign(entry->directory))
+			set_times(s, local);
 	} else if (!inherits) {
 		replace(s, entry, local);
 	} else if (is_foreign(entry->directory)) {
@@ -253,8 +276,8 @@ static int make_row(struct storing *s, struct delta_entry *entry,
 		return *ret ? 0 : -ENOMEM;
 	}
 	if (entry->kind == DELTA_REMOVED)
-		return s->foreign ? keep_own(s, entry->name, table, depth, ret)
-				  : 0;
+		return s->foreign && !entry->merged ?
+			keep_own(s, entry->name, table, depth, ret) : 0;
 	r = entry->kind == DELTA_DIRECTORY ?
 		make_directory(s, entry, table, depth, &local) :
 		make_object(s, entry, table, &local);
@@ -340,6 +363,9 @@ static int make_root(struct storing *s, struct delta *delta,
 			return r;
 		local->below = before->below;
 		local->bits |= LOCAL_BELOW;
+		set_moment(s, delta->merged, local);
+		if (delta->merged && is_foreign(delta))
+			set_times(s, local);
 	} else {
 		local = STEAL(before);
 		if (is_foreign(delta))
@@ -347,6 +373,23 @@ static int make_root(struct storing *s, struct delta *delta,
 	}
 	*ret = STEAL(local);
 	return 0;
+}
+
+/* It remembers what the root before did. */
+static int write_root(struct odb *odb, const struct local *local,
+		      const struct oid *before, struct oid *ret_root)
+{
+	struct local_bases bases;
+	struct oid root;
+	int r = local_bases_read(odb, before, &bases);
+
+	if (r == 0)
+		r = local_root_write(odb, local, &root);
+	if (r == 0 && bases.count)
+		r = local_bases_write(odb, &root, &bases, &root);
+	if (r == 0)
+		*ret_root = root;
+	return r;
 }
 
 int local_store(struct delta *delta, struct odb *odb, const struct oid *root,
@@ -363,5 +406,5 @@ int local_store(struct delta *delta, struct odb *odb, const struct oid *root,
 	if (r < 0)
 		return r;
 	local_set_table(local, &delta->table);
-	return local_root_write(odb, local, ret_root);
+	return write_root(odb, local, root, ret_root);
 }

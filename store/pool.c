@@ -55,6 +55,7 @@ void pool_free(struct pool *pool)
 		return;
 	block_unref(pool->zero);
 	assert(!pool->bytes && !pool->resident && !pool->spilled);
+	assert(!pool->clean_bytes && !pool->spilled_bytes);
 	for (size_t i = 0; i < pool->buffer_count; i++)
 		free(pool->buffers[i]);
 	blobs_free(pool->blobs);
@@ -235,13 +236,9 @@ static uint64_t disk_room(const struct pool *pool)
  * trees, journal and attributes. */
 static uint64_t room_needed(struct pool *pool)
 {
-	uint64_t spilled = spill_bytes(&pool->spill), bytes;
 	SCOPED_LOCK(&pool->lock);
-	uint64_t clean = (uint64_t)pool->spilled_count * BLOCK_SIZE;
+	uint64_t bytes = pool->bytes - pool->clean_bytes + pool->spilled_bytes;
 
-	bytes = pool->bytes - pool->clean_bytes;
-	if (spilled > clean)
-		bytes += spilled - clean;
 	return bytes + bytes / 8 + 2 * UNASKED_MAX;
 }
 
@@ -285,6 +282,15 @@ void pool_count_clean(struct pool *pool, uint32_t capacity, bool clean)
 		pool->clean_bytes += capacity;
 	else
 		pool->clean_bytes -= capacity;
+}
+
+void pool_count_spilled(struct block *block, uint32_t bytes)
+{
+	SCOPED_LOCK(&block->pool->lock);
+
+	block->pool->spilled_bytes += bytes;
+	block->pool->spilled_bytes -= block->slot_bytes;
+	block->slot_bytes = bytes;
 }
 
 int pool_buffer_new(struct pool *pool, uint32_t capacity, char **ret_data)

@@ -40,6 +40,7 @@ struct block {
 	char *data;
 	uint32_t capacity;		/* bytes of data */
 	uint32_t slot;
+	uint32_t slot_bytes;		/* counted in pool->spilled_bytes */
 	struct blob *origin;		/* holds a reference */
 	uint64_t origin_offset;
 	/* Changed under block->lock and pool->lock: */
@@ -59,6 +60,7 @@ struct pool {
 	pthread_mutex_t lock;		/* leaf; guards what follows */
 	size_t bytes;			/* of blocks in memory or just being made */
 	size_t clean_bytes;		/* those of clean ones */
+	uint64_t spilled_bytes;		/* of blocks spilled and not stored */
 	size_t unasked_bytes;		/* made since the disk was asked for room */
 	struct block *resident;		/* evictable ones, in clock order */
 	struct block *spilled;		/* clean spilled ones, oldest first */
@@ -80,8 +82,11 @@ void pool_buffer_free(struct pool *pool, char *data, uint32_t capacity);
  * to go is not clean.  A guess: others change it meanwhile. */
 bool pool_is_full(struct pool *pool);
 
-/* A block in memory became clean, or is clean no longer. */
+/* A locked block in memory became clean, or is clean no longer. */
 void pool_count_clean(struct pool *pool, uint32_t capacity, bool clean);
+
+/* So many bytes of the locked block are in the spill file alone. */
+void pool_count_spilled(struct block *block, uint32_t bytes);
 
 /* Gives the space of what is unused in the spill file back, where the disk has
  * less than that. */

@@ -72,6 +72,8 @@ int block_new_stored(struct pool *pool, struct blob *origin, uint64_t offset,
 
 static void lose_slot(struct block *block)
 {
+	if (block->slot_bytes)
+		pool_count_spilled(block, 0);
 	if (block->slot != SPILL_NONE &&
 	    spill_drop(&block->pool->spill, block->slot))
 		pool_trim_spill(block->pool);
@@ -186,6 +188,8 @@ static void make_dirty(struct block *block)
 	if (!block->origin)
 		return;
 	lose_origin(block);
+	if (block->slot != SPILL_NONE)
+		pool_count_spilled(block, block->length);
 	if (block->list == BLOCK_SPILLED)
 		pool_list_block(block);
 }
@@ -282,6 +286,8 @@ int block_write(struct block *block, const void *data, uint32_t from,
 	}
 	if (to > block->length)
 		block->length = to;
+	if (block->slot != SPILL_NONE && block->length > block->slot_bytes)
+		pool_count_spilled(block, block->length);
 	if (block->list == BLOCK_RESIDENT)
 		atomic_store_explicit(&block->used, true, memory_order_relaxed);
 	return 0;
@@ -312,6 +318,8 @@ static int spill(struct block *block)
 		return r;
 	}
 	block->slot = slot;
+	if (!block->origin)
+		pool_count_spilled(block, block->length);
 	return 0;
 }
 
@@ -358,6 +366,8 @@ void block_mark_stored(struct block *block, struct blob *blob, uint64_t offset)
 	block->origin_offset = offset;
 	if (block->data)
 		pool_count_clean(block->pool, block->capacity, true);
+	if (block->slot_bytes)
+		pool_count_spilled(block, 0);
 	if (block->slot != SPILL_NONE)
 		settle_spilled(block);
 }

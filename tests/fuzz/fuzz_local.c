@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/fuzz/fuzz.h"
+#include "store/local_bases.h"
 #include "store/local_table.h"
 #include "store/xattrs.h"
 
@@ -7,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Leaves of the local face: whatever can be read is written again as it was, and
- * extended attributes stay valid when they change. */
+/* Leaves of the local face, and what its roots remember: whatever can be read is
+ * written again as it was, and extended attributes stay valid when they change. */
 
 static void change_xattrs(const struct local *local)
 {
@@ -53,6 +54,23 @@ static int take(void *context, const char *name, struct local *local)
 	return 0;
 }
 
+static void try_bases(struct odb *odb, const uint8_t *data, size_t size)
+{
+	struct local_bases bases, again;
+	struct oid root, same;
+
+	assert(odb_write(odb, OBJECT_TREE, data, size, &root) == 0);
+	if (local_bases_read(odb, &root, &bases) < 0)
+		return;
+	assert(local_bases_write(odb, &root, &bases, &same) == 0);
+	assert(local_bases_read(odb, &same, &again) == 0);
+	assert(bases.count == again.count);
+	for (size_t i = 0; i < bases.count; i++)
+		assert(bases.base[i].number == again.base[i].number &&
+		       oid_equal(&bases.base[i].commit, &again.base[i].commit) &&
+		       oid_equal(&bases.base[i].face, &again.base[i].face));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct odb *first;	/* keeps libgit2 from starting anew */
@@ -79,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		local_free((struct local *)rows.changes[i].local);
 	}
 	free(rows.changes);
+	try_bases(odb, data, size);
 	odb_free(odb);
 	return 0;
 }

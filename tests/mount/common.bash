@@ -22,7 +22,12 @@ setup() {
 	if declare -F prepare >/dev/null; then prepare; fi
 }
 
+# A file with a teardown of its own ends that with end_mount.
 teardown() {
+	end_mount
+}
+
+end_mount() {
 	[ -n "${M:-}" ] || return 0
 	cd / || return 1
 	# what the daemon said belongs to what bats tells of a failed test

@@ -22,13 +22,9 @@ prepare() {
 	STORE=$DISK/store.git
 }
 
-# ends before the daemon does where a test failed
 teardown() {
-	cd /
-	if [ -n "${DAEMON:-}" ]; then
-		rm -f "$DISK/fill"
-		stop || return 1
-	fi
+	[ -z "${DISK:-}" ] || rm -f "$DISK/fill"
+	end_mount
 	[ -z "${DISK:-}" ] || umount "$DISK"
 }
 
@@ -236,6 +232,21 @@ END
 	done
 	head -c 10M /dev/urandom >"$M/main/g"
 	sync "$M/main/g"
+	give_room
+	healthy
+}
+
+@test "many small files fit where their bytes fit" {
+	start -o memory=1M,commit=3600
+	leave 40
+	mkdir "$M/main/d"
+	python3 - "$M/main/d" <<'END'
+import random, sys
+for i in range(3000):
+    with open(f"{sys.argv[1]}/{i}", "wb") as f:
+        f.write(random.Random(i).randbytes(2000))
+END
+	sync "$M/main/d"
 	give_room
 	healthy
 }
