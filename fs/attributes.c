@@ -114,15 +114,18 @@ static unsigned int translate(int set, const struct stat *given,
 	return which;
 }
 
-static int set_node(struct node *node, const struct stat *given, int set)
+static int set_node(struct inode *inode, const struct stat *given, int set)
 {
+	struct node *node = inode->node;
 	struct stat values;
 	unsigned int which = translate(set, given, &values);
 	int r = 0;
 
 	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		which |= NODE_DROP_PRIVILEGES;
-	if (set & FUSE_SET_ATTR_SIZE)
+	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID | FUSE_SET_ATTR_SIZE))
+		r = xattr_drop_capability(inode);
+	if (r == 0 && (set & FUSE_SET_ATTR_SIZE))
 		r = node_truncate(node, given->st_size,
 				  connection_kills_privileges());
 	if (r == 0 && which)
@@ -147,7 +150,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *given, int set,
 
 	enter(req);
 	if (inode->kind == INODE_NODE)
-		r = set_node(inode->node, given, set);
+		r = set_node(inode, given, set);
 	else if (inode->kind == INODE_CONTROL)
 		r = set_control(inode, set);
 	if (r < 0)

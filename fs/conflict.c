@@ -162,6 +162,54 @@ static int file_contents(struct fs *fs, const struct side *side,
 	return contents_open(store_pool(fs->store), &side->oid, size, ret);
 }
 
+/* ---- who may read them ---- */
+
+static int file_stat(struct branch *b, const char *path, struct stat *ret)
+{
+	struct worktree *w;
+	struct node *n;
+	int r = branch_worktree(b, &w);
+
+	if (r == 0)
+		r = worktree_lookup(w, path, &n);
+	if (r < 0)
+		return r;
+	r = node_stat(n, ret);
+	node_unref(n);
+	return r < 0 || S_ISREG(ret->st_mode) ? r : -ENOENT;
+}
+
+static int target_stat(struct fs *fs, const struct conflict_found *found,
+		       struct stat *ret)
+{
+	struct branch *b;
+	int r = store_branch(fs->store, found->report->target_name, &b);
+
+	if (r)
+		return r < 0 ? r : -ENOENT;
+	r = file_stat(b, found->conflict->path, ret);
+	branch_unref(b);
+	return r;
+}
+
+void conflict_stat(struct fs *fs, struct branch *b,
+		   const struct conflict_found *found, enum control file,
+		   struct stat *st)
+{
+	struct side side = side_of(found->conflict, file);
+	struct stat like;
+
+	if (is_text(file) || !is_file(&side) ||
+	    (file_stat(b, found->conflict->path, &like) < 0 &&
+	     target_stat(fs, found, &like) < 0))
+		return;
+	st->st_uid = like.st_uid;
+	st->st_gid = like.st_gid;
+	st->st_mode = S_IFREG | (like.st_mode & 0444);
+	if (mode_is_executable(side.mode))
+		st->st_mode |= (st->st_mode & 0444) >> 2;
+}
+
 int conflict_read(struct fs *fs, const struct conflict_found *found,
 		  enum control file, struct buffer *text,
 		  struct contents **ret_contents)

@@ -11,15 +11,17 @@
 
 /* ---- open and release ---- */
 
-/* The reply to a change of contents tells the kernel nothing about the mode. */
-static int drop_privileges(fuse_req_t req, struct inode *inode)
+/* Contents are about to change.  kill: the caller has not the right to keep
+ * setuid and setgid; capabilities nobody has.  The reply tells the kernel nothing
+ * about the mode. */
+static int drop_privileges(fuse_req_t req, struct inode *inode, bool kill)
 {
 	const struct stat unused = { 0 };
 	struct fs *fs = fs_of(req);
-	int r;
+	int r = xattr_drop_capability(inode);
 
-	if (!node_is_privileged(inode->node))
-		return 0;
+	if (r < 0 || !kill || !node_is_privileged(inode->node))
+		return r;
 	r = node_set_attributes(inode->node, &unused, NODE_DROP_PRIVILEGES);
 	if (r == 0)
 		fuse_lowlevel_notify_inval_inode(fs->session,
@@ -49,8 +51,8 @@ static int open_node(fuse_req_t req, struct inode *inode,
 		r = node_writer_begin(inode->node);
 	if (r < 0)
 		return r;
-	if ((info->flags & O_TRUNC) && connection_kills_privileges())
-		r = drop_privileges(req, inode);
+	if (info->flags & O_TRUNC)
+		r = drop_privileges(req, inode, connection_kills_privileges());
 	if (r == 0 && (info->flags & O_TRUNC))
 		r = node_truncate(inode->node, 0, false);
 	if (r < 0 && is_writable(info))
@@ -140,14 +142,13 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	 * where it is */
 	bool append = (info->flags & O_APPEND) && !info->writepage;
 	ssize_t done;
-	int r = 0;
+	int r;
 
 	if (inode->kind == INODE_CONTROL) {
 		irmin_write(req, inode, data, size, offset, info);
 		return;
 	}
-	if (connection_kills_privileges())
-		r = drop_privileges(req, inode);
+	r = drop_privileges(req, inode, connection_kills_privileges());
 	done = r < 0 ? r : node_write(inode->node, data, size, offset, append,
 				      false);
 	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
@@ -206,7 +207,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 
 	if (inode->kind == INODE_NODE) {
 		/* this request has no flag that says so */
-		r = fuse_req_ctx(req)->uid ? drop_privileges(req, inode) : 0;
+		r = drop_privileges(req, inode, fuse_req_ctx(req)->uid);
 		if (r == 0)
 			r = node_allocate(inode->node, mode, offset, length);
 	}
@@ -239,7 +240,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
 	ssize_t done = -EOPNOTSUPP;
 
 	if (from->kind == INODE_NODE && to->kind == INODE_NODE)
-		done = drop_privileges(req, to);
+		done = drop_privileges(req, to, true);
 	if (done == 0)
 		done = node_copy_range(from->node, from_offset, to->node,
 				       to_offset, length < most ? length : most);

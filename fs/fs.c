@@ -180,6 +180,7 @@ int fs_mount(struct store *store, const struct fs_options *options,
 	fs = fs_new(store, options->mountpoint);
 	if (!fs)
 		return report_set(report, -ENOMEM, "out of memory");
+	fs->no_xattr = options->no_xattr;
 	r = init(fs, options);
 	if (r == -EINVAL)
 		report_set(report, r, "FUSE does not know the mount options "

@@ -13,6 +13,7 @@ struct fs_options {
 	const char *fsname;		/* shown in /proc/mounts: the store */
 	const char *mount_options;	/* further FUSE options "a,b=c", or NULL */
 	bool debug;			/* -d: print each request */
+	bool no_xattr;			/* extended attributes are refused */
 };
 
 /* Requests to .irmin/control (store/control.h) are written there.  Nothing can be

@@ -251,13 +251,17 @@ static ino_t irmin_number(const struct inode *inode, ino_t subject)
 	return x ^ (x >> 32);
 }
 
-static int conflict_file_size(struct fs *fs, struct inode *inode,
-			      uint64_t *ret)
+static int conflict_file_stat(struct fs *fs, struct inode *inode,
+			      struct stat *st, uint64_t *ret_size)
 {
 	scoped(conflict_found_release) struct conflict_found found = { 0 };
 	int r = conflict_find_in(inode->parent, &found);
 
-	return r < 0 ? r : conflict_size(fs, &found, irmin_id(inode), ret);
+	if (r < 0)
+		return r;
+	conflict_stat(fs, irmin_subject(inode->parent)->branch, &found,
+		      irmin_id(inode), st);
+	return conflict_size(fs, &found, irmin_id(inode), ret_size);
 }
 
 /* Who may do what with the directory may do so with its control files. */
@@ -269,8 +273,6 @@ int irmin_stat(struct fs *fs, struct inode *inode, struct stat *ret)
 	struct stat st;
 	int r = inode_stat(fs, irmin_subject(inode), &st);
 
-	if (r == 0 && id >= CONTROL_PATH && id <= CONTROL_SUGGESTED)
-		r = conflict_file_size(fs, inode, &size);
 	if (r < 0)
 		return r;
 	if (id == CONTROL_GIT)
@@ -279,6 +281,10 @@ int irmin_stat(struct fs *fs, struct inode *inode, struct stat *ret)
 		st.st_mode = most;
 	else
 		st.st_mode = (most & S_IFMT) | (most & st.st_mode & 0777);
+	if (id >= CONTROL_PATH && id <= CONTROL_SUGGESTED)
+		r = conflict_file_stat(fs, inode, &st, &size);
+	if (r < 0)
+		return r;
 	st.st_ino = irmin_number(inode, st.st_ino);
 	st.st_nlink = S_ISDIR(most) ? 2 : 1;
 	st.st_size = size;

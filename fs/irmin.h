@@ -119,6 +119,14 @@ bool conflict_has(const struct conflict_found *found, enum control file);
 int conflict_size(struct fs *fs, const struct conflict_found *found,
 		  enum control file, uint64_t *ret);
 
+/* Puts owner and permissions of such a file into *st: those to read and to execute
+ * that the branch's file at the path has, or the other branch's, if that is where
+ * the file is.  The x bits are there if the side has them in Git.  What is in it
+ * is nobody's to read who may not read that file. */
+void conflict_stat(struct fs *fs, struct branch *b,
+		   const struct conflict_found *found, enum control file,
+		   struct stat *st);
+
 /* What that file holds: a text, or (ret_contents, a reference) a blob. */
 int conflict_read(struct fs *fs, const struct conflict_found *found,
 		  enum control file, struct buffer *text,

@@ -86,9 +86,14 @@ bool is_splice(unsigned int command, size_t size);
 void splice_ioctl(fuse_req_t req, struct inode *inode, const void *data,
 		  size_t size);
 
-/* queue.c */
+/* xattr.c */
 void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 		 const char *value, size_t size, int flags);
+void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size);
+void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size);
+void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name);
+/* Changing the file takes its capability away, if it has one. */
+int xattr_drop_capability(struct inode *inode);
 
 /* dir.c */
 void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);

@@ -26,9 +26,8 @@ static void op_init(void *userdata, struct fuse_conn_info *c)
 	c->time_gran = 1;
 }
 
-/* Operations that are not here are answered with ENOSYS, once: reading extended
- * attributes, access (the kernel checks permissions), locks (they stay in the
- * kernel). */
+/* Operations that are not here are answered with ENOSYS, once: access (the kernel
+ * checks permissions), locks (they stay in the kernel). */
 const struct fuse_lowlevel_ops fs_operations = {
 	.init = op_init,
 	.lookup = op_lookup,
@@ -57,6 +56,9 @@ const struct fuse_lowlevel_ops fs_operations = {
 	.fsyncdir = op_fsync,
 	.statfs = op_statfs,
 	.setxattr = op_setxattr,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
 	.create = op_create,
 	.fallocate = op_fallocate,
 	.readdirplus = op_readdirplus,

@@ -66,6 +66,7 @@ struct fs {
 	uint32_t offered;		/* flags of the kernel's INIT, and */
 	bool opens_directories;		/* the kernel insists on it */
 	bool negotiated;		/* by the thread that answers it */
+	bool no_xattr;			/* extended attributes are refused */
 	struct inodes *inodes;
 	struct inode *root;
 	struct inode *placeholder;	/* a file that is nothing */

@@ -94,9 +94,7 @@ int queue_claim(fuse_req_t req, struct inode *inode)
 	return 0;
 }
 
-/* ---- extended attributes ---- */
-
-#define TYPE_ATTRIBUTE "user.irmin.type"
+/* ---- the type of a directory ---- */
 
 static int set_type(struct inode *inode, const char *value, size_t size)
 {
@@ -127,8 +125,8 @@ static int drop_name(void *context, const struct listed *entry)
 	return 0;
 }
 
-static int convert(struct fs *fs, struct inode *inode, const char *value,
-		   size_t size)
+int queue_convert(struct fs *fs, struct inode *inode, const char *value,
+		  size_t size)
 {
 	struct dropping dropping = { fs, inode };
 	bool was_queue = queue_is(inode);
@@ -141,18 +139,4 @@ static int convert(struct fs *fs, struct inode *inode, const char *value,
 	/* without memory some names may be kept: nothing more can be done */
 	node_list(inode->node, 0, drop_name, &dropping);
 	return 0;
-}
-
-/* No others are kept yet. */
-void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
-		 const char *value, size_t size, int flags)
-{
-	struct fs *fs = fs_of(req);
-	struct inode *inode = inode_of(fs, id);
-	int r = -EOPNOTSUPP;
-
-	enter(req);
-	if (inode->kind == INODE_NODE && strcmp(name, TYPE_ATTRIBUTE) == 0)
-		r = convert(fs, inode, value, size);
-	reply_error(req, r);
 }

@@ -15,6 +15,11 @@ bool queue_is(const struct inode *dir);
 int queue_first(struct fs *fs, struct inode *dir, struct inode **ret);
 bool queue_has_first(const struct inode *dir);
 
+/* Makes a directory one of the type that value names, and tells the kernel.
+ * -EROFS; -EINVAL; errors of node_set_type. */
+int queue_convert(struct fs *fs, struct inode *dir, const char *value,
+		  size_t size);
+
 /* Takes the element that inode is out of its queue, if who asks may.  Errors of
  * node_claim. */
 int queue_claim(fuse_req_t req, struct inode *inode);

@@ -35,8 +35,10 @@ static void run(void *context)
 	int r;
 
 	forget_pages(fs, s->inode);
-	r = node_splice(s->inode->node, s->offset, s->delete_size, s->data,
-			s->size, s->kill);
+	r = xattr_drop_capability(s->inode);
+	if (r == 0)
+		r = node_splice(s->inode->node, s->offset, s->delete_size,
+				s->data, s->size, s->kill);
 	if (r == 0)
 		forget_pages(fs, s->inode);
 	if (r < 0)

@@ -26,6 +26,8 @@ static void print_help(void)
 	       "  -o driver_timeout=N    seconds that a merge driver may take "
 	       "(60)\n"
 	       "  -o housekeeping=off    never merge packs\n"
+	       "  -o xattr=off           no extended attributes; creating files "
+	       "is faster\n"
 	       "  -o OPTION              allow_other, nodev, noexec, ...: as "
 	       "mount.fuse3(8)\n"
 	       "  -h, --help             print this\n"

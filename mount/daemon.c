@@ -146,6 +146,7 @@ static int mount_store(struct daemon *d, const struct mount_options *o,
 		.mountpoint = d->point,
 		.fsname = store_path(d->store),
 		.debug = o->debug,
+		.no_xattr = o->no_xattr,
 	};
 
 	/* also when the store turned out to be read-only */

@@ -36,6 +36,7 @@ enum {
 	KEY_FOLD_ON,
 	KEY_FOLD_OFF,
 	KEY_HOUSEKEEPING,
+	KEY_XATTR,
 	KEY_PASS,
 	KEY_IGNORE,
 };
@@ -58,6 +59,7 @@ static const struct fuse_opt known[] = {
 	FUSE_OPT_KEY("fold=on", KEY_FOLD_ON),
 	FUSE_OPT_KEY("fold=off", KEY_FOLD_OFF),
 	FUSE_OPT_KEY("housekeeping=", KEY_HOUSEKEEPING),
+	FUSE_OPT_KEY("xattr=", KEY_XATTR),
 	/* for the kernel and for fusermount3 */
 	FUSE_OPT_KEY("allow_other", KEY_PASS),
 	FUSE_OPT_KEY("allow_root", KEY_PASS),
@@ -169,13 +171,13 @@ static int take_size(struct parsing *p, const char *option, size_t *ret)
 	return 0;
 }
 
-static int take_housekeeping(struct parsing *p, const char *option)
+static int take_switch(struct parsing *p, const char *option, bool *ret_off)
 {
 	const char *value = strchr(option, '=') + 1;
 
 	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
 		return wrong(p, option, "neither on nor off");
-	p->options->of_store.no_housekeeping = strcmp(value, "off") == 0;
+	*ret_off = strcmp(value, "off") == 0;
 	return 0;
 }
 
@@ -236,7 +238,9 @@ static int take(void *data, const char *arg, int key, struct fuse_args *outargs)
 		o->of_store.keep_all = key == KEY_FOLD_OFF;
 		return 0;
 	case KEY_HOUSEKEEPING:
-		return take_housekeeping(p, arg);
+		return take_switch(p, arg, &o->of_store.no_housekeeping);
+	case KEY_XATTR:
+		return take_switch(p, arg, &o->no_xattr);
 	case KEY_PASS:
 		return pass(p, arg);
 	case KEY_IGNORE:

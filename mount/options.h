@@ -11,6 +11,7 @@ struct mount_options {
 	char *passed;			/* options for FUSE, "a,b=c", or NULL */
 	struct store_options of_store;
 	bool foreground, debug;
+	bool no_xattr;			/* see fs/fs.h */
 	bool help, version;
 };
 void mount_options_release(struct mount_options *o);

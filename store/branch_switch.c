@@ -6,6 +6,17 @@
 
 /* ---- looking ---- */
 
+/* The face that goes with the commit. */
+static int find_face(struct branch *b, struct branch_state *state)
+{
+	SCOPED_LOCK(&b->store->lock);
+	if (!oid_equal(&b->head, &state->commit))
+		return -EAGAIN;
+	state->face = b->local;
+	state->incarnation = b->incarnation;
+	return 0;
+}
+
 static int look(struct branch *b, const struct caller *caller,
 		struct branch_state *ret)
 {
@@ -23,6 +34,8 @@ static int look(struct branch *b, const struct caller *caller,
 	state.sequence = b->sequence;
 	r = branch_head(b, &state.commit);
 	if (r == 0)
+		r = find_face(b, &state);
+	if (r == 0)
 		r = commit_read(b->store->odb, &state.commit, &commit);
 	if (r < 0)
 		return r;
@@ -38,8 +51,8 @@ int branch_look(struct branch *b, const struct caller *caller,
 	scoped_free char *name = NULL;
 	int r = look(b, caller, ret);
 
-	if (r == 0)
-		return 0;
+	if (r == 0 || r == -EAGAIN)
+		return r;
 	name = branch_name(b);
 	return report_set(report, r, "Branch %s cannot be committed or read: %s.",
 			  name ? name : "", strerror(-r));

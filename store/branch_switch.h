@@ -18,11 +18,14 @@
 struct branch_state {
 	struct oid commit;
 	struct oid tree;
+	struct oid face;	/* root of its local face then, or zero */
+	uint64_t incarnation;	/* of the branch; 0: it is none */
 	uint64_t sequence;	/* b->sequence as long as nobody cut again */
 };
 
 /* Commits what is changed, waits until it is in Git, and says what is there.
- * Loads the work tree.  Errors of branch_publish, with report. */
+ * Loads the work tree.  -EAGAIN: more was published meanwhile.  Errors of
+ * branch_publish, with report. */
 int branch_look(struct branch *b, const struct caller *caller,
 		struct branch_state *ret, struct report *report);
 

@@ -287,6 +287,8 @@ static int check_all(struct fsck *f)
 		r = git_refs_each(store->repo, "refs/heads/", visit_ref, f);
 	while (!r && f->next < f->count && !is_full(f))
 		r = check_commit(f, &f->queue[f->next++]);
+	if (!r)
+		r = control_fsck_local(store, f->problems);
 	if (r || f->seen.count < OBJECTS_MAX)
 		return r;
 	r = buffer_printf(&text, "Only the first %zu objects were checked; "

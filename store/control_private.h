@@ -51,6 +51,12 @@ int reply_branches(struct control *c, add_branch_function *add,
  * Git writes it, means. */
 int control_resolve(struct control *c, const char *revision, struct oid *ret);
 
+/* ---- control_fsck_local.c ---- */
+
+/* Appends to problems, sentences, what is wrong with the local faces of all
+ * branches, live and dropped: with branch and path.  -ENOMEM. */
+int control_fsck_local(struct store *store, json_t *problems);
+
 /* ---- requests ---- */
 
 control_function control_branches, control_dropped, control_make, control_fork,

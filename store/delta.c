@@ -83,6 +83,7 @@ static int copy_entry(const struct delta_entry *entry, struct delta *to)
 		return -ENOMEM;
 	added->oid = entry->oid;
 	added->same = entry->same;
+	added->merged = entry->merged;
 	if (entry->contents)
 		added->contents = contents_ref(entry->contents);
 	return entry->directory ?
@@ -103,6 +104,7 @@ int delta_copy(const struct delta *delta, struct delta **ret_copy)
 		return r;
 	}
 	copy->oid = delta->oid;
+	copy->merged = delta->merged;
 	*ret_copy = copy;
 	return 0;
 }

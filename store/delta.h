@@ -21,6 +21,13 @@ enum delta_kind {
 
 struct node;
 
+/* What a merge of local faces (local_merge.h) has found out about an entry. */
+#define DELTA_MERGED 1u		/* `local` is all that is known of it; a name that
+				 * is REMOVED goes with what Git has not */
+#define DELTA_TOUCHED 2u	/* it is changed when the delta is applied: that
+				 * is the time of its contents ... */
+#define DELTA_SET 4u		/* ... or of a change of `local` alone */
+
 struct delta_entry {
 	enum delta_kind kind;
 	uint32_t mode;			/* MODE_* of store/tree.h */
@@ -37,6 +44,7 @@ struct delta_entry {
 	struct local_ref table;		/* see delta.table */
 	/* Git has of the name what it had: local alone says what changed. */
 	bool same;
+	uint8_t merged;			/* DELTA_MERGED and the like, or 0 */
 };
 
 /* Invariant: names are distinct.  An entry whose kind of object differs from
@@ -52,6 +60,7 @@ struct delta {
 	uint64_t number;	/* private to work trees */
 	/* Of a root that is not the entry of another delta, as in delta_entry. */
 	struct local *local;
+	uint8_t merged;
 	/* Result: where the facts of the directory's entries are.  Set by
 	 * local_store. */
 	struct local_ref table;

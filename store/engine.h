@@ -62,6 +62,10 @@ struct record {
 	/* It names objects that are not in Git yet, so it has to be published. */
 	bool direct;
 	struct conflict_report *conflicts;
+	/* COMMIT and MOVE that merge another branch: the root of its local face,
+	 * or zero; the branch is `from`, and its commit `oid`, of COMMIT too.
+	 * MOVE has a delta then: what changes in the branch. */
+	struct oid face;
 	/* When what it brings from elsewhere came into the work tree (COMMIT that
 	 * is direct, MOVE); zero: the commit's time, or now. */
 	struct timespec time;

@@ -14,7 +14,8 @@ static bool is_foldable(const struct cut *cut, bool all)
 
 	return cut->count == 1 && record->kind == RECORD_COMMIT &&
 	       record->delta && record->commit->parent_count == 0 &&
-	       !cut->held && (all || !record->commit->message);
+	       oid_is_zero(&record->face) && !cut->held &&
+	       (all || !record->commit->message);
 }
 
 /* The link to the next cut that names the branch of older; NULL: none. */

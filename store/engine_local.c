@@ -57,27 +57,50 @@ int engine_local_follow(struct engine *e, struct odb **stage,
 
 int engine_local_move(struct engine *e, struct odb **stage,
 		      struct table_branch *branch, const struct oid *head,
-		      const struct timespec *now)
+		      struct delta *delta, const struct timespec *now)
 {
-	scoped(cleanup_deltap) struct delta *delta = NULL;
+	scoped(cleanup_deltap) struct delta *found = NULL;
 	scoped_commit struct commit *from = NULL, *to = NULL;
 	int r;
 
 	if (!e->local || oid_equal(&branch->head, head))
 		return 0;
 	r = commit_read(e->odb, &branch->head, &from);
-	if (r == 0)
+	if (r == 0 && !delta)
 		r = commit_read(e->odb, head, &to);
+	if (r == 0 && !delta)
+		r = delta_between(e->odb, &from->tree, &to->tree, &found);
 	if (r == 0)
-		r = delta_between(e->odb, &from->tree, &to->tree, &delta);
-	if (r == 0)
-		return engine_local_follow(e, stage, branch, delta, true,
+		return engine_local_follow(e, stage, branch,
+					   delta ? delta : found, true,
 					   from->committer.time, now);
 	/* where it came from is lost: nothing is known of what it is now */
 	if (engine_is_transient(r))
 		return r;
 	branch->local = (struct oid){ 0 };
 	return 0;
+}
+
+/* Without it a merge to come knows less; that is all. */
+int engine_local_remember(struct engine *e, struct odb **stage,
+			  struct table_branch *branch,
+			  const struct local_base *base,
+			  const struct timespec *now)
+{
+	struct local_base numbered = *base;
+	int r = 0;
+
+	if (!e->local || oid_is_zero(&base->face) ||
+	    oid_is_zero(&branch->local))
+		return 0;
+	numbered.number = (uint64_t)now->tv_sec * 1000000000 +
+			  (uint64_t)now->tv_nsec;
+	if (!*stage)
+		r = local_stage_new(e->local, stage);
+	if (r == 0)
+		r = local_bases_add(*stage, &branch->local, &numbered,
+				    &branch->local);
+	return engine_is_transient(r) || r == -EROFS ? r : 0;
 }
 
 /* ---- keeping ---- */

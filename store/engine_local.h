@@ -3,6 +3,7 @@
 #define STORE_ENGINE_LOCAL_H
 
 #include "store/engine_private.h"
+#include "store/local_bases.h"
 
 /* Local faces in a batch.  All do nothing when the engine has none.
  *
@@ -18,10 +19,19 @@ int engine_local_follow(struct engine *e, struct odb **stage,
 			struct table_branch *branch, struct delta *delta,
 			bool foreign, int64_t head_time, const struct timespec *now);
 
-/* The same for a head that becomes another commit. */
+/* The same for a head that becomes another commit.  delta: to that, or NULL: it
+ * is found out. */
 int engine_local_move(struct engine *e, struct odb **stage,
 		      struct table_branch *branch, const struct oid *head,
-		      const struct timespec *now);
+		      struct delta *delta, const struct timespec *now);
+
+/* The branch remembers the face (a root; zero: nothing) of another one, which was
+ * at that commit when it was made of it or got its changes (local_bases.h).  Of
+ * base all but the number is set. */
+int engine_local_remember(struct engine *e, struct odb **stage,
+			  struct table_branch *branch,
+			  const struct local_base *base,
+			  const struct timespec *now);
 
 /* Writes what of the stage (or NULL) the table names. */
 int engine_local_keep(struct engine *e, struct odb *stage,

@@ -122,7 +122,7 @@ static void follow_local(struct work *work, struct table_branch *b,
 
 	e->clock(&now);
 	if (!e->readonly &&
-	    engine_local_move(e, &work->stage, b, head, &now) < 0)
+	    engine_local_move(e, &work->stage, b, head, NULL, &now) < 0)
 		b->local = before;
 }
 

@@ -106,6 +106,20 @@ static int follow_local(struct pass *pass, struct record *record,
 				   &now);
 }
 
+/* What was merged is an ancestor of merges to come. */
+static int remember(struct pass *pass, const struct record *record,
+		    struct table_branch *branch)
+{
+	const struct local_base base = {
+		.origin = record->from, .commit = record->oid,
+		.face = record->face,
+	};
+	struct timespec now = time_of(pass, record);
+
+	return engine_local_remember(pass->engine, &pass->stage, branch, &base,
+				     &now);
+}
+
 static int apply_commit(struct pass *pass, struct record *record,
 			struct table_branch *branch)
 {
@@ -126,6 +140,8 @@ static int apply_commit(struct pass *pass, struct record *record,
 			return r;
 		tree = &record->delta->oid;
 		r = follow_local(pass, record, branch, head->committer.time);
+		if (r == 0)
+			r = remember(pass, record, branch);
 		if (r < 0)
 			return r;
 	}
@@ -151,7 +167,9 @@ static int apply_move(struct pass *pass, struct record *record,
 
 	if (r == 0)
 		r = engine_local_move(pass->engine, &pass->stage, branch,
-				      &record->oid, &now);
+				      &record->oid, record->delta, &now);
+	if (r == 0)
+		r = remember(pass, record, branch);
 	if (r == 0)
 		branch->head = record->oid;
 	return r;
@@ -234,7 +252,9 @@ static int apply_make(struct pass *pass, struct record *record)
 static int apply_fork(struct pass *pass, struct record *record)
 {
 	const struct table_branch *from;
-	struct oid head = record->oid, local;
+	struct oid head = record->oid;
+	struct local_base base;
+	struct timespec now;
 	int r;
 
 	if (!record->from) {
@@ -244,9 +264,17 @@ static int apply_fork(struct pass *pass, struct record *record)
 	from = table_find(pass->table, record->from);
 	if (!from)
 		return -ENOENT;
-	head = from->head;	/* adding moves the array */
-	local = from->local;
-	return add_branch(pass, record, &head, &local);
+	base = (struct local_base){
+		.origin = record->from, .commit = from->head,
+		.face = from->local,
+	};
+	now = time_of(pass, record);
+	/* adding moves the array */
+	r = add_branch(pass, record, &base.commit, &base.face);
+	return r < 0 ? r :
+	       engine_local_remember(pass->engine, &pass->stage,
+				     table_find(pass->table, record->branch),
+				     &base, &now);
 }
 
 /* HEAD follows the branch that it names to another name. */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOOK_AFTER 16		/* new packs */
@@ -24,11 +25,7 @@ static const char *const repack[] = {
 	MODEST, "--geometric=2", "-d", "-l", "-n", "-q", NULL,
 };
 
-/* What was written a moment ago may not have got a name yet. */
-static const char *const collect[] = {
-	MODEST, "--cruft", "--cruft-expiration=1.hour.ago", "-d", "-l", "-n",
-	"-q", NULL,
-};
+#define GARBAGE_KEPT 3600	/* seconds */
 
 static const char *const commit_graph[] = {
 	"-c", "gc.auto=0", "commit-graph", "write", "--reachable", "--split",
@@ -66,6 +63,21 @@ static int count_packs(struct git_repo *repo)
 	return count;
 }
 
+/* What was written a moment ago may not have got a name yet. */
+static int collect(struct housekeeping *h)
+{
+	char expiration[64];
+	const char *const arguments[] = {
+		MODEST, "--cruft", expiration, "-d", "-l", "-n", "-q", NULL,
+	};
+	struct timespec now;
+
+	h->clock(&now);
+	snprintf(expiration, sizeof(expiration), "--cruft-expiration=@%lld +0000",
+		 (long long)now.tv_sec - GARBAGE_KEPT);
+	return housekeeping_run(h, arguments);
+}
+
 static int tend(struct housekeeping *h)
 {
 	int r, count = count_packs(h->repo);
@@ -75,7 +87,7 @@ static int tend(struct housekeeping *h)
 	h->urgent = count >= PACKS_URGENT;
 	r = h->name ? h->name(h->context) : 0;
 	if (r == 0)
-		r = housekeeping_run(h, h->name ? collect : repack);
+		r = h->name ? collect(h) : housekeeping_run(h, repack);
 	if (r == 0)
 		git_objects_refresh(h->repo);
 	if (r == 0 && !h->name)
@@ -176,11 +188,12 @@ static void init_condition(pthread_cond_t *condition)
 
 int housekeeping_new(struct git_repo *repo, struct housekeeping **ret)
 {
-	return housekeeping_new_collecting(repo, NULL, NULL, ret);
+	return housekeeping_new_collecting(repo, NULL, NULL, clock_real, ret);
 }
 
 int housekeeping_new_collecting(struct git_repo *repo, housekeeping_name *name,
-				void *context, struct housekeeping **ret)
+				void *context, clock_function *clock,
+				struct housekeeping **ret)
 {
 	struct housekeeping *h = calloc(1, sizeof(*h));
 	int r;
@@ -190,6 +203,7 @@ int housekeeping_new_collecting(struct git_repo *repo, housekeeping_name *name,
 	h->repo = repo;
 	h->name = name;
 	h->context = context;
+	h->clock = clock;
 	/* packs of before may be many */
 	h->made = LOOK_AFTER;
 	pthread_mutex_init(&h->lock, NULL);

@@ -19,11 +19,12 @@ struct housekeeping;
 int housekeeping_new(struct git_repo *repo, struct housekeeping **ret);
 
 /* The same for a repository in which objects become garbage: all packs are merged
- * into one, and what no ref needs is dropped when it is older than an hour.  name
- * is called before, to set the refs; if it fails nothing is done. */
+ * into one, and what no ref needs is dropped when it is older than an hour by
+ * clock.  name is called before, to set the refs; if it fails nothing is done. */
 typedef int housekeeping_name(void *context);
 int housekeeping_new_collecting(struct git_repo *repo, housekeeping_name *name,
-				void *context, struct housekeeping **ret);
+				void *context, clock_function *clock,
+				struct housekeeping **ret);
 
 /* Ends what is running, within about a second, and removes its temporary files.
  * Accepts NULL. */

@@ -10,6 +10,7 @@ struct housekeeping {
 	struct git_repo *repo;
 	housekeeping_name *name;	/* NULL: nothing is dropped */
 	void *context;
+	clock_function *clock;
 	pthread_t thread;
 	struct timespec rest;		/* the thread's: nothing before that */
 	bool complained;		/* the thread's */

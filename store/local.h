@@ -29,9 +29,15 @@ struct local {
 	struct local_ref table;
 	uint32_t object_mode;	/* MODE_* */
 	struct oid object;	/* with LOCAL_OBJECT; */
-	struct oid far;		/* with LOCAL_FAR */
+	struct oid far;		/* with LOCAL_FAR; or the result of local_store,
+				 * which has stored xattrs there */
 	uint32_t xattrs_size;
 	char *xattrs;		/* owned; as stored; NULL with LOCAL_FAR */
+	/* Private to work trees: the last capture that had the xattrs as they
+	 * are here, and whether those that are far are known not to have
+	 * XATTR_CAPABILITY. */
+	uint32_t stamp;
+	bool harmless;
 };
 
 /* All zero: nothing is known.  NULL: no memory. */
@@ -51,6 +57,11 @@ bool local_is_own(const struct local *local);
 
 /* Sets or clears table and LOCAL_TABLE. */
 void local_set_table(struct local *local, const struct local_ref *table);
+
+/* Whether there are so many xattrs that they are to be stored as an object of
+ * their own; from then on, once `far` is known, that stands for them. */
+bool local_wants_far(const struct local *local);
+void local_set_far(struct local *local, const struct oid *far);
 
 /* Whether the facts are of that Git object. */
 bool local_is_of(const struct local *local, const struct oid *git);

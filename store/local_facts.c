@@ -58,6 +58,21 @@ void local_set_table(struct local *local, const struct local_ref *table)
 		local->bits |= LOCAL_TABLE;
 }
 
+bool local_wants_far(const struct local *local)
+{
+	return (local->bits & (LOCAL_XATTRS | LOCAL_FAR)) == LOCAL_XATTRS &&
+	       local->xattrs_size > LOCAL_NEAR_MOST;
+}
+
+void local_set_far(struct local *local, const struct oid *far)
+{
+	local->far = *far;
+	local->bits |= LOCAL_XATTRS | LOCAL_FAR;
+	free(local->xattrs);
+	local->xattrs = NULL;
+	local->xattrs_size = 0;
+}
+
 bool local_is_of(const struct local *local, const struct oid *git)
 {
 	return (local->bits & LOCAL_GIT) &&

@@ -16,6 +16,15 @@
  * branch's root directory.  LOCAL_BELOW of it is the time of all that has no
  * other: that of the branch's head when the face was begun.
  *
+ * Beside "leaf" and that row's table the root has up to LOCAL_BASES_MOST faces of
+ * other branches: of the one that it was made of, and of those that were merged
+ * into it, which are common ancestors of merges to come.  Each is a root without
+ * such entries, as a tree called
+ *   base-NUMBER-ORIGIN-COMMIT
+ * NUMBER (16 hexadecimal digits) rises with time, ORIGIN (the same) is the branch's
+ * incarnation, and COMMIT the one that it was at.  Of one branch at one commit
+ * there is the last; the oldest goes when there are too many.
+ *
  * TABLE of a directory, in which each name has a row of facts:
  *   leaf   up to LOCAL_LEAF_MOST rows (any number at level LOCAL_LEVEL_MOST).  A
  *          blob; or, if rows name objects, a tree of that blob as "leaf" and
@@ -53,7 +62,8 @@
  *   LOCAL_XATTRS      extended attributes: u32 length, then that many bytes of:
  *                     u8 length of name, name, u32 length of value, value, by
  *                     rising name; the id of a blob of these bytes instead
- *                     with LOCAL_FAR
+ *                     with LOCAL_FAR.  In a table more than LOCAL_NEAR_MOST
+ *                     bytes are always far, and fewer never
  *   LOCAL_TABLE       u8: 1 if it is a tree, else 0; id: the table of a directory
  *   LOCAL_OBJECT      u32 Git mode, id: contents that Git does not have
  * and these have no part:
@@ -75,6 +85,7 @@
 #define LOCAL_LEAF_MOST 64u
 #define LOCAL_LEVEL_MOST 16u
 #define LOCAL_DIGITS 16u
+#define LOCAL_BASES_MOST 16u
 
 #define LOCAL_ATTRIBUTES 1u
 #define LOCAL_TIMES 2u
@@ -93,5 +104,6 @@
 
 #define LOCAL_GIT_SIZE 8u
 #define LOCAL_XATTRS_MOST (1u << 20)	/* bytes of all of an entry's */
+#define LOCAL_NEAR_MOST 256u		/* as many are with the other facts */
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/local_bases.h"
 #include "store/local_store.h"
 #include "store/tree.h"
 
@@ -48,10 +49,48 @@ static int find_before(struct storing *s, const struct delta_entry *entry,
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* Extended attributes that are many become an object, of which the facts that are
+ * given learn; what is stored names it. */
+static int store_far(struct storing *s, struct local *local)
+{
+	if (!local || !local_wants_far(local))
+		return 0;
+	return odb_write(s->odb, OBJECT_BLOB, local->xattrs,
+			 local->xattrs_size, &local->far);
+}
+
+/* A copy of facts that are given, as they are stored. */
+static int copy_facts(struct storing *s, struct local *given,
+		      struct local **ret)
+{
+	scoped_local struct local *copy = NULL;
+	int r = store_far(s, given);
+
+	if (r < 0)
+		return r;
+	copy = local_copy(given);
+	if (!copy)
+		return -ENOMEM;
+	if (local_wants_far(copy))
+		local_set_far(copy, &given->far);
+	*ret = STEAL(copy);
+	return 0;
+}
+
 static void set_times(struct storing *s, struct local *local)
 {
 	local->mtime = local->ctime = *s->now;
 	local->bits |= LOCAL_TIMES;
+}
+
+/* What a merge has found out, at the moment when it takes place. */
+static void set_moment(struct storing *s, unsigned int merged,
+		       struct local *local)
+{
+	if (merged & DELTA_TOUCHED)
+		set_times(s, local);
+	else if (merged & DELTA_SET)
+		local->ctime = *s->now;
 }
 
 /* Somebody else has replaced it: only its owner's wishes stay. */
@@ -75,9 +114,10 @@ static int make_object(struct storing *s, const struct delta_entry *entry,
 	int r;
 
 	if (entry->local) {
-		local = local_copy(entry->local);
-		if (!local)
-			return -ENOMEM;
+		r = copy_facts(s, entry->local, &local);
+		if (r < 0)
+			return r;
+		set_moment(s, entry->merged, local);
 	} else {
 		r = find_before(s, entry, table, &local);
 		if (r < 0)
@@ -95,13 +135,17 @@ static int make_object(struct storing *s, const struct delta_entry *entry,
 static int store_directory(struct storing *s, struct delta *delta,
 			   const struct local_ref *before, unsigned int depth);
 
-/* Whether something in the directory was changed by somebody else. */
+/* Whether something in the directory came or went by somebody else. */
 static bool is_foreign(const struct delta *delta)
 {
-	for (size_t i = 0; i < delta->count; i++)
-		if (delta->entries[i].kind != DELTA_DIRECTORY &&
-		    !delta->entries[i].local)
+	for (size_t i = 0; i < delta->count; i++) {
+		const struct delta_entry *entry = &delta->entries[i];
+
+		if (entry->kind != DELTA_DIRECTORY &&
+		    (!entry->local || entry->merged) &&
+		    !(entry->merged & DELTA_SET))
 			return true;
+	}
 	return false;
 }
 
@@ -121,9 +165,12 @@ static int make_directory(struct storing *s, struct delta_entry *entry,
 	links = inherits && (local->bits & LOCAL_LINKS_BELOW);
 	if (entry->local) {
 		own_facts = STEAL(local);
-		local = local_copy(entry->local);
-		if (!local)
-			return -ENOMEM;
+		r = copy_facts(s, entry->local, &local);
+		if (r < 0)
+			return r;
+		set_moment(s, entry->merged, local);
+		if (entry->merged && is_foreign(entry->directory))
+			set_times(s, local);
 	} else if (!inherits) {
 		replace(s, entry, local);
 	} else if (is_foreign(entry->directory)) {
@@ -229,8 +276,8 @@ static int make_row(struct storing *s, struct delta_entry *entry,
 		return *ret ? 0 : -ENOMEM;
 	}
 	if (entry->kind == DELTA_REMOVED)
-		return s->foreign ? keep_own(s, entry->name, table, depth, ret)
-				  : 0;
+		return s->foreign && !entry->merged ?
+			keep_own(s, entry->name, table, depth, ret) : 0;
 	r = entry->kind == DELTA_DIRECTORY ?
 		make_directory(s, entry, table, depth, &local) :
 		make_object(s, entry, table, &local);
@@ -291,7 +338,7 @@ static int store_directory(struct storing *s, struct delta *delta,
 /* ---- the root ---- */
 
 /* Facts that the root directory has now, but for its table and the base. */
-static int make_root(struct storing *s, const struct delta *delta,
+static int make_root(struct storing *s, struct delta *delta,
 		     const struct oid *root, const struct timespec *base,
 		     struct local **ret, struct local_ref *ret_table)
 {
@@ -311,11 +358,14 @@ static int make_root(struct storing *s, const struct delta *delta,
 	*ret_table = before->bits & LOCAL_TABLE && !delta->complete ?
 		     before->table : no_table;
 	if (delta->local) {
-		local = local_copy(delta->local);
-		if (!local)
-			return -ENOMEM;
+		r = copy_facts(s, delta->local, &local);
+		if (r < 0)
+			return r;
 		local->below = before->below;
 		local->bits |= LOCAL_BELOW;
+		set_moment(s, delta->merged, local);
+		if (delta->merged && is_foreign(delta))
+			set_times(s, local);
 	} else {
 		local = STEAL(before);
 		if (is_foreign(delta))
@@ -323,6 +373,23 @@ static int make_root(struct storing *s, const struct delta *delta,
 	}
 	*ret = STEAL(local);
 	return 0;
+}
+
+/* It remembers what the root before did. */
+static int write_root(struct odb *odb, const struct local *local,
+		      const struct oid *before, struct oid *ret_root)
+{
+	struct local_bases bases;
+	struct oid root;
+	int r = local_bases_read(odb, before, &bases);
+
+	if (r == 0)
+		r = local_root_write(odb, local, &root);
+	if (r == 0 && bases.count)
+		r = local_bases_write(odb, &root, &bases, &root);
+	if (r == 0)
+		*ret_root = root;
+	return r;
 }
 
 int local_store(struct delta *delta, struct odb *odb, const struct oid *root,
@@ -339,5 +406,5 @@ int local_store(struct delta *delta, struct odb *odb, const struct oid *root,
 	if (r < 0)
 		return r;
 	local_set_table(local, &delta->table);
-	return local_root_write(odb, local, ret_root);
+	return write_root(odb, local, root, ret_root);
 }

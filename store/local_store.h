@@ -7,7 +7,7 @@
 
 /* Brings the local face of a branch from `root` (zero: none yet) to what it is
  * after delta, which delta_store has stored or delta_between has made; sets the
- * result `table` of delta and all directories in it.
+ * result `table` of delta and all directories in it, and `far` of facts.
  *
  * foreign: the delta comes from a merge, or another program.  What it removes
  * leaves behind what Git does not have.

@@ -123,6 +123,38 @@ int local_table_each(struct odb *odb, const struct local_ref *table,
 	return each(odb, table, 0, visit, context);
 }
 
+struct checking {
+	struct odb *odb;
+	local_visit *visit;
+	local_problem *problem;
+	void *context;
+};
+
+static int check_table(const struct checking *c, const struct local_ref *ref,
+		       unsigned int level)
+{
+	scoped_rows struct local_rows rows = { 0 };
+	struct piece pieces[LOCAL_DIGITS];
+	int r = read_table(c->odb, ref, level, &rows, pieces);
+
+	if (r < 0)
+		return c->problem(c->context, &ref->oid, r);
+	if (r == 1)
+		return visit_rows(&rows, c->visit, c->context);
+	for (size_t i = 0; r == 0 && i < LOCAL_DIGITS; i++)
+		r = check_table(c, &pieces[i].ref, level + 1);
+	return r;
+}
+
+int local_table_check(struct odb *odb, const struct local_ref *table,
+		      local_visit *visit, local_problem *problem,
+		      void *context)
+{
+	const struct checking c = { odb, visit, problem, context };
+
+	return check_table(&c, table, 0);
+}
+
 static struct local_row *find_row(const struct local_rows *rows, const char *name)
 {
 	size_t low = 0, high = rows->count;
@@ -141,12 +173,13 @@ static struct local_row *find_row(const struct local_rows *rows, const char *nam
 	return NULL;
 }
 
-int local_table_find(struct odb *odb, const struct local_ref *table,
-		     const char *name, struct local **ret_local)
+static int find_at(struct odb *odb, const struct local_ref *table,
+		   unsigned int level, const char *name,
+		   struct local **ret_local)
 {
 	struct local_ref ref = *table;
 
-	for (unsigned int level = 0;; level++) {
+	for (;; level++) {
 		scoped_rows struct local_rows rows = { 0 };
 		struct piece pieces[LOCAL_DIGITS];
 		struct local_row *row;
@@ -164,6 +197,12 @@ int local_table_find(struct odb *odb, const struct local_ref *table,
 		*ret_local = STEAL(row->local);
 		return 0;
 	}
+}
+
+int local_table_find(struct odb *odb, const struct local_ref *table,
+		     const char *name, struct local **ret_local)
+{
+	return find_at(odb, table, 0, name, ret_local);
 }
 
 /* ---- writing ---- */
@@ -386,6 +425,142 @@ int local_table_change(struct odb *odb, const struct local_ref *table,
 	*ret_table = piece.ref;
 	*ret_own = piece.own;
 	return 0;
+}
+
+/* ---- comparing ---- */
+
+struct comparing {
+	struct odb *odb;
+	local_compare_visit *visit;
+	void *context;
+};
+
+/* All rows of a table, sorted; r: what read_table said of it. */
+static int all_rows(struct odb *odb, int r, const struct piece *pieces,
+		    unsigned int level, struct local_rows *rows)
+{
+	if (r == 1)
+		return 0;
+	for (size_t i = 0; r == 0 && i < LOCAL_DIGITS; i++)
+		r = each(odb, &pieces[i].ref, level + 1, take_row, rows);
+	if (r == 0 && rows->count)
+		qsort(rows->row, rows->count, sizeof(*rows->row),
+		      compare_rows);
+	return r;
+}
+
+/* 1: they are the same. */
+static int are_same(const struct local *a, const struct local *b)
+{
+	scoped_buffer struct buffer x = { 0 }, y = { 0 };
+	int r = local_encode(a, &x);
+
+	if (r == 0)
+		r = local_encode(b, &y);
+	return r < 0 ? r : x.length == y.length &&
+			   memcmp(x.data, y.data, x.length) == 0;
+}
+
+/* The rows of a third table, which is read once if it is a leaf. */
+struct beside {
+	const struct local_ref *ref;
+	unsigned int level;
+	struct local_rows rows;
+	struct piece pieces[LOCAL_DIGITS];
+	int read;		/* as of read_table */
+};
+
+static int find_beside(struct odb *odb, struct beside *b, const char *name,
+		       struct local **ret)
+{
+	struct local_row *row;
+	int r = 0;
+
+	*ret = NULL;
+	if (b->read == 0)
+		r = find_at(odb, b->ref, b->level, name, ret);
+	else if ((row = find_row(&b->rows, name)))
+		*ret = STEAL(row->local);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int visit_pair(struct comparing *c, struct beside *b,
+		      struct local_row *from, struct local_row *to)
+{
+	const char *name = from ? from->name : to->name;
+	struct local *other;
+	int r = from && to ? are_same(from->local, to->local) : 0;
+
+	if (r)
+		return r < 0 ? r : 0;
+	r = find_beside(c->odb, b, name, &other);
+	if (r < 0)
+		return r;
+	return c->visit(c->context, name, from ? STEAL(from->local) : NULL,
+			to ? STEAL(to->local) : NULL, other);
+}
+
+static int compare_leaves(struct comparing *c, struct beside *b,
+			  struct local_rows *from, struct local_rows *to)
+{
+	size_t i = 0, j = 0;
+	int r = 0;
+
+	while (r == 0 && (i < from->count || j < to->count)) {
+		int order = i == from->count ? 1 : j == to->count ? -1 :
+			    strcmp(from->row[i].name, to->row[j].name);
+
+		r = visit_pair(c, b, order <= 0 ? &from->row[i] : NULL,
+			       order >= 0 ? &to->row[j] : NULL);
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return r;
+}
+
+static int compare_tables(struct comparing *c, const struct local_ref *from,
+			  const struct local_ref *to,
+			  const struct local_ref *other, unsigned int level)
+{
+	scoped_rows struct local_rows x = { 0 }, y = { 0 };
+	struct piece a[LOCAL_DIGITS], b[LOCAL_DIGITS];
+	struct beside beside = { .ref = other, .level = level };
+	int r, s, t;
+
+	if (oid_equal(&from->oid, &to->oid))
+		return 0;
+	r = read_table(c->odb, from, level, &x, a);
+	s = r < 0 ? r : read_table(c->odb, to, level, &y, b);
+	t = s < 0 ? s : read_table(c->odb, other, level, &beside.rows,
+				   beside.pieces);
+	beside.read = t;
+	if (t >= 0 && (r == 1 || s == 1)) {
+		t = all_rows(c->odb, r, a, level, &x);
+		if (t == 0)
+			t = all_rows(c->odb, s, b, level, &y);
+		if (t == 0)
+			t = compare_leaves(c, &beside, &x, &y);
+	} else if (t >= 0) {
+		t = 0;
+		for (size_t i = 0; t == 0 && i < LOCAL_DIGITS; i++)
+			t = compare_tables(c, &a[i].ref, &b[i].ref,
+					   beside.read ? other :
+					   &beside.pieces[i].ref, level + 1);
+	}
+	local_rows_release(&beside.rows);
+	return t;
+}
+
+int local_table_compare(struct odb *odb, const struct local_ref *from,
+			const struct local_ref *to,
+			const struct local_ref *other,
+			local_compare_visit *visit, void *context)
+{
+	struct comparing c = {
+		.odb = odb, .visit = visit, .context = context,
+	};
+
+	return compare_tables(&c, from, to, other, 0);
 }
 
 /* ---- roots ---- */

@@ -16,9 +16,28 @@ typedef int local_visit(void *context, const char *name, struct local *local);
 int local_table_each(struct odb *odb, const struct local_ref *table,
 		     local_visit *visit, void *context);
 
+/* The same, but goes on with what can be read: problem is called for each object
+ * that cannot, and ends the walk by a nonzero return, which is returned. */
+typedef int local_problem(void *context, const struct oid *oid, int error);
+int local_table_check(struct odb *odb, const struct local_ref *table,
+		      local_visit *visit, local_problem *problem,
+		      void *context);
+
 /* The row of that name, for the caller to free.  -ENOENT. */
 int local_table_find(struct odb *odb, const struct local_ref *table,
 		     const char *name, struct local **ret_local);
+
+/* Calls visit for each name whose rows in two tables differ (NULL: it has none),
+ * with the row of a third one, which is not looked at otherwise.  Rows are
+ * visit's.  What is equal in both is not read, so that it costs
+ * O(differences x log rows).  Return as of local_table_each. */
+typedef int local_compare_visit(void *context, const char *name,
+				struct local *from, struct local *to,
+				struct local *other);
+int local_table_compare(struct odb *odb, const struct local_ref *from,
+			const struct local_ref *to,
+			const struct local_ref *other,
+			local_compare_visit *visit, void *context);
 
 /* What a name becomes; NULL: its row goes, if there is one. */
 struct local_change {

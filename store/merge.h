@@ -58,6 +58,8 @@ struct merge_context {
 struct merge_result {
 	struct delta *changes;		/* from ours to tree, oids set */
 	struct oid tree;		/* the merged tree, stored */
+	struct oid base;		/* merge_commits: the common ancestor, if
+					 * it is one commit; otherwise zero */
 	size_t conflict_count;
 	struct conflict *conflicts;	/* in path order; merged and suggested
 					 * stored as blobs */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/branch_switch.h"
+#include "store/merge_local.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -421,11 +421,14 @@ static int merge_record(struct merging *m, const struct merge_result *result,
 	int r = branch_merge_text(m->source_name, m->target_name, result,
 				  &text);
 
-	if (r < 0)
-		return r;
-	return branch_commit_record(m->target, &m->identity,
-				    message ? message : text.data,
-				    result->changes, &m->theirs.commit, ret);
+	if (r == 0)
+		r = branch_commit_record(m->target, &m->identity,
+					 message ? message : text.data,
+					 result->changes, &m->theirs.commit,
+					 ret);
+	if (r == 0)
+		merge_local_note(ret, &m->theirs);
+	return r;
 }
 
 static int merge(struct merging *m)
@@ -436,6 +439,9 @@ static int merge(struct merging *m)
 
 	if (r == 0 && result.conflict_count)
 		return refuse_conflicts(m, &result);
+	if (r == 0)
+		r = merge_local(m->store, &m->ours, &m->theirs, &result.base,
+				&result.changes, m->report);
 	if (r == 0)
 		r = merge_record(m, &result, &record);
 	if (r == 0)
@@ -460,7 +466,41 @@ static int fast_forward(struct merging *m)
 	int r = delta_between(m->store->odb, &m->ours.tree, &m->theirs.tree,
 			      &delta);
 
-	return r < 0 ? r : complete(m, delta, &record);
+	if (r == 0)
+		r = merge_local(m->store, &m->ours, &m->theirs, &m->ours.commit,
+				&delta, m->report);
+	if (r == 0)
+		r = delta_copy(delta, &record.delta);
+	if (r < 0)
+		return r;
+	merge_local_note(&record, &m->theirs);
+	return complete(m, delta, &record);
+}
+
+/* Git has nothing to merge; the local face may have. */
+static int merge_face(struct merging *m)
+{
+	scoped(cleanup_deltap) struct delta *delta = NULL;
+	scoped_buffer struct buffer text = { 0 };
+	struct record record;
+	int r = delta_between(m->store->odb, &m->ours.tree, &m->ours.tree,
+			      &delta);
+
+	if (r == 0)
+		r = merge_local(m->store, &m->ours, &m->theirs,
+				&m->theirs.commit, &delta, m->report);
+	if (r == 0 && !delta->count && !delta->local)
+		return complete(m, NULL, NULL);
+	if (r == 0)
+		r = buffer_printf(&text, "Merge branch '%s' into %s",
+				  m->source_name, m->target_name);
+	if (r == 0)
+		r = branch_commit_record(m->target, &m->identity, text.data,
+					 delta, NULL, &record);
+	if (r < 0)
+		return r;
+	merge_local_note(&record, &m->theirs);
+	return complete(m, delta, &record);
 }
 
 static int attempt(struct merging *m)
@@ -477,7 +517,7 @@ static int attempt(struct merging *m)
 		return r;
 	r = git_is_ancestor(repo, theirs, ours);
 	if (r == 1)
-		return complete(m, NULL, NULL);
+		return merge_face(m);
 	if (r == 0)
 		r = git_is_ancestor(repo, ours, theirs);
 	if (r == 1)
@@ -514,6 +554,8 @@ int store_merge(struct store *store, struct branch *source,
 	SCOPED_HOLD(store->odb);
 
 	housekeeping_pause(store->housekeeping);
+	/* until the cut has them, nothing may refer to faces that were merged */
+	housekeeping_pause(store->local_housekeeping);
 	pthread_mutex_lock(&store->merging);
 	r = run(&m);
 	pthread_mutex_unlock(&store->merging);
@@ -522,9 +564,11 @@ int store_merge(struct store *store, struct branch *source,
 		store_names_changed(store, m.source_name);
 	else if (m.told)
 		store_conflicts_changed(store, source);
-	if (r < 0 && r != -ENOTEMPTY)
+	waited = r < 0 && r != -ENOTEMPTY ? 0 :
+		 store_wait(store, m.sequence, report);
+	housekeeping_resume(store->local_housekeeping);
+	if (r < 0)
 		return report_set(report, r, "The merge failed: %s.",
 				  strerror(-r));
-	waited = store_wait(store, m.sequence, report);
-	return r < 0 ? r : waited;
+	return waited;
 }

@@ -34,6 +34,7 @@ struct history {
 	const struct oid *ours;
 	struct report *report;
 	struct known *known;
+	struct oid base;	/* the one of the merge itself, or zero */
 };
 
 static void commits_release(struct commits *c)
@@ -280,6 +281,8 @@ static int base_of(struct history *h, const struct commits *a,
 		*ret_tree = tree;
 		return 0;
 	}
+	if (bases.count == 1 && depth == 0)
+		h->base = bases.oids[0];
 	if (bases.count == 1 || depth == DEPTH_MAX)
 		return read_tree_of(h, &bases.oids[0], ret_tree);
 	known = find_known(h, &bases);
@@ -329,5 +332,15 @@ int merge_commits(struct git_repo *repo, const struct merge_context *context,
 		own.times = read_times;
 		own.times_context = times;
 	}
-	return merge_trees(&own, &base, &ours_tree, &theirs_tree, ret, report);
+	r = merge_trees(&own, &base, &ours_tree, &theirs_tree, ret, report);
+	if (r < 0)
+		return r;
+	r = merge_open_changes(own.odb, &ours_tree, ret->changes);
+	if (r < 0) {
+		merge_result_release(ret);
+		return report_set(report, r, "The changes cannot be read: %s.",
+				  strerror(-r));
+	}
+	ret->base = h.base;
+	return 0;
 }

@@ -68,6 +68,13 @@ static inline bool merge_is_regular(const struct merge_object *object)
 	return mode_is_file(object->mode);
 }
 
+/* ---- merge_changes.c ---- */
+
+/* Makes changes of ours, a tree, say of directories that stay what changes in
+ * them.  Errors of delta_between. */
+int merge_open_changes(struct odb *odb, const struct oid *ours,
+		       struct delta *changes);
+
 /* ---- merge_ropes.c ---- */
 
 /* Size and bytes of a file, whatever it is stored as.  *ret_data is the

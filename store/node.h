@@ -74,7 +74,10 @@ struct node {
 	struct worktree *worktree;
 	struct node *parent;		/* NULL: the root */
 	struct attributes *attributes;	/* state; NULL: the defaults */
-	void *slot;			/* the front end's */
+	union {
+		void *slot;		/* the front end's */
+		struct node *previous_name;	/* of KIND_LINK */
+	};
 	uint64_t number;
 	union {
 		struct contents *contents;	/* state; NULL: the blob oid */
@@ -84,7 +87,7 @@ struct node {
 	union {
 		uint64_t size;		/* state; of the blob oid */
 		struct node *changed;	/* state; list of CHANGED children */
-		struct node *next_name;	/* state; of KIND_LINK */
+		struct node *next_name;	/* of KIND_LINK: in its list */
 	};
 	union {
 		struct {
@@ -358,6 +361,11 @@ struct local *node_root_facts(const struct node *root);
 int node_reserve_table(struct node *dir);
 /* They are stored. */
 void node_set_table(struct node *dir, const struct delta *delta);
+
+/* Attributes of what has that git mode and, if it has no times, epoch, as facts
+ * say.  -ENOMEM. */
+int node_make_attributes(struct worktree *w, uint32_t mode, unsigned int epoch,
+			 const struct local *facts, struct attributes **ret);
 
 /* Brings the facts of d's entries, which directory_load has just made for dir,
  * and the entries that Git does not have.  Errors of local_table_each. */

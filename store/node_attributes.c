@@ -209,7 +209,7 @@ static void change(struct node *n, const struct stat *values,
 
 	if (which & NODE_SET_MODE)
 		change_permissions(n, values->st_mode & 07777);
-	if ((which & NODE_DROP_PRIVILEGES) && n->kind == KIND_FILE)
+	if ((which & NODE_DROP_PRIVILEGES) && node_type(n) != S_IFDIR)
 		attributes_drop_privileges(a);
 	if (which & NODE_SET_UID)
 		a->uid = values->st_uid;

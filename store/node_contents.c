@@ -242,6 +242,15 @@ int node_convert_locked(struct node *n)
 	return 0;
 }
 
+/* Git has n as it is. */
+static bool is_unchanged(struct node *n)
+{
+	SCOPED_READ(&n->worktree->lock);
+	SCOPED_LOCK(&n->worktree->state);
+
+	return node_is_clean(n) && !(n->flags & NODE_CHANGED);
+}
+
 /* n is open. */
 static int convert(struct node *n)
 {
@@ -249,6 +258,38 @@ static int convert(struct node *n)
 	int r = worktree_check_writable(n->worktree);
 
 	return r < 0 ? r : node_convert_locked(n);
+}
+
+/* Sizes in bytes: of files, and of changes. */
+#define SPARSE_LEAST ((uint64_t)1 << 20)
+#define SPARSE_MOST 4096u
+#define HEAD_SIZE 8000u
+
+/* 1: Git takes what is in c for text. */
+static int is_text(struct contents *c)
+{
+	char head[HEAD_SIZE];
+	ssize_t got = contents_read(c, head, 512, 0);
+
+	/* most of what is none tells soon */
+	if (got < 0 || !contents_is_text(head, got))
+		return got < 0 ? got : 0;
+	got = contents_read(c, head, sizeof(head), 0);
+	return got < 0 ? got : contents_is_text(head, got);
+}
+
+/* Whether a change is the first one of a long text that is stored, and small: a
+ * block of an overlay would have to be read and copied for it.  All else costs
+ * less in an overlay. */
+static bool is_sparse(const struct change *change, uint64_t offset, size_t size)
+{
+	struct contents *c = change->c;
+	uint64_t end = contents_size(c);
+
+	return contents_kind() && !contents_can_splice(c) &&
+	       size < SPARSE_MOST && end >= SPARSE_LEAST && offset < end &&
+	       size <= end - offset && is_unchanged(change->n) &&
+	       is_text(c) == 1;
 }
 
 int node_splice(struct node *n, uint64_t offset, uint64_t delete_size,
@@ -290,6 +331,9 @@ ssize_t node_write(struct node *n, const void *data, size_t size,
 
 	if (r < 0)
 		return r;
+	/* where that fails it stays what it is */
+	if (!at_end && is_sparse(&change, offset, size))
+		convert(n);
 	SCOPED_READ(&n->worktree->lock);
 	r = change_allowed(&change);
 	if (r < 0)

@@ -76,7 +76,7 @@ struct node *links_new_name(struct node *target)
 		return NULL;
 	n->kind = KIND_LINK;
 	n->target = target;
-	n->next_name = NULL;
+	n->next_name = n->previous_name = NULL;
 	return n;
 }
 
@@ -113,7 +113,10 @@ void links_join_locked(struct node *name, struct node *dir, struct entry *e)
 
 	node_place_locked(name, dir, e);
 	name->number = e->number = l->number;
+	name->previous_name = NULL;
 	name->next_name = l->others;
+	if (l->others)
+		l->others->previous_name = name;
 	l->others = name;
 	l->count++;
 }
@@ -134,12 +137,13 @@ static uint64_t new_id(struct worktree *w)
 
 static void take_out(struct links *l, struct node *name)
 {
-	struct node **at = &l->others;
-
-	while (*at != name)
-		at = &(*at)->next_name;
-	*at = name->next_name;
-	name->next_name = NULL;
+	if (name->previous_name)
+		name->previous_name->next_name = name->next_name;
+	else
+		l->others = name->next_name;
+	if (name->next_name)
+		name->next_name->previous_name = name->previous_name;
+	name->next_name = name->previous_name = NULL;
 }
 
 /* Of a name that is in no list any more.  Its entry may be gone already. */

@@ -78,13 +78,20 @@ static int add(struct walk *walk, struct node *dir, struct entry *e)
 
 static int collect(struct walk *walk, struct node *dir);
 
+static bool is_loaded(const struct node *n)
+{
+	return n && node_is_directory(n) && n->directory;
+}
+
 static int collect_below(struct walk *walk, struct node *dir, struct entry *e)
 {
 	const struct local *local = local_of(e);
 	struct node *n;
 	int r;
 
-	if (!local || !(local->bits & LOCAL_LINKS_BELOW))
+	/* what is loaded may have got some from elsewhere, which is not stored */
+	if (!is_loaded(e->node) &&
+	    !(local && (local->bits & LOCAL_LINKS_BELOW)))
 		return 0;
 	r = node_load_locked(dir, e, &n);
 	if (r < 0)

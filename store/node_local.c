@@ -193,6 +193,19 @@ static uint32_t own_mode(const struct local *local)
 	       (local->bits & (LOCAL_EMPTY | LOCAL_OWN_BELOW)) ? MODE_TREE : 0;
 }
 
+int node_make_attributes(struct worktree *w, uint32_t mode, unsigned int epoch,
+			 const struct local *facts, struct attributes **ret)
+{
+	struct loading l = { .worktree = w };
+	struct entry e = { .mode = mode, .epoch = epoch };
+	struct local *copy = local_copy(facts);
+	int r = copy ? set_attributes(&l, &e, copy) : -ENOMEM;
+
+	if (r == 0)
+		*ret = e.attributes;
+	return r;
+}
+
 static int add_own(struct loading *l, const char *name,
 		   const struct local *local, struct entry **ret)
 {
@@ -272,6 +285,9 @@ static int load_row(void *context, const char *name, struct local *local)
 		local->bits &= ~(LOCAL_TIMES | LOCAL_GROUP);
 		e->epoch = w->head_epoch;
 	}
+	/* an element of a queue has one name */
+	if (l->directory->places)
+		local->bits &= ~LOCAL_GROUP;
 	if (local->bits & LOCAL_GROUP)
 		e->number = directory_mix(w->root->number, local->group);
 	if (local->bits & (STORED_BITS | LOCAL_ATTRIBUTES | LOCAL_TIMES))

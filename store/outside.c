@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/branch_switch.h"
+#include "store/merge_local.h"
 #include "store/inside_private.h"
 #include "store/ref_watch.h"
 
@@ -85,6 +85,22 @@ static int switch_to(struct following *f, const struct delta *delta,
 	return r;
 }
 
+/* Nothing that Git does not have may be in the way.  1: something is. */
+static int check_own(struct following *f, const struct oid *tree,
+		     struct delta **delta)
+{
+	const struct branch_state theirs = {
+		.commit = f->change->seen, .tree = *tree,
+	};
+	static const struct oid none;
+	int r = merge_local(f->b->store, &f->ours, &theirs, &none, delta, NULL);
+
+	if (r != -ENOTEMPTY)
+		return r;
+	f->conflict = true;
+	return 1;
+}
+
 static int move_on(struct following *f)
 {
 	scoped(cleanup_deltap) struct delta *delta = NULL;
@@ -99,8 +115,12 @@ static int move_on(struct following *f)
 	if (r < 0)
 		return r;
 	r = delta_between(odb, &f->ours.tree, &commit->tree, &delta);
+	if (r == 0)
+		r = check_own(f, &commit->tree, &delta);
 	commit_free(commit);
-	return r < 0 ? r : switch_to(f, delta, &record);
+	if (r)
+		return r < 0 ? r : 0;
+	return switch_to(f, delta, &record);
 }
 
 static int merge_with(struct following *f)
@@ -124,6 +144,9 @@ static int merge_with(struct following *f)
 	f->conflict = result.conflict_count > 0;
 	if (f->conflict)
 		return 0;
+	r = check_own(f, &result.tree, &result.changes);
+	if (r)
+		return r < 0 ? r : 0;
 	r = branch_merge_text("outside", f->change->name, &result, &text);
 	if (r == 0)
 		r = branch_commit_record(f->b, &f->identity, text.data,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/branch_switch.h"
+#include "store/merge_local.h"
 
 #include <errno.h>
 #include <string.h>
@@ -308,11 +308,38 @@ static int side_text(struct resolving *v, const char *side, struct buffer *ret)
 	return r == 0 ? buffer_printf(ret, ": %s", side) : r;
 }
 
-/* Switches the branch from state to tree, with a commit. */
+/* What the target was at, with its face if it still is. */
+static int target_state(struct resolving *v, struct branch_state *ret)
+{
+	struct store *store = v->b->store;
+	struct branch_state state = {
+		.commit = v->conflicts->ours,
+		.incarnation = v->conflicts->target,
+	};
+	struct commit *commit;
+	struct branch *b;
+	int r = commit_read(store->odb, &state.commit, &commit);
+
+	if (r < 0)
+		return r;
+	state.tree = commit->tree;
+	commit_free(commit);
+	pthread_mutex_lock(&store->lock);
+	b = store_find_incarnation_locked(store, v->conflicts->target);
+	if (b && oid_equal(&b->head, &state.commit))
+		state.face = b->local;
+	pthread_mutex_unlock(&store->lock);
+	*ret = state;
+	return 0;
+}
+
+/* Switches the branch from state to tree, with a commit; merged: to what the
+ * merge makes of it, and settled. */
 static int switch_to(struct resolving *v, const struct branch_state *state,
 		     const struct oid *tree, const char *text,
-		     const struct oid *parent, bool settled)
+		     const struct merge_result *merged)
 {
+	struct branch_state target = { 0 };
 	scoped(cleanup_deltap) struct delta *delta = NULL;
 	struct record records[2] = {
 		{ 0 },
@@ -321,11 +348,19 @@ static int switch_to(struct resolving *v, const struct branch_state *state,
 	};
 	int r = delta_between(v->b->store->odb, &state->tree, tree, &delta);
 
+	if (r == 0 && merged)
+		r = target_state(v, &target);
+	if (r == 0 && merged)
+		r = merge_local(v->b->store, state, &target, &merged->base,
+				&delta, v->report);
 	if (r == 0)
 		r = branch_commit_record(v->b, &v->identity, text, delta,
-					 parent, &records[0]);
+					 merged ? &target.commit : NULL,
+					 &records[0]);
+	if (r == 0 && merged)
+		merge_local_note(&records[0], &target);
 	if (r == 0)
-		r = branch_switch(v->b, state, delta, records, settled ? 2 : 1,
+		r = branch_switch(v->b, state, delta, records, merged ? 2 : 1,
 				  &v->b, 1, &v->sequence, v->report);
 	records_release(records, 2);
 	return r;
@@ -345,7 +380,7 @@ static int put_side(struct resolving *v, uint32_t mode, const struct oid *oid,
 	if (r < 0 || oid_equal(&tree, &state.tree))
 		return r;
 	r = side_text(v, side, &text);
-	return r < 0 ? r : switch_to(v, &state, &tree, text.data, NULL, false);
+	return r < 0 ? r : switch_to(v, &state, &tree, text.data, NULL);
 }
 
 static int choose(struct resolving *v, enum resolve_choice choice)
@@ -439,8 +474,7 @@ static int finish_merge(struct resolving *v, const struct branch_state *state,
 				  &text);
 
 	if (r == 0)
-		r = switch_to(v, state, &result->tree, text.data,
-			      &conflicts->ours, true);
+		r = switch_to(v, state, &result->tree, text.data, result);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&v->b->store->lock);
@@ -530,13 +564,16 @@ int branch_resolve(struct branch *b, uint32_t number,
 	SCOPED_HOLD(store->odb);
 
 	housekeeping_pause(store->housekeeping);
+	housekeeping_pause(store->local_housekeeping);
 	pthread_mutex_lock(&store->merging);
 	r = resolve(&v, number, choice);
 	pthread_mutex_unlock(&store->merging);
 	housekeeping_resume(store->housekeeping);
-	if (r < 0)
-		return report_set(report, r, "Conflict %u cannot be resolved: "
-				  "%s.", number, strerror(-r));
-	store_conflicts_changed(store, b);
-	return store_wait(store, v.sequence, report);
+	if (r == 0)
+		store_conflicts_changed(store, b);
+	if (r == 0)
+		r = store_wait(store, v.sequence, report);
+	housekeeping_resume(store->local_housekeeping);
+	return r < 0 ? report_set(report, r, "Conflict %u cannot be resolved: "
+				  "%s.", number, strerror(-r)) : 0;
 }

@@ -116,6 +116,9 @@ void store_start_housekeeping(struct store *store)
 	housekeeping_new(store->repo, &store->housekeeping);
 	if (store->local)
 		housekeeping_new_collecting(store->local, name_faces, store,
+					    store->options.clock ?
+						    store->options.clock :
+						    clock_real,
 					    &store->local_housekeeping);
 }
 

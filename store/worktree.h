@@ -279,8 +279,8 @@ struct worktree_watch {
 	 * cached when this returns, nor cache them before .changed.  dir and
 	 * name are valid during the call. */
 	void (*changing)(void *context, struct node *dir, const char *name);
-	/* The listing and times of a directory changed, or the count of links
-	 * of a file. */
+	/* The listing and times of a directory, or attributes of any node,
+	 * changed. */
 	void (*changed)(void *context, struct node *n);
 	/* Before the first .changing, and after everything, failed or not. */
 	void (*begin)(void *context);
@@ -292,7 +292,8 @@ struct worktree_watch {
  * of it at one moment for whoever reads, or nothing.  Entries that change their
  * object get new nodes, new files with the old ones' owner and permissions;
  * directories keep theirs, and empty ones stay.  What changes has the time of
- * now.  take as for worktree_capture is called at that moment with a NULL delta.
+ * now.  All that holds but for what a merge of local faces (local_merge.h) has
+ * added to the delta.  take as for worktree_capture is called at that moment with a NULL delta.
  * The delta is relative to the state of the last capture: take must see to it
  * (-EAGAIN) that none came after the one that the delta was made for.  The delta
  * is not used any more once take is called.  watch may be NULL.  A tree that is

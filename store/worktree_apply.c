@@ -54,7 +54,7 @@ static void put(struct step *step, unsigned int epoch,
 {
 	struct directory *d = step->dir->directory;
 	struct entry *e = directory_find_live(d, step->name);
-	struct node *fresh = STEAL(step->fresh);
+	struct attributes *a = step->attributes;
 
 	if (e) {
 		struct node *old = e->node;
@@ -69,17 +69,38 @@ static void put(struct step *step, unsigned int epoch,
 		places_set(d, e, STEAL(step->place));
 	directory_set_mode(d, e, step->mode);
 	e->oid = step->oid;
-	if (fresh) {
-		struct attributes *a = fresh->attributes;
-
-		fresh->oid = step->oid;
+	if (a && step->touched) {
 		a->atime = a->mtime = a->ctime = *now;
-		node_place_locked(fresh, step->dir, e);
-		node_settle_locked(fresh);
-		node_put_locked(fresh);
+		a->known |= LOCAL_TIMES;
 	}
-	e->epoch = epoch;
+	/* it has a row, but for what only .gitattributes name */
+	e->captured = step->dir->worktree->options.local &&
+		      (a || !step->unstored);
+	e->attributes = STEAL(step->attributes);
+	e->epoch = step->dated ? step->epoch : epoch;
 	directory_set_stored(d, e, !step->unstored);
+}
+
+/* Replaces attributes of what stays. */
+static void set(struct attributes **at, struct attributes *to,
+		const struct timespec *now)
+{
+	if (*at)
+		to->atime = (*at)->atime;
+	to->ctime = *now;
+	attributes_free(*at);
+	*at = to;
+}
+
+static void set_facts(struct step *step, const struct timespec *now)
+{
+	struct entry *e = directory_find_live(step->dir->directory, step->name);
+	struct node *n = node_target(e->node);
+
+	set(n ? &n->attributes : &e->attributes, STEAL(step->attributes), now);
+	/* its other names have them too */
+	if (n && n->linked)
+		node_mark_attributes(n);
 }
 
 static void take_away(struct step *step)
@@ -102,7 +123,10 @@ static void finish(struct touched *touched, const struct timespec *now)
 	/* without memory for that they are in order when they are loaded again */
 	if (node_is_typed(dir) && touched->changes)
 		places_sort(dir->directory);
-	attributes_touch(dir, &touched->spare, now);
+	if (touched->facts)
+		set(&dir->attributes, STEAL(touched->facts), now);
+	if (touched->changes || touched->unread)
+		attributes_touch(dir, &touched->spare, now);
 	if (touched->aside)
 		return;
 	dir->oid = touched->oid;
@@ -112,8 +136,11 @@ static void finish(struct touched *touched, const struct timespec *now)
 		directory_set_stored(dir->parent->directory, node_entry(dir),
 				     !node_git_has_nothing(&dir->oid));
 	/* the table of its facts is not known yet: a capture will tell */
-	if (dir->worktree->options.local)
+	if (dir->worktree->options.local) {
 		node_mark(dir, true);
+		if (dir->parent)
+			node_entry(dir)->captured = 1;
+	}
 	node_settle_locked(dir);
 }
 
@@ -130,6 +157,8 @@ void plan_execute_locked(struct plan *plan)
 			put(&plan->steps[i], epoch, &now);
 		else if (plan->steps[i].kind == STEP_REMOVE)
 			take_away(&plan->steps[i]);
+		else if (plan->steps[i].kind == STEP_FACTS)
+			set_facts(&plan->steps[i], &now);
 	}
 	for (size_t i = plan->touched_count; i-- > 0;)
 		if (!plan->touched[i].gone)
@@ -195,6 +224,8 @@ static bool concerns(const struct delta *delta, const char *path,
 		case DELTA_CONTENTS:
 			return true;
 		case DELTA_OBJECT:
+			if (last && entry->same)
+				return false;
 			if (last)
 				return (n->flags & NODE_CHANGED) ||
 				       !node_is_clean(n) ||
@@ -308,6 +339,18 @@ static void announce(const struct plan *plan,
 				plan->steps[i].name);
 }
 
+static void tell_changed(const struct plan *plan,
+			 const struct worktree_watch *watch)
+{
+	for (size_t i = 0; i < plan->touched_count; i++)
+		watch->changed(watch->context, plan->touched[i].dir);
+	for (size_t i = 0; i < plan->step_count; i++)
+		if (plan->steps[i].node)
+			watch->changed(watch->context, plan->steps[i].node);
+	for (size_t i = 0; i < plan->linked_count; i++)
+		watch->changed(watch->context, plan->linked[i]);
+}
+
 /* 1: other names would change than `known` has; *plan has them. */
 static int commit(struct plan *plan, const struct plan *known,
 		  struct worktree *w, const struct delta *delta,
@@ -353,15 +396,6 @@ static int announce_and_commit(struct plan *plan, struct worktree *w,
 	return *ret_path ? -EAGAIN : -ENOMEM;
 }
 
-static void tell_changed(const struct plan *plan,
-			 const struct worktree_watch *watch)
-{
-	for (size_t i = 0; watch && i < plan->touched_count; i++)
-		watch->changed(watch->context, plan->touched[i].dir);
-	for (size_t i = 0; watch && i < plan->linked_count; i++)
-		watch->changed(watch->context, plan->linked[i]);
-}
-
 int worktree_apply(struct worktree *w, const struct delta *delta,
 		   const struct worktree_watch *watch, worktree_take *take,
 		   void *context, char **ret_path)
@@ -375,7 +409,7 @@ int worktree_apply(struct worktree *w, const struct delta *delta,
 			watch->begin(watch->context);
 		r = announce_and_commit(&plan, w, delta, watch, take, context,
 					&path);
-		if (r == 0)
+		if (watch && r == 0)
 			tell_changed(&plan, watch);
 		if (watch)
 			watch->end(watch->context);

@@ -23,6 +23,17 @@ static void note_node(struct delta_entry *entry, struct node *n)
 	entry->number = n->worktree->number + 1;
 }
 
+/* Extended attributes that will be an object once they are stored. */
+static void note_far(struct delta_entry *entry, struct node *n)
+{
+	if (!n || !entry->local || !local_wants_far(entry->local))
+		return;
+	n->attributes->local->stamp = n->worktree->number + 1;
+	entry->local->stamp = n->attributes->local->stamp;
+	if (!entry->node)
+		note_node(entry, n);
+}
+
 /* An entry with all facts. */
 static int add(struct delta *delta, enum delta_kind kind, uint32_t mode,
 	       const char *name, const struct node *dir, const struct entry *e,
@@ -61,6 +72,7 @@ static int emit_object(struct delta *delta, const char *name,
 		return r;
 	entry->oid = e->node ? node_target(e->node)->oid : e->oid;
 	entry->same = is_same(delta, e);
+	note_far(entry, node_target(e->node));
 	return 0;
 }
 
@@ -71,9 +83,11 @@ static int emit_special(struct delta *delta, const char *name,
 	struct delta_entry *entry;
 	int r = add(delta, DELTA_REMOVED, 0, name, dir, e, &entry);
 
-	if (r == 0)
-		entry->same = is_same(delta, e);
-	return r;
+	if (r < 0)
+		return r;
+	entry->same = is_same(delta, e);
+	note_far(entry, node_target(e->node));
+	return 0;
 }
 
 /* Files that plain Git itself reads stay blobs, and so do those in directories of
@@ -135,6 +149,7 @@ static int emit_contents(struct delta *delta, const char *name,
 	entry->contents = snapshot;
 	entry->same = is_same(delta, e);
 	note_node(entry, n);
+	note_far(entry, n);
 	return 0;
 }
 
@@ -166,6 +181,7 @@ static int put_directory(struct delta *delta, const char *name,
 	entry->same = is_empty(below) && !e->git_had &&
 		      (delta->complete || !e->stored);
 	note_node(entry, n);
+	note_far(entry, n);
 	n->flags |= NODE_EMITTED;
 	return 0;
 }
@@ -510,6 +526,9 @@ static int build_root(struct worktree *w, struct delta **ret)
 	if (r == 0 && (w->root->flags & NODE_ATTRIBUTES)) {
 		delta->local = node_root_facts(w->root);
 		r = delta->local ? 0 : -ENOMEM;
+		if (r == 0 && local_wants_far(delta->local))
+			delta->local->stamp =
+				w->root->attributes->local->stamp = w->number + 1;
 	}
 	if (r < 0 || (delta->count == 0 && !delta->local)) {
 		delta_free(delta);

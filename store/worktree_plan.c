@@ -92,10 +92,12 @@ void plan_release(struct plan *plan)
 	for (size_t i = 0; i < plan->step_count; i++) {
 		free(plan->steps[i].name);
 		free(plan->steps[i].place);
-		node_discard(plan->steps[i].fresh);
+		attributes_free(plan->steps[i].attributes);
+		node_unref(plan->steps[i].node);
 	}
 	for (size_t i = 0; i < plan->touched_count; i++) {
 		free(plan->touched[i].spare);
+		attributes_free(plan->touched[i].facts);
 		node_unref(plan->touched[i].dir);
 	}
 	for (size_t i = 0; i < plan->linked_count; i++)
@@ -178,7 +180,7 @@ static int clear_loaded(struct plan *plan, struct node *n)
 	d = n->directory;
 	for (uint32_t i = 0; i < d->count && r == 0; i++)
 		if (d->entries[i].live)
-			r = plan_remove_entry(plan, at, &d->entries[i]);
+			r = plan_remove_entry(plan, at, &d->entries[i], false);
 	return r;
 }
 
@@ -239,18 +241,18 @@ static int empty_queue(struct plan *plan, struct node *dir, struct entry *e)
 	return r < 0 ? r : 1;
 }
 
-int plan_remove_entry(struct plan *plan, size_t at, struct entry *e)
+int plan_remove_entry(struct plan *plan, size_t at, struct entry *e, bool whole)
 {
 	int r;
 
 	if (is_changed(e))
 		return -EAGAIN;
-	if (!e->stored)
+	if (!e->stored && !whole)
 		return 0;
 	r = empty_queue(plan, plan->touched[at].dir, e);
 	if (r)
 		return r < 0 ? r : 0;
-	if (has_unstored(e))
+	if (!whole && has_unstored(e))
 		return clear(plan, at, e);
 	r = add_change(plan, at, &(struct step){
 		.kind = STEP_REMOVE, .dir = plan->touched[at].dir,
@@ -261,72 +263,53 @@ int plan_remove_entry(struct plan *plan, size_t at, struct entry *e)
 
 /* ---- what comes ---- */
 
-/* A file that replaces one with attributes of its own keeps the owner and the
- * permissions, as far as Git's mode does not tell otherwise. */
-static int carry_over(struct plan *plan, const struct entry *e, uint32_t mode,
-		      struct node **ret)
-{
-	const struct attributes *old = !e ? NULL : e->node ?
-				       node_target(e->node)->attributes :
-				       e->attributes;
-	struct node *n;
-	mode_t *permissions;
-
-	if (!old || node_type_of(e->mode) == S_IFDIR ||
-	    node_kind_of(mode) != node_kind_of(e->mode))
-		return 0;
-	n = node_new(plan->worktree, mode, 0);
-	if (!n)
-		return -ENOMEM;
-	n->attributes = malloc(sizeof(*n->attributes));
-	if (!n->attributes) {
-		node_discard(n);
-		return -ENOMEM;
-	}
-	*n->attributes = *old;
-	n->attributes->known |= LOCAL_TIMES;
-	if (old->local) {
-		n->attributes->local = local_copy(old->local);
-		if (!n->attributes->local) {
-			node_discard(n);
-			return -ENOMEM;
-		}
-		n->attributes->local->bits &= LOCAL_XATTRS | LOCAL_FAR;
-	}
-	permissions = &n->attributes->permissions;
-	*permissions &= 0777;
-	if (mode_is_executable(mode) && !(*permissions & 0100))
-		*permissions |= (*permissions & 0444) >> 2;
-	if (mode_is_executable(mode))
-		*permissions |= 0100;
-	else if (mode_is_file(mode))
-		*permissions &= ~0111;
-	*ret = n;
-	return 0;
-}
-
 int plan_put_entry(struct plan *plan, size_t at, const struct entry *e,
-		   const char *name, const char *place, uint32_t mode,
-		   const struct oid *oid)
+		   const char *name, const char *place,
+		   const struct tree_entry *wanted,
+		   const struct plan_facts *facts)
 {
 	struct step step = {
 		.kind = STEP_PUT, .dir = plan->touched[at].dir,
 		.name = (char *)name, .place = (char *)place,
-		.mode = mode, .oid = *oid,
+		.mode = wanted->mode, .oid = wanted->oid,
+		.unstored = mode_is_special(wanted->mode) ||
+			    (wanted->mode == MODE_TREE &&
+			     node_git_has_nothing(&wanted->oid)),
 	};
 	int r;
 
 	if (e && is_changed(e))
 		return -EAGAIN;
-	r = carry_over(plan, e, mode, &step.fresh);
-	if (r < 0)
-		return r;
-	r = add_change(plan, at, &step);
+	r = plan_make_attributes(plan, e, facts, &step);
+	if (r == 0)
+		r = add_change(plan, at, &step);
 	if (r < 0) {
-		node_discard(step.fresh);
+		attributes_free(step.attributes);
 		return r;
 	}
 	return e && e->node ? vanish(plan, e->node) : 0;
+}
+
+int plan_set_facts(struct plan *plan, size_t at, struct entry *e,
+		   const struct plan_facts *facts)
+{
+	struct step step = {
+		.kind = STEP_FACTS, .dir = plan->touched[at].dir,
+		.name = e->name, .mode = e->node ? node_git_mode(e->node) :
+						   e->mode,
+	};
+	int r;
+
+	if (is_changed(e))
+		return -EAGAIN;
+	r = plan_make_attributes(plan, e, facts, &step);
+	if (r == 0)
+		r = add_step(plan, &step);
+	if (r < 0)
+		attributes_free(step.attributes);
+	else if (e->node)
+		plan->steps[plan->step_count - 1].node = node_ref(e->node);
+	return r;
 }
 
 /* ---- comparing with a tree ---- */
@@ -361,35 +344,40 @@ bool plan_is_same_entry(const struct entry *e, const struct tree_entry *wanted)
 	       oid_equal(&n->oid, &wanted->oid);
 }
 
-/* The name last added to plan->path becomes that entry of a tree. */
+/* The name last added to plan->path becomes that entry of a tree.  facts: NULL if
+ * none are known. */
 static int match_entry(struct plan *plan, size_t at,
-		       const struct tree_entry *wanted)
+		       const struct tree_entry *wanted,
+		       const struct plan_facts *facts)
 {
 	struct node *dir = plan->touched[at].dir, *child;
 	struct entry *e = directory_find(dir->directory, wanted->name);
-	uint32_t mode = wanted->mode;
+	struct tree_entry known = *wanted;
 	int r;
 
 	/* A name that changed hands since, or a directory that is not where it
 	 * was: what is stored of it says nothing about this place. */
 	if (e && (e->replaced || (!e->stored && is_changed(e))))
 		return -EAGAIN;
+	if (facts && (facts->merged & DELTA_SET))
+		return e && plan_is_same_entry(e, wanted) ?
+			plan_set_facts(plan, at, e, facts) : -EAGAIN;
 	if (e && plan_is_same_entry(e, wanted) && e->stored)
 		return 0;
 	r = contents_recognise(plan->worktree->options.odb, &wanted->oid,
-			       &mode, NULL);
+			       &known.mode, NULL);
 	if (r < 0)
 		return r;
-	if (!e || e->mode != MODE_TREE || mode != MODE_TREE)
-		return plan_put_entry(plan, at, e, wanted->name, NULL, mode,
-				      &wanted->oid);
+	if (!e || e->mode != MODE_TREE || known.mode != MODE_TREE)
+		return plan_put_entry(plan, at, e, wanted->name, NULL, &known,
+				      facts);
 	r = node_load_locked(dir, e, &child);
 	if (r < 0)
 		return r;
 	r = is_loaded_otherwise(plan, child);
 	if (r == 1)
-		r = plan_put_entry(plan, at, e, wanted->name, NULL,
-				   wanted->mode, &wanted->oid);
+		r = plan_put_entry(plan, at, e, wanted->name, NULL, wanted,
+				   facts);
 	else if (r == 0)
 		r = make_tree(plan, child, &wanted->oid);
 	node_put_locked(child);
@@ -429,7 +417,11 @@ static int open_typed(struct plan *plan, struct node *dir, const struct oid *oid
 		return r;
 	if (!type)
 		return node_open_directory_locked(dir);
-	return plan_touch(plan, dir, oid, false, &at) ?: 1;
+	r = plan_touch(plan, dir, oid, false, &at);
+	if (r < 0)
+		return r;
+	plan->touched[at].unread = true;
+	return 1;
 }
 
 static int match_entries(struct plan *plan, size_t at, const struct tree *tree)
@@ -441,7 +433,7 @@ static int match_entries(struct plan *plan, size_t at, const struct tree *tree)
 	for (size_t i = 0; i < tree->count; i++) {
 		r = enter(plan, tree->entries[i].name, &length);
 		if (r == 0)
-			r = match_entry(plan, at, &tree->entries[i]);
+			r = match_entry(plan, at, &tree->entries[i], NULL);
 		if (r < 0)
 			return r;
 		leave(plan, length);
@@ -453,7 +445,7 @@ static int match_entries(struct plan *plan, size_t at, const struct tree *tree)
 			continue;
 		r = enter(plan, e->name, &length);
 		if (r == 0)
-			r = plan_remove_entry(plan, at, e);
+			r = plan_remove_entry(plan, at, e, false);
 		if (r < 0)
 			return r;
 		leave(plan, length);
@@ -494,39 +486,97 @@ const struct oid *plan_oid_of(const struct delta_entry *entry)
 			&entry->directory->oid : &entry->oid;
 }
 
-static int follow_entry(struct plan *plan, size_t at,
-			const struct delta_entry *entry)
+static int become(struct plan *plan, size_t at, const struct delta_entry *entry)
+{
+	const struct plan_facts facts = { entry->local, entry->merged };
+	struct tree_entry wanted = {
+		.name = entry->name, .oid = *plan_oid_of(entry),
+		.mode = entry->kind == DELTA_DIRECTORY ? MODE_TREE :
+							 entry->mode,
+	};
+
+	return match_entry(plan, at, &wanted,
+			   entry->kind == DELTA_OBJECT && entry->merged ?
+				   &facts : NULL);
+}
+
+/* Whether what stands there follows the changes in a directory.  Of one that Git
+ * does not have those are said that knew of it. */
+static bool can_follow(const struct entry *e, const struct delta_entry *entry)
+{
+	if (entry->kind != DELTA_DIRECTORY || !e || !e->live ||
+	    e->mode != MODE_TREE || e->replaced)
+		return false;
+	return e->stored || (entry->merged && !is_changed(e));
+}
+
+static int set_facts(struct plan *plan, size_t at, const struct local *local,
+		     unsigned int merged)
+{
+	struct touched *touched = &plan->touched[at];
+
+	return (merged & DELTA_SET) && local ?
+		node_make_attributes(plan->worktree, MODE_TREE,
+				     touched->dir->epoch, local,
+				     &touched->facts) : 0;
+}
+
+static int follow_directory(struct plan *plan, size_t at, struct entry *e,
+			    const struct delta_entry *entry)
 {
 	struct node *dir = plan->touched[at].dir, *child;
-	struct entry *e = directory_find(dir->directory, entry->name);
-	bool stored = e && e->stored;
-	int r;
+	const struct tree_entry wanted = {
+		.mode = MODE_TREE, .oid = *plan_oid_of(entry),
+	};
+	size_t below;
+	int r = node_load_locked(dir, e, &child);
 
-	if (entry->kind == DELTA_REMOVED && !e)
-		return 0;
-	if (entry->kind == DELTA_REMOVED)
-		return e->replaced ? -EAGAIN : plan_remove_entry(plan, at, e);
-	if (entry->kind != DELTA_DIRECTORY || !stored || e->mode != MODE_TREE ||
-	    e->replaced) {
-		struct tree_entry wanted = {
-			.name = entry->name, .oid = *plan_oid_of(entry),
-			.mode = entry->kind == DELTA_DIRECTORY ? MODE_TREE :
-								 entry->mode,
-		};
-
-		return match_entry(plan, at, &wanted);
-	}
-	r = node_load_locked(dir, e, &child);
 	if (r < 0)
 		return r;
 	r = is_loaded_otherwise(plan, child);
+	below = plan->touched_count;
 	if (r == 1)
-		r = plan_put_entry(plan, at, e, entry->name, NULL, MODE_TREE,
-				   plan_oid_of(entry));
+		r = plan_put_entry(plan, at, e, entry->name, NULL, &wanted,
+				   NULL);
 	else if (r == 0)
-		r = follow(plan, child, entry->directory, plan_oid_of(entry));
+		r = follow(plan, child, entry->directory, &wanted.oid);
+	/* the first that it touches is itself */
+	if (r == 0 && below < plan->touched_count &&
+	    plan->touched[below].dir == child)
+		r = set_facts(plan, below, entry->local, entry->merged);
 	node_put_locked(child);
 	return r;
+}
+
+/* A fifo and the like, which a merge brings. */
+static int become_special(struct plan *plan, size_t at,
+			  const struct delta_entry *entry)
+{
+	struct node *dir = plan->touched[at].dir;
+	const struct tree_entry wanted = { .mode = entry->local->mode & S_IFMT };
+	const struct plan_facts facts = { entry->local, entry->merged };
+
+	return plan_put_entry(plan, at,
+			      directory_find(dir->directory, entry->name),
+			      entry->name, NULL, &wanted, &facts);
+}
+
+static int follow_entry(struct plan *plan, size_t at,
+			const struct delta_entry *entry)
+{
+	struct node *dir = plan->touched[at].dir;
+	struct entry *e = directory_find(dir->directory, entry->name);
+
+	if (entry->kind == DELTA_REMOVED && entry->merged && entry->local &&
+	    mode_is_special(entry->local->mode))
+		return become_special(plan, at, entry);
+	if (entry->kind == DELTA_REMOVED && !e)
+		return 0;
+	if (entry->kind == DELTA_REMOVED)
+		return e->replaced ? -EAGAIN :
+		       plan_remove_entry(plan, at, e, entry->merged);
+	return can_follow(e, entry) ? follow_directory(plan, at, e, entry) :
+				      become(plan, at, entry);
 }
 
 static bool has_attributes(const struct delta *delta)
@@ -571,5 +621,7 @@ int plan_make_locked(struct plan *plan, struct worktree *w,
 	plan->worktree = w;
 	plan->tree = delta->oid;
 	r = follow(plan, w->root, delta, &delta->oid);
+	if (r == 0)
+		r = set_facts(plan, 0, delta->local, delta->merged);
 	return r < 0 ? r : plan_add_empty(plan);
 }

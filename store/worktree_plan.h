@@ -10,7 +10,15 @@
 enum step_kind {
 	STEP_PUT,		/* the name becomes an object */
 	STEP_REMOVE,
+	STEP_FACTS,		/* what the name is gets other attributes */
 	STEP_VANISH,		/* it goes with the directory it is in */
+};
+
+/* What is known, besides Git's object, of what becomes of a name: as the members
+ * of struct delta_entry. */
+struct plan_facts {
+	const struct local *local;
+	unsigned int merged;
 };
 
 struct step {
@@ -21,7 +29,14 @@ struct step {
 	uint32_t mode;
 	struct oid oid;
 	bool unstored;			/* Git does not have it: it is empty */
-	struct node *fresh;		/* that keeps the owner, or NULL; owned */
+	/* Owned; NULL: as stored.  PUT: times are those of the moment if
+	 * `touched`; FACTS: that of its change is. */
+	struct attributes *attributes;
+	bool touched;
+	struct node *node;		/* FACTS: it, if it is loaded; a
+					 * reference from outside */
+	bool dated;			/* PUT: it has this epoch, not that of */
+	unsigned int epoch;		/* the moment */
 };
 
 struct touched {
@@ -29,8 +44,10 @@ struct touched {
 	bool gone;			/* removed with all below */
 	bool aside;			/* its tree is not concerned */
 	struct oid oid;			/* its tree afterwards */
+	bool unread;			/* what changes in it is not known */
 	size_t changes;			/* steps that PUT or REMOVE in it */
 	struct attributes *spare;
+	struct attributes *facts;	/* that it gets; owned; or NULL */
 };
 
 struct plan {
@@ -74,6 +91,13 @@ int plan_follow_places(struct plan *plan, struct node *dir,
 /* Adds the directories that new lines of .gitattributes name. */
 int plan_add_empty(struct plan *plan);
 
+/* ---- worktree_plan_facts.c ---- */
+
+/* What a step's entry will have besides Git's object, in place of e (or NULL):
+ * what the facts say, otherwise what e has and a file that replaces it keeps. */
+int plan_make_attributes(struct plan *plan, const struct entry *e,
+			 const struct plan_facts *facts, struct step *step);
+
 /* ---- pieces of plans, for these ---- */
 
 /* An array with room for one more; NULL: no memory. */
@@ -83,13 +107,18 @@ void *plan_grow(void *array, size_t count, size_t *capacity, size_t size);
 int plan_touch(struct plan *plan, struct node *dir, const struct oid *oid,
 	       bool gone, size_t *ret_at);
 
-/* Steps for a live entry that goes, if Git has it.  -EAGAIN: it is CHANGED. */
-int plan_remove_entry(struct plan *plan, size_t at, struct entry *e);
+/* Steps for a live entry that goes: what Git has of it, or the whole.  -EAGAIN: it
+ * is CHANGED. */
+int plan_remove_entry(struct plan *plan, size_t at, struct entry *e, bool whole);
 /* e: what is live under the name, or NULL; place: where it is to be stored, NULL
- * in a plain directory or where e is. */
+ * in a plain directory or where e is; facts: NULL if nothing is known. */
 int plan_put_entry(struct plan *plan, size_t at, const struct entry *e,
-		   const char *name, const char *place, uint32_t mode,
-		   const struct oid *oid);
+		   const char *name, const char *place,
+		   const struct tree_entry *wanted,
+		   const struct plan_facts *facts);
+/* A step for a live entry that stays, and gets facts. */
+int plan_set_facts(struct plan *plan, size_t at, struct entry *e,
+		   const struct plan_facts *facts);
 
 /* Whether e is stored as that. */
 bool plan_is_same_entry(const struct entry *e, const struct tree_entry *wanted);

@@ -38,6 +38,9 @@ static int find_touched(struct plan *plan, struct node *dir, size_t *ret_at)
 
 static int add_directory(struct plan *plan, struct node *dir, const char *name)
 {
+	const struct tree_entry empty = {
+		.mode = MODE_TREE, .oid = oid_empty_tree,
+	};
 	size_t at;
 	int r;
 
@@ -46,11 +49,7 @@ static int add_directory(struct plan *plan, struct node *dir, const char *name)
 	r = find_touched(plan, dir, &at);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	r = plan_put_entry(plan, at, NULL, name, NULL, MODE_TREE,
-			   &oid_empty_tree);
-	if (r == 0)
-		plan->steps[plan->step_count - 1].unstored = true;
-	return r;
+	return plan_put_entry(plan, at, NULL, name, NULL, &empty, NULL);
 }
 
 /* 1: a queue, by all that the attributes say. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/local_table.h"
 #include "store/worktree_plan.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@ struct wanted {
 	char *place;
 	uint32_t mode;
 	struct oid oid;
+	struct plan_facts facts;	/* merged 0: none */
+	struct local *local;		/* of facts, if it is ours to free */
 };
 
 /* A name that the plan takes or frees. */
@@ -45,8 +48,10 @@ static void gathering_release(struct gathering *g)
 		HASH_DEL(g->names, named);
 		free(named);
 	}
-	for (size_t i = 0; i < g->count; i++)
+	for (size_t i = 0; i < g->count; i++) {
 		free(g->wanted[i].place);
+		local_free(g->wanted[i].local);
+	}
 	for (size_t i = 0; i < g->gone_count; i++)
 		free(g->gone[i]);
 	free(g->wanted);
@@ -69,7 +74,9 @@ static int want(void *context, const char *place, const struct tree_entry *e)
 	copy = strdup(place);
 	if (!copy)
 		return -ENOMEM;
-	grown[g->count++] = (struct wanted){ copy, e->mode, e->oid };
+	grown[g->count++] = (struct wanted){
+		.place = copy, .mode = e->mode, .oid = e->oid,
+	};
 	return 0;
 }
 
@@ -85,15 +92,61 @@ static int give_up(struct gathering *g, const char *path)
 	return grown[g->gone_count] ? (g->gone_count++, 0) : -ENOMEM;
 }
 
-static int gather_tree(struct gathering *g, const struct oid *oid)
+/* Facts at a path below a table; NULL: none. */
+static int find_facts(struct odb *odb, const struct local_ref *table,
+		      const char *path, struct local **ret)
+{
+	const char *slash = strchr(path, '/');
+	scoped_free char *name = slash ? strndup(path, slash - path) :
+					 strdup(path);
+	scoped_local struct local *local = NULL;
+	int r = name ? local_table_find(odb, table, name, &local) : -ENOMEM;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (!slash)
+		*ret = STEAL(local);
+	else if (local->bits & LOCAL_TABLE)
+		r = find_facts(odb, &local->table, slash + 1, ret);
+	return r;
+}
+
+/* A folder comes with its facts: those of the files in it. */
+static int add_facts(struct gathering *g, size_t from, size_t prefix,
+		     const struct local *folder)
+{
+	struct odb *odb = g->plan->worktree->options.local;
+	int r = 0;
+
+	if (!odb || !(folder->bits & LOCAL_TABLE))
+		return 0;
+	for (size_t i = from; r == 0 && i < g->count; i++) {
+		struct wanted *wanted = &g->wanted[i];
+
+		r = find_facts(odb, &folder->table, wanted->place + prefix,
+			       &wanted->local);
+		if (r == 0 && wanted->local)
+			wanted->facts = (struct plan_facts){
+				wanted->local, DELTA_MERGED,
+			};
+	}
+	return r;
+}
+
+static int gather_tree(struct gathering *g, const struct oid *oid,
+		       const struct delta_entry *entry)
 {
 	scoped_buffer struct buffer prefix = { 0 };
+	size_t from = g->count;
 	int r = buffer_printf(&prefix, "%s/", g->path.data);
 
 	if (r == 0)
 		r = give_up(g, g->path.data);
-	return r < 0 ? r : places_walk(g->plan->worktree->options.odb, oid,
-				       prefix.data, want, g);
+	if (r == 0)
+		r = places_walk(g->plan->worktree->options.odb, oid,
+				prefix.data, want, g);
+	return r == 0 && entry->merged && entry->local ?
+		add_facts(g, from, prefix.length, entry->local) : r;
 }
 
 static bool is_element(const struct gathering *g, const char *place)
@@ -104,18 +157,23 @@ static bool is_element(const struct gathering *g, const char *place)
 	return g->d->places->type->parse(place, key, &name) == 0;
 }
 
-static int gather_object(struct gathering *g, uint32_t mode,
-			 const struct oid *oid)
+static int gather_object(struct gathering *g, const struct delta_entry *entry)
 {
-	const struct tree_entry e = { .mode = mode, .oid = *oid };
+	const struct tree_entry e = { .mode = entry->mode, .oid = entry->oid };
 	int r = 0;
 
-	if (mode == MODE_TREE)
-		return gather_tree(g, oid);
+	if (e.mode == MODE_TREE)
+		return gather_tree(g, &e.oid, entry);
 	/* it may be where a folder was, which elements never are */
-	if (!is_element(g, g->path.data))
+	if (!is_element(g, g->path.data) && !(entry->merged & DELTA_SET))
 		r = give_up(g, g->path.data);
-	return r < 0 ? r : want(g, g->path.data, &e);
+	if (r == 0)
+		r = want(g, g->path.data, &e);
+	if (r == 0 && entry->local)
+		g->wanted[g->count - 1].facts = (struct plan_facts){
+			entry->local, entry->merged,
+		};
+	return r;
 }
 
 static int gather(struct gathering *g, const struct delta *delta)
@@ -133,9 +191,9 @@ static int gather(struct gathering *g, const struct delta *delta)
 		if (e->kind == DELTA_REMOVED)
 			r = give_up(g, g->path.data);
 		else if (e->kind != DELTA_DIRECTORY)
-			r = gather_object(g, e->mode, &e->oid);
+			r = gather_object(g, e);
 		else if (e->directory->complete)
-			r = gather_tree(g, plan_oid_of(e));
+			r = gather_tree(g, plan_oid_of(e), e);
 		else
 			r = gather(g, e->directory);
 		g->path.length = begin;
@@ -211,7 +269,7 @@ static int blame(struct gathering *g, const char *place)
 static int take_away(struct gathering *g, struct entry *e)
 {
 	size_t steps = g->plan->step_count;
-	int r = plan_remove_entry(g->plan, g->at, e);
+	int r = plan_remove_entry(g->plan, g->at, e, false);
 
 	if (r == -EAGAIN)
 		return blame(g, places_of(g->d, e));
@@ -312,8 +370,16 @@ static int remove_folders(struct gathering *g)
 
 /* ---- what comes ---- */
 
+static const struct plan_facts *facts_of(const struct wanted *wanted)
+{
+	return wanted->facts.merged ? &wanted->facts : NULL;
+}
+
 static int add(struct gathering *g, const struct wanted *wanted)
 {
+	const struct tree_entry object = {
+		.mode = wanted->mode, .oid = wanted->oid,
+	};
 	char key[DIRECTORY_KEY_SIZE], shown[NAME_LENGTH_MAX + 1];
 	const char *name = wanted->place;
 	int r;
@@ -323,8 +389,8 @@ static int add(struct gathering *g, const struct wanted *wanted)
 	if (wanted->mode != MODE_SUBMODULE)
 		g->d->places->type->parse(wanted->place, key, &name);
 	places_free_name_by(is_free, g, name, NAME_LENGTH_MAX, shown);
-	r = plan_put_entry(g->plan, g->at, NULL, shown, wanted->place,
-			   wanted->mode, &wanted->oid);
+	r = plan_put_entry(g->plan, g->at, NULL, shown, wanted->place, &object,
+			   facts_of(wanted));
 	return r < 0 ? r : note_name(g, shown, true);
 }
 
@@ -340,10 +406,13 @@ static int add_or_change(struct gathering *g, const struct wanted *wanted)
 		return add(g, wanted);
 	if (!e->stored)
 		return blame(g, wanted->place);
-	if (plan_is_same_entry(e, &stored))
-		return 0;
-	r = plan_put_entry(g->plan, g->at, e, e->name, NULL, wanted->mode,
-			   &wanted->oid);
+	if (plan_is_same_entry(e, &stored)) {
+		r = wanted->facts.merged & DELTA_SET ?
+			plan_set_facts(g->plan, g->at, e, &wanted->facts) : 0;
+		return r == -EAGAIN ? blame(g, wanted->place) : r;
+	}
+	r = plan_put_entry(g->plan, g->at, e, e->name, NULL, &stored,
+			   facts_of(wanted));
 	return r == -EAGAIN ? blame(g, wanted->place) : r;
 }
 

@@ -85,7 +85,8 @@ int rope_of_contents(struct contents *c, struct rope **ret);
 int rope_contents_log(struct rope_contents *r, struct rope *rope,
 		      uint64_t offset, const void *data, size_t size);
 
-/* Moves bytes to the log if there are too many in memory. */
+/* Moves bytes to the log if there are too many in memory, and to a new one if this
+ * one has mostly what was overwritten since. */
 void rope_contents_trim(struct rope_contents *r);
 
 /* lseek(2) in a rope of `size` bytes; offset is below it. */

@@ -9,6 +9,12 @@
 /* Bytes of memory that a rope may take before its bytes move to the log. */
 #define MEMORY_MOST ((uint64_t)256 << 10)
 
+/* Bytes that the log may have more than twice what the file has. */
+#define LOG_SLACK ((uint64_t)4 << 20)
+
+/* A step of moving bytes from one log to another. */
+#define MOVE_SIZE ((size_t)64 << 10)
+
 struct contents_source {
 	struct rope_source source;
 	struct contents *contents;
@@ -91,7 +97,7 @@ int rope_of_contents(struct contents *c, struct rope **ret)
 
 static int new_log(struct rope_contents *r)
 {
-	struct rope_source *log;
+	struct rope_source *log = NULL;
 	struct contents *c;
 	int error = overlay_new(r->pool, &c);
 
@@ -151,7 +157,27 @@ int rope_contents_log(struct rope_contents *r, struct rope *rope,
 struct moving {
 	struct rope_contents *r;
 	struct rope *to;
+	struct rope_source *leaving;	/* a log; or NULL: it stays */
 };
+
+/* A piece of the log that is left, as one of the new one. */
+static int move_piece(struct moving *m, uint64_t offset, uint64_t size)
+{
+	scoped_free char *data = malloc(MOVE_SIZE);
+	int r = data ? 0 : -ENOMEM;
+
+	while (r == 0 && size) {
+		size_t part = size < MOVE_SIZE ? size : MOVE_SIZE;
+
+		r = source_read(m->leaving, data, part, offset);
+		if (r == 0)
+			r = rope_contents_log(m->r, m->to, rope_size(m->to),
+					      data, part);
+		offset += part;
+		size -= part;
+	}
+	return r;
+}
 
 static int move_leaf(void *context, struct rope_node *leaf, uint64_t offset,
 		     uint64_t size)
@@ -163,33 +189,59 @@ static int move_leaf(void *context, struct rope_node *leaf, uint64_t offset,
 	if (!leaf->is_piece)
 		return rope_contents_log(m->r, m->to, end,
 					 rope_leaf(leaf)->data + offset, size);
+	if (piece->source == m->leaving)
+		return move_piece(m, piece->offset + offset, size);
 	return rope_insert_source(m->to, end, piece->source,
 				  piece->offset + offset, size,
 				  leaf->sum.unknown ? ROPE_UNKNOWN
 						    : leaf->sum.newlines);
 }
 
+/* All bytes to the log, which becomes another one if the present one leaves.
+ * When it fails all stays as it is. */
+static int move_all(struct rope_contents *r, bool leave)
+{
+	struct moving moving = { .r = r };
+	int error = rope_new(&moving.to);
+
+	if (error < 0)
+		return error;
+	if (leave)
+		moving.leaving = STEAL(r->log);
+	rope_settle(r->rope);
+	error = rope_node_each(r->rope->root, 0, r->size, move_leaf, &moving);
+	if (error < 0 && leave) {
+		rope_source_unref(r->log);
+		r->log = STEAL(moving.leaving);
+	}
+	if (error < 0) {
+		rope_free(moving.to);
+		return error;
+	}
+	rope_source_unref(moving.leaving);
+	rope_free(r->rope);
+	r->rope = moving.to;
+	return 0;
+}
+
+/* Mostly of bytes that are overwritten since, which nothing refers to. */
+static bool is_log_wasteful(const struct rope_contents *r)
+{
+	return r->log && contents_size(contents_source_of(r->log)) >
+				 LOG_SLACK + 2 * r->size;
+}
+
 /* Nothing is lost when it fails: it is tried again when there are more. */
 void rope_contents_trim(struct rope_contents *r)
 {
-	struct moving moving = { .r = r };
 	uint64_t memory = rope_memory(r->rope);
-	int error;
+	bool wasteful = is_log_wasteful(r);
 
-	if (memory < MEMORY_MOST || memory < 2 * r->spilled)
+	if (!wasteful && (memory < MEMORY_MOST || memory < 2 * r->spilled))
 		return;
 	r->spilled = memory;
-	if (rope_new(&moving.to) < 0)
-		return;
-	rope_settle(r->rope);
-	error = rope_node_each(r->rope->root, 0, r->size, move_leaf, &moving);
-	if (error < 0) {
-		rope_free(moving.to);
-		return;
-	}
-	rope_free(r->rope);
-	r->rope = moving.to;
-	r->spilled = rope_memory(r->rope);
+	if (move_all(r, wasteful) == 0)
+		r->spilled = rope_memory(r->rope);
 }
 
 /* ---- holes ---- */

@@ -306,10 +306,8 @@ static void move_base(struct rope_contents *r, struct rope *then,
 		error = rebuild(then, r->older, stored, &older);
 	if (error < 0 || rope_size(now) != r->size)
 		return;
-	if (r->version == version->version) {
-		rope_source_unref(r->log);
-		r->log = NULL;
-	}
+	/* What is newer is in there, but nothing that comes. */
+	rope_source_unref(STEAL(r->log));
 	rope_free(r->rope);
 	rope_free(r->older);
 	r->rope = STEAL(now);

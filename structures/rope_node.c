@@ -48,6 +48,7 @@ int rope_node_own(struct rope_node **slot)
 	copy = malloc(size_of(n));
 	if (!copy)
 		return -ENOMEM;
+	ROPE_VISIT();
 	memcpy((char *)copy + counted, (const char *)n + counted,
 	       used_of(n) - counted);
 	atomic_init(&copy->refs, 1);
@@ -70,6 +71,7 @@ int rope_node_piece(struct rope_source *source, uint64_t offset, uint64_t size,
 
 	if (!piece)
 		return -ENOMEM;
+	ROPE_VISIT();
 	*piece = (struct rope_piece){
 		.node = {
 			.refs = 1, .is_piece = true,
@@ -92,6 +94,7 @@ static int leaf_new(const void *data, size_t size, struct rope_node **ret)
 
 	if (!leaf)
 		return -ENOMEM;
+	ROPE_VISIT();
 	leaf->node = (struct rope_node){
 		.refs = 1,
 		.sum = {
@@ -186,6 +189,7 @@ static struct rope_inner *inner_new(unsigned int level)
 {
 	struct rope_inner *inner = malloc(sizeof(*inner));
 
+	ROPE_VISIT();
 	if (inner)
 		inner->node = (struct rope_node){
 			.refs = 1, .level = level,

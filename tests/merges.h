@@ -66,6 +66,17 @@ static inline void free_conflicts(struct conflict_report **reports,
 	free(reports);
 }
 
+/* Branch a, forked from main while x was `base`, and main are in conflict. */
+static inline void disagree(struct fixture *f, const char *base,
+			    const char *theirs, const char *ours)
+{
+	write_file(f, "main", "x", base);
+	fork_branch(f, "main", "a");
+	write_file(f, "a", "x", theirs);
+	write_file(f, "main", "x", ours);
+	refuse(f, "a", "main", true, -ENOTEMPTY, "\"x\"");
+}
+
 /* "NUMBER PATH" of each conflict, in the order of the reports. */
 static inline void assert_conflicts(struct fixture *f, const char *branch,
 				    const char *expected)

@@ -140,6 +140,20 @@ static inline int fixture_set_up(void **state)
 	return 0;
 }
 
+/* One that follows what others do to the repository. */
+static inline int fixture_set_up_following(void **state)
+{
+	struct fixture *f = malloc(sizeof(*f));
+
+	if (!f)
+		return -1;
+	make_fixture(f);
+	f->options.follow = true;
+	open_store(f);
+	*state = f;
+	return 0;
+}
+
 static inline int fixture_tear_down(void **state)
 {
 	remove_fixture(*state);

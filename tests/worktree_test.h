@@ -109,6 +109,19 @@ static inline int link_at(struct fixture *f, const char *path,
 	return r;
 }
 
+/* link(2). */
+static inline int name_again(struct fixture *f, const char *path,
+			     const char *other)
+{
+	const char *name;
+	struct node *n = get(f, path), *dir = above(f, other, &name);
+	int r = n && dir ? node_link(n, dir, name) : -ENOENT;
+
+	node_unref(n);
+	node_unref(dir);
+	return r;
+}
+
 /* Replaces the contents, making the file if need be. */
 static inline int put(struct fixture *f, const char *path, const char *text)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/git_repo.h"
+#include "structures/rope_private.h"
 #include "structures/rope_store.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
  *	bench_rope trace FILE.trace	WHAT  edits a second
  *	bench_rope size BYTES		WHAT  BYTES  nanoseconds
  *	bench_rope git BYTES FOLDER	the same, of a Git repository made there
+ *	bench_rope_visits size BYTES	WHAT  BYTES  nodes that are searched or made
  *
  * A trace must end in the bytes of FILE.end.  Ropes up to 16 MiB have bytes of
  * their own; in larger ones blocks of 64 KiB are shared, with a line of its own
@@ -20,11 +22,25 @@
 
 #define BLOCK ((size_t)64 << 10)
 #define BATCH 64		/* operations between looks at the clock */
+#ifdef ROPE_COUNT_VISITS
+#define ROUND 1000
+#else
+#define ROUND 100000		/* operations at most */
+#endif
 #define OWN ((uint64_t)16 << 20)
 
 /* Time of the processor, as others may use it too; of a disk, that of the wall. */
-static clockid_t timer = CLOCK_PROCESS_CPUTIME_ID;
+static clockid_t timer __attribute__((unused)) = CLOCK_PROCESS_CPUTIME_ID;
 
+#ifdef ROPE_COUNT_VISITS
+uint64_t rope_visits;
+
+/* A node counts as a nanosecond. */
+static double now(void)
+{
+	return rope_visits / 1e9;
+}
+#else
 static double now(void)
 {
 	struct timespec t;
@@ -32,6 +48,7 @@ static double now(void)
 	clock_gettime(timer, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
+#endif
 
 static void must(int r)
 {
@@ -327,7 +344,7 @@ static void measure(struct bench *b, const char *what,
 		double spent = 0;
 		unsigned int count = 0;
 
-		for (; spent < 0.01 && count < 100000; count += BATCH) {
+		for (; spent < 0.01 && count < ROUND; count += BATCH) {
 			double begin = now();
 
 			for (int i = 0; i < BATCH; i++)

@@ -12,11 +12,13 @@ What was begun and acknowledged stands in a log of each client outside of the
 store: lines of "begun|done STEP POSITION", the position being one in the record
 of a disk (0 without one).
 """
+import collections
 import mmap
 import os
 import random
 import signal
 import sqlite3
+import stat
 import sys
 import time
 import traceback
@@ -31,18 +33,31 @@ def fill(n, size):
     return (line * (size // len(line) + 1))[:size]
 
 
-class State:
-    """Branches and files (path -> bytes), or a mount that has them."""
+FIFO = b"(a fifo)"
 
-    def __init__(self, branches=(), files=None):
+
+class State:
+    """Branches and files (path -> bytes), or a mount that has them.  Names of one
+    file (path -> which) are few, and not in what is forked or moved as a whole."""
+
+    def __init__(self, branches=(), files=None, links=None):
         self.branches = set(branches)
         self.files = dict(files or {})
+        self.links = dict(links or {})
 
     def __eq__(self, other):
-        return self.branches == other.branches and self.files == other.files
+        return self.branches == other.branches and \
+            self.files == other.files and self.groups() == other.groups()
+
+    def groups(self):
+        """Sets of two and more names."""
+        names = {}
+        for path, which in self.links.items():
+            names.setdefault(which, set()).add(path)
+        return sorted(sorted(group) for group in names.values() if len(group) > 1)
 
     def copy(self):
-        return State(self.branches, self.files)
+        return State(self.branches, self.files, self.links)
 
     def below(self, branch):
         return [p for p in self.files if p.startswith(branch + "/")]
@@ -55,17 +70,32 @@ class State:
 
     def write(self, path, offset, data):
         old = self.files.get(path, b"").ljust(offset, b"\0")
-        self.files[path] = old[:offset] + data + old[offset + len(data):]
+        new = old[:offset] + data + old[offset + len(data):]
+        self.files[path] = new
+        for other, which in self.links.items():
+            if which == self.links.get(path):
+                self.files[other] = new
+
+    def link(self, source, target):
+        self.links.setdefault(source, source)
+        self.links[target] = self.links[source]
+        self.files[target] = self.files[source]
+
+    def fifo(self, path):
+        self.files[path] = FIFO
 
     def truncate(self, path, size):
         self.files[path] = self.files[path][:size].ljust(size, b"\0")
 
     def unlink(self, path):
         del self.files[path]
+        self.links.pop(path, None)
 
     def rename(self, source, target):
         if source in self.files:
             self.files[target] = self.files.pop(source)
+            if source in self.links:
+                self.links[target] = self.links.pop(source)
         else:
             self.move(source, target)
 
@@ -120,6 +150,12 @@ class Real:
     def truncate(self, path, size):
         os.truncate(self.path(path), size)
 
+    def link(self, source, target):
+        os.link(self.path(source), self.path(target))
+
+    def fifo(self, path):
+        os.mkfifo(self.path(path))
+
     def unlink(self, path):
         os.unlink(self.path(path))
 
@@ -162,10 +198,22 @@ class Real:
         for branch in state.branches:
             for folder, _, names in os.walk(self.path(branch), onerror=self.fail):
                 for name in names:
-                    path = os.path.join(folder, name)
-                    with open(path, "rb") as file:
-                        state.files[os.path.relpath(path, self.mount)] = file.read()
+                    self.read_file(state, os.path.join(folder, name))
+        for (number, links), names in collections.Counter(state.links.values()).items():
+            if names != links:
+                raise Fault(f"file {number} has {names} names and {links} links")
         return state
+
+    def read_file(self, state, path):
+        status = os.lstat(path)
+        name = os.path.relpath(path, self.mount)
+        if status.st_nlink > 1:
+            state.links[name] = (status.st_ino, status.st_nlink)
+        if stat.S_ISFIFO(status.st_mode):
+            state.files[name] = FIFO
+            return
+        with open(path, "rb") as file:
+            state.files[name] = file.read()
 
     @staticmethod
     def fail(error):
@@ -222,6 +270,8 @@ class Client:
 
 def difference(wanted, found):
     lines = [f"branches {sorted(found.branches)}, not {sorted(wanted.branches)}"]
+    if wanted.groups() != found.groups():
+        lines.append(f"links {found.groups()}, not {wanted.groups()}")
     for path in sorted(set(wanted.files) | set(found.files)):
         a, b = wanted.files.get(path), found.files.get(path)
         if a != b:
@@ -257,6 +307,27 @@ class Create(Client):
         if n > 12:
             result.append(("unlink", f"{self.name}/r{n - 10}"))
         return result + [("sync", f"{self.name}/d{n % 3}/f{n}")]
+
+
+class Link(Client):
+    """Names of a file that come, go and are written through; and fifos."""
+
+    def operations(self, n, draw):
+        folder = f"{self.name}/d{n % 3}"
+        result = [("write", f"{folder}/f{n}", 0, fill(n, draw.randrange(1, 3000))),
+                  ("link", f"{folder}/f{n}", f"{self.name}/l{n}"),
+                  ("fifo", f"{self.name}/p{n}")]
+        if n > 3:
+            result += [("write", f"{self.name}/l{n - 2}", draw.randrange(2000), fill(n, 100)),
+                       ("unlink", f"{self.name}/p{n - 2}")]
+        if n > 4:
+            result.append(("rename", f"{self.name}/d{(n - 3) % 3}/f{n - 3}",
+                           f"{self.name}/m{n - 3}"))
+        if n > 7:
+            result.append(("unlink", f"{self.name}/l{n - 6}"))
+        if n > 11:
+            result.append(("unlink", f"{self.name}/m{n - 10}"))
+        return result + [("sync", draw.choice((folder, f"{self.name}/l{n}")))]
 
 
 class Replace(Client):
@@ -377,7 +448,7 @@ class Database(Client):
 
 def all_clients(seed):
     return [Overwrite("overwrite", seed), Overwrite("again", seed), Create("create", seed),
-            Replace("replace", seed), Fork("fork", seed), Merge("merge", seed),
+            Link("link", seed), Replace("replace", seed), Fork("fork", seed), Merge("merge", seed),
             Rename("rename", seed), Database("wal", seed, "wal"),
             Database("delete", seed, "delete")]
 

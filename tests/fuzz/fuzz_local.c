@@ -1,11 +1,40 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/fuzz/fuzz.h"
+#include "store/local_bases.h"
 #include "store/local_table.h"
+#include "store/xattrs.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* Leaves of the local face: whatever can be read is written again as it was. */
+/* Leaves of the local face, and what its roots remember: whatever can be read is
+ * written again as it was, and extended attributes stay valid when they change. */
+
+static void change_xattrs(const struct local *local)
+{
+	static const char *const names[] = { "user.a", "a", "user.long.name" };
+	struct xattr found;
+	char *more, *fewer;
+	size_t size;
+
+	if (!local->xattrs)
+		return;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (xattrs_set(local->xattrs, local->xattrs_size, names[i],
+			       names, i, &more, &size) < 0)
+			continue;
+		assert(local_is_xattrs(more, size));
+		assert(xattrs_find(more, size, names[i], &found));
+		assert(found.size == i && memcmp(found.value, names, i) == 0);
+		assert(xattrs_set(more, size, names[i], NULL, 0, &fewer,
+				  &size) == 0);
+		assert(local_is_xattrs(fewer, size));
+		assert(!xattrs_find(fewer, size, names[i], &found));
+		free(more);
+		free(fewer);
+	}
+}
 
 struct rows {
 	struct local_change *changes;
@@ -21,7 +50,25 @@ static int take(void *context, const char *name, struct local *local)
 	assert(rows->changes);
 	rows->changes[rows->count].name = strdup(name);
 	rows->changes[rows->count++].local = local;
+	change_xattrs(local);
 	return 0;
+}
+
+static void try_bases(struct odb *odb, const uint8_t *data, size_t size)
+{
+	struct local_bases bases, again;
+	struct oid root, same;
+
+	assert(odb_write(odb, OBJECT_TREE, data, size, &root) == 0);
+	if (local_bases_read(odb, &root, &bases) < 0)
+		return;
+	assert(local_bases_write(odb, &root, &bases, &same) == 0);
+	assert(local_bases_read(odb, &same, &again) == 0);
+	assert(bases.count == again.count);
+	for (size_t i = 0; i < bases.count; i++)
+		assert(bases.base[i].number == again.base[i].number &&
+		       oid_equal(&bases.base[i].commit, &again.base[i].commit) &&
+		       oid_equal(&bases.base[i].face, &again.base[i].face));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -50,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		local_free((struct local *)rows.changes[i].local);
 	}
 	free(rows.changes);
+	try_bases(odb, data, size);
 	odb_free(odb);
 	return 0;
 }

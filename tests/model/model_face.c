@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/test.h"
+#include "store/checksum.h"
 #include "store/local_store.h"
+#include "store/node_xattr.h"
 #include "store/pool.h"
 #include "store/worktree.h"
 
@@ -112,6 +114,23 @@ static int by_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+static void tell_xattrs(struct node *n, struct buffer *ret)
+{
+	char names[256];
+	ssize_t size = node_list_xattr(n, names, sizeof(names));
+
+	assert_true(size >= 0);
+	for (ssize_t i = 0; i < size; i += strlen(names + i) + 1) {
+		char value[1000];
+		ssize_t length = node_get_xattr(n, names + i, value,
+						sizeof(value));
+
+		assert_true(length >= 0);
+		buffer_printf(ret, " %s=%zd:%llx\n", names + i, length,
+			      (long long)checksum64(value, length, 0));
+	}
+}
+
 static void tell(struct node *n, const char *path, struct buffer *ret)
 {
 	struct names names = { 0 };
@@ -123,6 +142,7 @@ static void tell(struct node *n, const char *path, struct buffer *ret)
 		      st.st_uid, st.st_gid, (long long)st.st_size,
 		      (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 		      (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+	tell_xattrs(n, ret);
 	if (!S_ISDIR(st.st_mode)) {
 		buffer_printf(ret, "%s %u %s ", path, (unsigned int)st.st_nlink,
 			      first_path(&st, path));
@@ -246,13 +266,26 @@ static void set_something(struct node *n)
 	node_set_attributes(n, &values, 1 + roll(31));
 }
 
+/* Some are few enough to be with the other facts. */
+static void set_xattr(struct node *n)
+{
+	char value[1000], name[] = "user.a";
+
+	name[5] += roll(4);
+	memset(value, 'a' + roll(20), sizeof(value));
+	if (roll(3))
+		node_set_xattr(n, name, value, roll(roll(2) ? 50 : 1000), 0);
+	else
+		node_remove_xattr(n, name);
+}
+
 static void change(void)
 {
 	static const struct caller caller = { .uid = 1, .gid = 2 };
 	struct node *dir = some_directory(), *other = NULL, *n = NULL;
 	const char *name = some_name();
 
-	switch (roll(12)) {
+	switch (roll(14)) {
 	case 0:
 	case 1:
 		node_make(dir, name, S_IFREG | roll(0777), &caller, &n);
@@ -288,6 +321,13 @@ static void change(void)
 		other = some_directory();
 		if (node_lookup(dir, name, &n) == 0)
 			node_link(n, other, some_name());
+		break;
+	case 11:
+		set_xattr(dir);
+		break;
+	case 12:
+		if (node_lookup(dir, name, &n) == 0)
+			set_xattr(n);
 		break;
 	default:
 		if (node_lookup(dir, name, &n) == 0)

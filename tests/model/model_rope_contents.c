@@ -272,12 +272,15 @@ static void check_part(void)
 
 static void step(void)
 {
-	switch (below(24)) {
+	switch (below(25)) {
 	case 0 ... 5:
 		step_write();
 		break;
 	case 6 ... 13:
-		step_splice();
+		if (contents_can_splice(file.c) || below(20) == 0)
+			step_splice();
+		else
+			step_write();
 		break;
 	case 14:
 		step_truncate();
@@ -298,6 +301,11 @@ static void step(void)
 		break;
 	case 19:
 		check_seek();
+		break;
+	case 20:
+		/* also of what is stored, captured, neither or both */
+		if (below(10) == 0)
+			convert();
 		break;
 	default:
 		step_capture();

@@ -60,7 +60,7 @@ static void step(uint32_t *state)
 
 	path(state, a);
 	path(state, b);
-	switch (draw(state, 9)) {
+	switch (draw(state, 11)) {
 	case 0:
 	case 1:
 		put(f, a, b);
@@ -76,6 +76,10 @@ static void step(uint32_t *state)
 		break;
 	case 5:
 		change_mode(f, a, draw(state, 2) ? 0755 : 0644);
+		break;
+	case 6:
+	case 7:
+		name_again(f, a, b);
 		break;
 	default:
 		n = get(f, a);

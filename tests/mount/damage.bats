@@ -219,3 +219,61 @@ END
 	[ "$(ls "$M" | xargs)" = "main new" ]
 	[ "$(store_git for-each-ref --format='%(refname:short)' refs/heads | xargs)" = "main new" ]
 }
+
+# face_root BRANCH, face_git ARGUMENT...: of the local face
+face_root() {
+	python3 - "$STORE/irminfs/table" "$1" <<-'END'
+	import json, sys
+	text = open(sys.argv[1]).read()
+	table = json.JSONDecoder().raw_decode(text[text.index("{"):])[0]
+	print(next(b["local"] for b in table["branches"]
+		if b["name"] == sys.argv[2]))
+	END
+}
+
+face_git() {
+	git --git-dir="$STORE/irminfs/local" "$@"
+}
+
+@test "fsck tells what is damaged of the local face, and repairs nothing" {
+	start
+	mkdir -p "$M/main/d/e" "$M/main/other"
+	touch "$M/main/d/e/file" "$M/main/other/file"
+	chmod 600 "$M/main/d/e/file" "$M/main/other/file"
+	mkdir "$M/main/.irmin/fork/f"
+	chmod 640 "$M/f/other/file"
+	stop
+	"$IRMINFS" fsck --store "$STORE"
+	mkdir "$T/face"
+	mv "$STORE"/irminfs/local/objects/pack/pack-* "$T/face/"
+	for pack in "$T"/face/*.pack; do
+		face_git unpack-objects -q <"$pack"
+	done
+	"$IRMINFS" fsck --store "$STORE"
+	# the root names the table of its directory, that those of d and other
+	top=$(face_git ls-tree "$(face_root main)" |
+		awk '$4 != "leaf" && $4 !~ /^base-/ { print $3 }')
+	for id in $(face_git ls-tree "$top" |
+		awk '$4 != "leaf" { print $3 }'); do
+		rm -f "$STORE/irminfs/local/objects/${id:0:2}/${id:2}"
+	done
+	run "$IRMINFS" fsck --store "$STORE"
+	[ "$status" -eq 1 ]
+	[[ $output == *'Branch main'*'"d"'*'is missing'* ]]
+	[[ $output == *'Branch main'*'"other"'*'is missing'* ]]
+	[[ $output != *'Branch main'*'"."'* ]]
+	again=$output
+	run "$IRMINFS" fsck --store "$STORE"
+	[ "$output" = "$again" ]
+	id=$(face_root f)
+	file=$STORE/irminfs/local/objects/${id:0:2}/${id:2}
+	chmod u+w "$file"
+	printf 'garbage' | dd of="$file" conv=notrunc bs=1 seek=4 status=none
+	run "$IRMINFS" fsck --store "$STORE"
+	[ "$status" -eq 1 ]
+	[[ $output == *"Branch f: "*'"."'*"root $id "* ]]
+	# files are worth more
+	start
+	[ -f "$M/main/d/e/file" ]
+	[ -f "$M/f/other/file" ]
+}

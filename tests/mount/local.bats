@@ -157,6 +157,181 @@ fill() {
 	[ "$(stat -c %Y "$M/main/d/secret")" -gt 1600000000 ]
 }
 
+# same_facts A B PATH...: mode, owner and time of modification
+same_facts() {
+	local a=$1 b=$2 path
+	shift 2
+	for path; do
+		diff <(cd "$a" && stat -c '%n %A %u %g %.9Y' "$path") \
+			<(cd "$b" && stat -c '%n %A %u %g %.9Y' "$path")
+	done
+}
+
+@test "what is new in a merge comes with its facts" {
+	start
+	echo 1 >"$M/main/old"
+	mkdir "$M/main/.irmin/fork/f"
+	echo 2 >"$M/main/meanwhile"
+	fill "$M/f"
+	mkdir -p "$M/f/d/none/at/all"
+	touch -d 2004-04-04 "$M/f/d/none/at"
+	cp -a "$M/f" "$T/copy"
+	mv -T "$M/f" "$M/main"
+	same_facts "$T/copy" "$M/main" plain d d/e d/secret d/e/link empty \
+		empty/within many/7 many/150 d/none/at d/none/at/all
+	[ "$(stat -c %a "$M/main/d/secret")" = 600 ]
+	facts "$M/main" >"$T/before"
+	restart
+	facts "$M/main" >"$T/after"
+	diff "$T/before" "$T/after"
+	echo 3 >"$M/main/d/another"
+	rm "$M/main/many/9"
+	restart
+	same_facts "$T/copy" "$M/main" plain d/e d/secret d/e/link empty \
+		empty/within many/7 many/150 d/none/at d/none/at/all
+}
+
+@test "a fork without new files brings its facts, too" {
+	start
+	fill "$M/main"
+	mkdir "$M/main/.irmin/fork/f"
+	chmod 700 "$M/f/plain"
+	chmod 400 "$M/f/many/5"
+	chmod 700 "$M/f/d"
+	touch -d 2005-05-05 "$M/f/many/6"
+	mkdir "$M/f/d/hollow"
+	rmdir "$M/f/empty/within"
+	[ "$(stat -c %a "$M/main/many/5")" = 644 ]
+	exec {fd}<"$M/main/many/5"
+	head=$(store_git rev-parse main)
+	mv -T "$M/f" "$M/main"
+	[ "$(stat -L -c %a "/dev/fd/$fd")" = 400 ]
+	exec {fd}<&-
+	for again in 1 2; do
+		[ "$(stat -c %a "$M/main/plain")" = 700 ]
+		[ "$(stat -c %a "$M/main/many/5")" = 400 ]
+		[ "$(stat -c %a "$M/main/d")" = 700 ]
+		[ "$(date -r "$M/main/many/6" +%F)" = 2005-05-05 ]
+		[ "$(date -r "$M/main/many/10" +%F)" = 2010-10-10 ]
+		[ -d "$M/main/d/hollow" ]
+		[ ! -e "$M/main/empty/within" ]
+		[ -d "$M/main/empty" ]
+		restart
+	done
+	[ "$(store_git rev-parse main)" = "$head" ]
+}
+
+@test "of what both changed the target's stays" {
+	start
+	fill "$M/main"
+	mkdir "$M/main/gone" "$M/main/kept"
+	mkdir "$M/main/.irmin/fork/f"
+	chmod 611 "$M/f/many/1" "$M/f/many/2" "$M/f/many/4"
+	chmod 622 "$M/main/many/2" "$M/main/many/3"
+	echo theirs >"$M/f/many/1"
+	echo theirs >"$M/f/many/2"
+	echo ours >"$M/main/many/4"
+	chmod 600 "$M/main/many/5"
+	echo theirs >"$M/f/many/5"
+	rmdir "$M/main/gone"
+	chmod 711 "$M/f/gone" "$M/f/kept"
+	mv -T "$M/f" "$M/main"
+	for again in 1 2; do
+		[ "$(stat -c %a "$M/main/many/1")" = 611 ]
+		[ "$(stat -c %a "$M/main/many/2")" = 622 ]
+		[ "$(stat -c %a "$M/main/many/3")" = 622 ]
+		[ "$(stat -c %a "$M/main/many/4")" = 611 ]
+		[ "$(stat -c %a "$M/main/many/5")" = 600 ]
+		[ "$(cat "$M/main/many/5" "$M/main/many/4")" = "theirs
+ours" ]
+		[ "$(stat -c %a "$M/main/kept")" = 711 ]
+		[ ! -e "$M/main/gone" ]
+		restart
+	done
+}
+
+@test "branches that merge again and again carry what is new each time" {
+	start
+	fill "$M/main"
+	mkdir "$M/main/.irmin/fork/f"
+	echo 1 >"$M/f/one"
+	chmod 600 "$M/f/one" "$M/f/plain"
+	echo f >"$M/main/.irmin/merge"
+	[ "$(stat -c %a "$M/main/one" "$M/main/plain")" = "600
+600" ]
+	# ours takes it back: it stays so, although theirs has it still
+	chmod 644 "$M/main/plain"
+	echo 2 >"$M/f/two"
+	chmod 755 "$M/f/one"
+	echo f >"$M/main/.irmin/merge"
+	[ "$(stat -c %a "$M/main/one" "$M/main/plain")" = "755
+644" ]
+	echo 3 >"$M/main/three"
+	chmod 400 "$M/main/three"
+	echo main >"$M/f/.irmin/merge"
+	[ "$(stat -c %a "$M/f/three" "$M/f/plain" "$M/f/one")" = "400
+644
+755" ]
+	restart
+	chmod 640 "$M/f/three"
+	mv -T "$M/f" "$M/main"
+	[ "$(stat -c %a "$M/main/three")" = 640 ]
+}
+
+@test "a folder that the target made and removed does not come back" {
+	start
+	mkdir "$M/main/.irmin/fork/a"
+	echo 1 >"$M/a/1"
+	chmod 600 "$M/a/1"
+	mv -T "$M/a" "$M/main"
+	# now main remembers a at the commit that it is at itself
+	mkdir "$M/main/x"
+	mkdir "$M/main/.irmin/fork/b"
+	rmdir "$M/main/x"
+	echo 2 >"$M/b/2"
+	mv -T "$M/b" "$M/main"
+	[ -e "$M/main/2" ]
+	[ ! -e "$M/main/x" ]
+	restart
+	[ ! -e "$M/main/x" ]
+}
+
+@test "a folder that a branch empties is empty after the merge, or gone" {
+	start
+	mkdir -p "$M/main/a/x" "$M/main/b/x" "$M/main/c"
+	echo 1 | tee "$M/main/a/1" "$M/main/b/1" "$M/main/c/1" >/dev/null
+	mkdir "$M/main/.irmin/fork/f"
+	rm "$M/f/a/1" "$M/f/c/1"
+	rm -r "$M/f/b"
+	echo 2 >"$M/main/2"
+	mv -T "$M/f" "$M/main"
+	for again in 1 2; do
+		(cd "$M/main" && find . | sort | tr '\n' ' ') >"$T/names"
+		[ "$(cat "$T/names")" = ". ./2 ./a ./a/x ./c " ]
+		restart
+	done
+	rmdir "$M/main/a/x" "$M/main/c"
+	restart
+	[ ! -e "$M/main/c" ]
+}
+
+@test "a merge's facts are there after a crash, all or none" {
+	start -o commit=1000
+	fill "$M/main"
+	mkdir "$M/main/.irmin/fork/f"
+	chmod 400 "$M/f/many/5"
+	echo 1 >"$M/f/new"
+	chmod 600 "$M/f/new"
+	echo 2 >"$M/main/meanwhile"
+	mv -T "$M/f" "$M/main"
+	facts "$M/main" >"$T/before"
+	crash
+	start
+	facts "$M/main" >"$T/after"
+	diff "$T/before" "$T/after"
+	[ "$(stat -c %a "$M/main/new")" = 600 ]
+}
+
 @test "what others push loses its times and keeps its mode" {
 	start
 	fill "$M/main"

@@ -96,6 +96,26 @@ fork() {
 	[ "$(cat "$M/a/.irmin/conflicts/1/path")" = numbers ]
 }
 
+@test "files of a conflict have the permissions of the file" {
+	start
+	fork a
+	chmod 600 "$M/a/numbers"
+	sed -i 's/^5$/five/' "$M/a/numbers"
+	sed -i 's/^5$/FIVE/' "$M/main/numbers"
+	printf 'echo 1\n' >"$M/a/script"
+	printf 'echo 2\n' >"$M/main/script"
+	chmod 750 "$M/a/script" "$M/main/script"
+	run mv -T "$M/a" "$M/main"
+	[ "$status" -ne 0 ]
+	cd "$M/a/.irmin/conflicts"
+	[ "$(stat -c %a 1/base 1/ours 1/theirs 1/merged | sort -u)" = 400 ]
+	[ "$(stat -c %a 1/path)" = 444 ]
+	[ "$(cat 2/path)" = script ]
+	[ "$(stat -c %a 2/ours 2/theirs | sort -u)" = 550 ]
+	[ "$(./2/ours)" = 2 ]
+	cd /
+}
+
 @test "an edited file resolves, an untouched one does not" {
 	start
 	fork a

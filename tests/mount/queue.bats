@@ -250,7 +250,7 @@ for i in range(400):
 	[ "$(names)" = "a b 0 " ]
 	run -1 setfattr -n user.irmin.type -v queue "$M/main/a"
 	run -1 setfattr -n user.irmin.type -v nothing "$M/main"
-	run -1 setfattr -n user.other -v x "$Q"
+	run -1 setfattr -n other.name -v x "$Q"
 	restart
 	[ "$(names)" = "a b 0 " ]
 	[ "$(cat "$Q/a" "$Q/b" "$Q/0")" = $'1\n2\n0' ]

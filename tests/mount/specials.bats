@@ -120,7 +120,7 @@ assert server.accept()[0].recv(1) == b"x"' "$M/main/both"
 	[ -z "$(ls -A "$M/copy")" ]
 }
 
-@test "they stay where others change the branch, who may take their place" {
+@test "they stay where others change the branch, and are not written over" {
 	start
 	fill "$M/main"
 	echo x >"$M/main/only/tracked"
@@ -128,14 +128,42 @@ assert server.accept()[0].recv(1) == b"x"' "$M/main/both"
 	sync "$M/main/both"
 	store_git rev-parse main
 	git clone -q "$STORE" "$T/clone"
-	(cd "$T/clone" && git rm -qr only && echo file >taken &&
-		git add taken && git commit -qm x && git push -q origin HEAD:main)
-	wait_for 10 test -f "$M/main/taken"
+	(cd "$T/clone" && git rm -qr only && git commit -qm x &&
+		git push -q origin HEAD:main)
+	wait_for 10 test ! -e "$M/main/only/tracked"
 	[ -p "$M/main/only/deep/fifo" ]
-	[ ! -e "$M/main/only/tracked" ]
+	(cd "$T/clone" && echo file >taken && git add taken &&
+		git commit -qm y && git push -q origin HEAD:main)
+	wait_for 10 test -f "$M/main.outside-1/taken"
+	[ -p "$M/main/taken" ]
 	restart
 	[ -p "$M/main/only/deep/fifo" ]
-	[ "$(cat "$M/main/taken")" = file ]
+	[ -p "$M/main/taken" ]
+}
+
+@test "a merge brings them where there is nothing" {
+	start
+	echo 1 >"$M/main/f"
+	sync "$M/main/f"
+	mkdir "$M/main/.irmin/fork/side"
+	mkfifo -m 640 "$M/side/new"
+	mkdir "$M/side/d"
+	mkfifo "$M/side/d/deep"
+	echo 2 >"$M/side/g"
+	mkfifo "$M/main/mine"
+	mv -T "$M/side" "$M/main"
+	[ -p "$M/main/new" ]
+	[ "$(stat -c %a "$M/main/new")" = 640 ]
+	[ -p "$M/main/d/deep" ]
+	[ -p "$M/main/mine" ]
+	[ "$(cat "$M/main/g")" = 2 ]
+	touch "$M/main/h"
+	sync "$M/main/h"
+	restart
+	[ -p "$M/main/new" ]
+	[ "$(stat -c %a "$M/main/new")" = 640 ]
+	[ -p "$M/main/d/deep" ]
+	[ -p "$M/main/mine" ]
 }
 
 @test "a queue has none" {
@@ -152,4 +180,13 @@ assert server.accept()[0].recv(1) == b"x"' "$M/main/both"
 	run "$IRMINFS" mkqueue "$M/main/d"
 	[ "$status" -ne 0 ]
 	[ -p "$M/main/d/fifo" ]
+}
+
+@test "a change of the owner takes setuid and setgid from them" {
+	[ "$(id -u)" -eq 0 ] || skip "only root may change owners"
+	start
+	mkfifo "$M/main/fifo"
+	chmod 6755 "$M/main/fifo"
+	chown 12:34 "$M/main/fifo"
+	[ "$(stat -c '%a %u %g' "$M/main/fifo")" = "755 12 34" ]
 }

@@ -246,3 +246,26 @@ END
 	start
 	cmp "$F" "$T/model"
 }
+
+@test "small changes of long texts are as durable as any, published or not" {
+	start
+	F=$M/main/f
+	seq 300000 | tee "$T/model" >"$F"
+	local at
+	for at in 5 1000000 70000 2000000 131072; do
+		sync "$F"
+		irminfs publish -C "$M/main"
+		printf changed | tee >(dd of="$T/model" bs=1 seek="$at" \
+			conv=notrunc status=none) |
+			dd of="$F" bs=1M seek="$at" oflag=seek_bytes \
+				conv=notrunc,fsync status=none
+		cmp "$F" "$T/model"
+		crash
+		start
+		cmp "$F" "$T/model"
+		echo more | tee -a "$T/model" >>"$F"
+	done
+	sync "$F"
+	irminfs publish -C "$M/main"
+	store_git cat-file blob main:f | cmp - "$T/model"
+}

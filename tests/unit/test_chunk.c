@@ -1,23 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/test.h"
+#include "tests/lines.h"
 #include "structures/chunk.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 /* The examples of FORMAT.md. */
-
-static size_t make_lines(char **ret)
-{
-	char *text = malloc(2 << 20);
-	size_t size = 0;
-
-	assert_non_null(text);
-	for (int i = 0; i < 100000; i++)
-		size += snprintf(text + size, 20, "line %d\n", i);
-	*ret = text;
-	return size;
-}
 
 static void chunks_end_where_the_format_says(void **state)
 {

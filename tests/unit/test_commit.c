@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/test.h"
+#include "tests/memory_test.h"
 #include "store/commit.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct odb *odb;
-
-static int set_up(void **state)
-{
-	return memory_odb_new(&odb);
-}
-
-static int tear_down(void **state)
-{
-	odb_free(odb);
-	return 0;
-}
 
 static void commits_survive_a_round_trip(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/test.h"
+#include "tests/memory_test.h"
 #include "store/delta.h"
 #include "store/tree.h"
 #include "store/util.h"
@@ -8,19 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct odb *odb;
-
-static int set_up(void **state)
-{
-	return memory_odb_new(&odb);
-}
-
-static int tear_down(void **state)
-{
-	odb_free(odb);
-	return 0;
-}
 
 /* ---- contents: bytes that never change ---- */
 

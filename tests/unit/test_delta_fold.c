@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/test.h"
+#include "tests/memory_test.h"
 #include "store/delta.h"
 #include "store/tree.h"
 
 #include <errno.h>
-
-static struct odb *odb;
-
-static int set_up(void **state)
-{
-	return memory_odb_new(&odb);
-}
-
-static int tear_down(void **state)
-{
-	odb_free(odb);
-	return 0;
-}
 
 static void object(struct delta *delta, const char *name, const char *text)
 {

@@ -204,6 +204,55 @@ static void nothing_starts_in_a_pause(void **state)
 	housekeeping_free(h);
 }
 
+/* ---- collecting ---- */
+
+static int64_t ahead;
+
+static void clock_ahead(struct timespec *ret)
+{
+	clock_real(ret);
+	ret->tv_sec += ahead;
+}
+
+/* A ref that needs the text of that number. */
+static int name_text(void *context)
+{
+	struct fixture *f = context;
+
+	shell_do(f->path, "git update-ref refs/heads/faces $(git commit-tree -m m "
+		 "$(printf '100644 blob %%s\tx\n' $(echo -n 'text 3' | "
+		 "git hash-object --stdin) | git mktree))");
+	return 0;
+}
+
+static void collect(struct fixture *f)
+{
+	struct housekeeping *h;
+
+	assert_int_equal(housekeeping_new_collecting(f->repo, name_text, f,
+						     clock_ahead, &h), 0);
+	assert_true(comes_true(f, 30, FEW));
+	housekeeping_free(h);
+}
+
+#define HAS(number) "git cat-file -e $(echo -n 'text " number "' | " \
+		    "git hash-object --stdin)"
+
+static void garbage_goes_after_an_hour(void **state)
+{
+	struct fixture *f = *state;
+
+	make_packs(f, 40);
+	ahead = 3500;
+	collect(f);
+	shell_do(f->path, HAS("3") " && " HAS("0") " && " HAS("39"));
+	make_packs(f, 40);
+	ahead = 3700;
+	collect(f);
+	shell_do(f->path, HAS("3") " && ! " HAS("0") " && ! " HAS("39")
+		 " && git fsck --strict");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -215,6 +264,7 @@ int main(void)
 		TEST(closing_does_not_wait),
 		TEST(a_repack_that_is_killed_leaves_nothing),
 		TEST(nothing_starts_in_a_pause),
+		TEST(garbage_goes_after_an_hour),
 	};
 
 	return cmocka_run_group_tests_name("housekeeping", tests, NULL, NULL);

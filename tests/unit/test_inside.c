@@ -5,19 +5,6 @@
 
 /* `git` in the folder of a branch, without the folder: its git directory. */
 
-static int set_up(void **state)
-{
-	struct fixture *f = malloc(sizeof(*f));
-
-	if (!f)
-		return -1;
-	make_fixture(f);
-	f->options.follow = true;
-	open_store(f);
-	*state = f;
-	return 0;
-}
-
 /* ---- command lines ---- */
 
 static bool is_branch(void *context, const char *text)
@@ -247,7 +234,8 @@ static void folders_of_dropped_branches_go(void **state)
 }
 
 #define TEST(function) \
-	cmocka_unit_test_setup_teardown(function, set_up, fixture_tear_down)
+	cmocka_unit_test_setup_teardown(function, fixture_set_up_following,    \
+					fixture_tear_down)
 
 int main(void)
 {

@@ -221,6 +221,49 @@ static void stored_contents_come_back(void **state)
 	contents_unref(c);
 }
 
+/* Names of one file: their contents stand once in the frame, whatever they are
+ * based on, and the next cut builds on them. */
+static void check_names(struct contents *c)
+{
+	struct delta *delta = delta_new(false);
+	struct contents *snapshot;
+	struct cut *cut;
+
+	assert_int_equal(contents_snapshot(c, &snapshot), 0);
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = { "a", "b", "c" };
+
+		delta_add(delta, DELTA_CONTENTS, MODE_FILE,
+			  names[i])->contents = contents_ref(snapshot);
+	}
+	contents_unref(snapshot);
+	contents_captured(c);
+	cut = there_and_back(commit_cut(delta));
+	assert_true(frame.length < contents_size(c) + 600);
+	for (int i = 0; i < 3; i++)
+		assert_same(c, cut->records[0].delta->entries[i].contents);
+	cut_free(cut);
+}
+
+static void names_of_a_file_share_their_contents(void **state)
+{
+	struct contents *c = new_file(&f), *s = stored_file(&f, BLOCK, 1);
+
+	put(c, 2000, 0, 1);
+	check_names(c);
+	put(c, 10, 1500, 2);
+	check_names(c);
+	assert_true(frame.length < 800);
+	assert_int_equal(contents_truncate(c, 20), 0);
+	check_names(c);
+	check_names(s);
+	put(s, 10, 5, 3);
+	check_names(s);
+	assert_true(frame.length < 800);
+	contents_unref(c);
+	contents_unref(s);
+}
+
 static void a_hole_takes_no_room(void **state)
 {
 	struct contents *c = new_file(&f);
@@ -414,6 +457,7 @@ int main(void)
 		TEST(depth_is_limited_on_both_sides),
 		TEST(contents_come_back_change_by_change),
 		TEST(stored_contents_come_back),
+		TEST(names_of_a_file_share_their_contents),
 		TEST(a_hole_takes_no_room),
 		TEST(the_table_knows_the_base),
 		TEST(contents_that_cannot_be_read_give_no_frame),

@@ -244,6 +244,82 @@ static void another_kind_is_another_thing(void **state)
 	assert_int_equal(f->bits, LOCAL_TIMES | LOCAL_GIT);
 }
 
+/* A special file is there instead of what Git had; and stays when others empty the
+ * directory, or goes with who removes it here. */
+static void special_files_are_rows_alone(void **state)
+{
+	struct oid root = make();
+	struct delta *delta = delta_new(false), *below;
+	scoped_local struct local *g = NULL, *d = NULL, *after = NULL;
+
+	below = put_directory(delta, "d", false, NULL);
+	delta_add(below, DELTA_REMOVED, 0, "g")->local =
+		facts(S_IFIFO | 0640, 9);
+	root = store(delta, &root);
+	assert_true(delta->entries[0].directory->own);
+	delta_free(delta);
+	g = find(&root, "d/g");
+	assert_int_equal(g->mode, S_IFIFO | 0640);
+	assert_false(g->bits & LOCAL_GIT);
+	d = find(&root, "d");
+	assert_true(d->bits & LOCAL_OWN_BELOW);
+
+	is_foreign = true;
+	delta = delta_new(false);
+	delta_add(delta, DELTA_REMOVED, 0, "d");
+	root = store(delta, &root);
+	delta_free(delta);
+	is_foreign = false;
+	after = find(&root, "d/g");
+	assert_int_equal(after->mode, S_IFIFO | 0640);
+
+	delta = delta_new(false);
+	below = put_directory(delta, "d", false, NULL);
+	delta_add(below, DELTA_REMOVED, 0, "g");
+	root = store(delta, &root);
+	delta_free(delta);
+	assert_null(find(&root, "d/g"));
+}
+
+static struct delta_entry *put_link(struct delta *delta, const char *name)
+{
+	struct delta_entry *e = put_file(delta, name, facts(S_IFREG | 0644, 1));
+
+	e->local->group = 5;
+	e->local->bits |= LOCAL_GROUP;
+	return e;
+}
+
+/* The way to names of a group is marked, from the root down. */
+static void links_are_told_of_above(void **state)
+{
+	struct delta *delta = delta_new(false), *below;
+	scoped_local struct local *a = NULL, *b = NULL, *c = NULL, *f = NULL;
+	struct oid root;
+
+	below = put_directory(delta, "a", true, facts(S_IFDIR | 0755, 1));
+	put_link(put_directory(below, "b", true, facts(S_IFDIR | 0755, 1)), "f");
+	put_file(put_directory(delta, "c", true, facts(S_IFDIR | 0755, 1)), "g",
+		 facts(S_IFREG | 0644, 1));
+	root = store(delta, NULL);
+	assert_true(delta->links);
+	delta_free(delta);
+	a = find(&root, "a");
+	b = find(&root, "a/b");
+	c = find(&root, "c");
+	assert_true(a->bits & b->bits & LOCAL_LINKS_BELOW);
+	assert_false(c->bits & LOCAL_LINKS_BELOW);
+
+	/* others replace it: it is no link, but the mark may stay */
+	delta = delta_new(false);
+	below = put_directory(delta, "a", false, NULL);
+	put_file(put_directory(below, "b", false, NULL), "f", NULL);
+	root = store(delta, &root);
+	delta_free(delta);
+	f = find(&root, "a/b/f");
+	assert_false(f->bits & LOCAL_GROUP);
+}
+
 static int set_up(void **state)
 {
 	return memory_odb_new(&odb);
@@ -266,6 +342,8 @@ int main(void)
 		cmocka_unit_test(what_others_remove_leaves_what_git_does_not_have),
 		cmocka_unit_test(a_tree_of_others_has_times_of_now),
 		cmocka_unit_test(another_kind_is_another_thing),
+		cmocka_unit_test(special_files_are_rows_alone),
+		cmocka_unit_test(links_are_told_of_above),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

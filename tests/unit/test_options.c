@@ -44,7 +44,7 @@ static void own_options_are_taken(void **state)
 
 	assert_int_equal(PARSE(&o, &report, "-f", "s", "m", "-o",
 			       "commit=60,force,ro,memory=2G", "-o",
-			       "driver_timeout=7,housekeeping=off"), 0);
+			       "driver_timeout=7,housekeeping=off,xattr=off"), 0);
 	assert_true(o.foreground);
 	assert_false(o.debug);
 	assert_true(o.of_store.force);
@@ -52,6 +52,7 @@ static void own_options_are_taken(void **state)
 	assert_int_equal(o.of_store.commit_seconds, 60);
 	assert_int_equal(o.of_store.driver_seconds, 7);
 	assert_true(o.of_store.no_housekeeping);
+	assert_true(o.no_xattr);
 	assert_int_equal(o.of_store.memory, (size_t)2 << 30);
 	mount_options_release(&o);
 }
@@ -101,7 +102,7 @@ static void bad_values_are_refused(void **state)
 		"commit=0", "commit=-1", "commit=5s", "commit=", "commit=86401",
 		"driver_timeout=x", "memory=0", "memory=12", "memory=1T",
 		"memory=-1G", "memory=99999999999G", "memory=",
-		"housekeeping=", "housekeeping=no",
+		"housekeeping=", "housekeeping=no", "xattr=yes",
 	};
 	struct mount_options o;
 	struct report report;

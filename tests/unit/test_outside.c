@@ -5,19 +5,6 @@
 
 /* Other programs change refs while the store is open. */
 
-static int set_up(void **state)
-{
-	struct fixture *f = malloc(sizeof(*f));
-
-	if (!f)
-		return -1;
-	make_fixture(f);
-	f->options.follow = true;
-	open_store(f);
-	*state = f;
-	return 0;
-}
-
 /* Until the branch's file has that text (NULL: until there is none). */
 static void await_file(struct fixture *f, const char *branch, const char *path,
 		       const char *text)
@@ -232,7 +219,8 @@ static void an_older_dropped_branch_comes_back_as_it_was(void **state)
 }
 
 #define TEST(function) \
-	cmocka_unit_test_setup_teardown(function, set_up, fixture_tear_down)
+	cmocka_unit_test_setup_teardown(function, fixture_set_up_following,    \
+					fixture_tear_down)
 
 int main(void)
 {

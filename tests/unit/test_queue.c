@@ -3,23 +3,11 @@
 #include "structures/queue.h"
 #include "store/util.h"
 #include "tests/trees.h"
+#include "tests/memory_test.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct odb *odb;
-
-static int set_up(void **state)
-{
-	return memory_odb_new(&odb);
-}
-
-static int tear_down(void **state)
-{
-	odb_free(odb);
-	return 0;
-}
 
 static struct queue_key key_at(uint64_t microseconds, uint32_t random)
 {

@@ -3,22 +3,10 @@
 #include "structures/queue.h"
 #include "store/util.h"
 #include "tests/trees.h"
+#include "tests/memory_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct odb *odb;
-
-static int set_up(void **state)
-{
-	return memory_odb_new(&odb);
-}
-
-static int tear_down(void **state)
-{
-	odb_free(odb);
-	return 0;
-}
 
 /* Where elements of the first 32 us stand, and the keys of four of them. */
 #define LEAF "000/0/0/0/0/0/0/0/0/"

@@ -16,12 +16,8 @@ static void refuse_to_resolve(struct fixture *f, const char *branch,
 /* Branch a, forked from main, and main disagree about x; number 1. */
 static void conflict(struct fixture *f)
 {
-	write_file(f, "main", "x", "base\n");
 	write_file(f, "main", "other", "1\n");
-	fork_branch(f, "main", "a");
-	write_file(f, "a", "x", "theirs\n");
-	write_file(f, "main", "x", "ours\n");
-	refuse(f, "a", "main", true, -ENOTEMPTY, "\"x\"");
+	disagree(f, "base\n", "theirs\n", "ours\n");
 }
 
 /* ---- one conflict ---- */

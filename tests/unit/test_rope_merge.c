@@ -1,39 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/test.h"
-#include "tests/counting_odb.h"
-#include "tests/rope_test.h"
+#include "tests/rope_stage.h"
 #include "structures/rope_store.h"
 
 #include <stdio.h>
-
-struct stage {
-	struct odb *memory;
-	struct counting_odb counting;
-	struct odb *odb;
-};
-
-static int marker_size;			/* 0: Git's */
-
-static int set_up(void **state)
-{
-	marker_size = 0;
-	struct stage *s = calloc(1, sizeof(*s));
-
-	if (!s || memory_odb_new(&s->memory) < 0)
-		return -1;
-	s->odb = counting_odb_init(&s->counting, s->memory);
-	*state = s;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct stage *s = *state;
-
-	odb_free(s->memory);
-	free(s);
-	return 0;
-}
 
 static struct oid store(struct stage *s, const void *data, size_t size,
 			bool executable)
@@ -53,14 +22,21 @@ static struct oid text(struct stage *s, const char *bytes)
 	return store(s, bytes, strlen(bytes), false);
 }
 
-static int merge(struct stage *s, const struct oid *base,
-		 const struct oid *ours, const struct oid *theirs,
-		 struct oid *ret)
+static int merge_marked(struct stage *s, const struct oid *base,
+			const struct oid *ours, const struct oid *theirs,
+			int marker_size, struct oid *ret)
 {
 	const struct merge_marks marks = { .ours = "main", .theirs = "fix",
 					   .size = marker_size };
 
 	return rope_store_merge(s->odb, base, ours, theirs, &marks, ret);
+}
+
+static int merge(struct stage *s, const struct oid *base,
+		 const struct oid *ours, const struct oid *theirs,
+		 struct oid *ret)
+{
+	return merge_marked(s, base, ours, theirs, 0, ret);
 }
 
 static int merge_texts(struct stage *s, const char *base, const char *ours,
@@ -101,11 +77,10 @@ static void conflicts_have_gits_markers(void **state)
 static void markers_are_as_long_as_wanted(void **state)
 {
 	struct stage *s = *state;
-	struct oid oid;
+	struct oid b = text(s, "a\nb\nc\n"), o = text(s, "a\nx\nc\n");
+	struct oid t = text(s, "a\ny\nc"), oid;
 
-	marker_size = 9;
-	assert_int_equal(merge_texts(s, "a\nb\nc\n", "a\nx\nc\n", "a\ny\nc",
-				     &oid), 1);
+	assert_int_equal(merge_marked(s, &b, &o, &t, 9, &oid), 1);
 	assert_text(s, oid, "a\n<<<<<<<<< main\nx\nc\n=========\ny\nc\n"
 		    ">>>>>>>>> fix\n");
 }
@@ -233,8 +208,6 @@ static void a_missing_object_is_an_error(void **state)
 	s->counting.fail_in = 0;
 	assert_text(s, oid, "x\nb\ny\n");
 }
-
-#define stage_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {

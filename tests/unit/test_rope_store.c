@@ -1,36 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/test.h"
-#include "tests/counting_odb.h"
-#include "tests/rope_test.h"
+#include "tests/lines.h"
+#include "tests/rope_stage.h"
 #include "tests/trees.h"
 #include "structures/rope_store.h"
 #include "structures/rope_tree.h"
-
-struct stage {
-	struct odb *memory;
-	struct counting_odb counting;
-	struct odb *odb;		/* counts */
-};
-
-static int set_up(void **state)
-{
-	struct stage *s = calloc(1, sizeof(*s));
-
-	if (!s || memory_odb_new(&s->memory) < 0)
-		return -1;
-	s->odb = counting_odb_init(&s->counting, s->memory);
-	*state = s;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct stage *s = *state;
-
-	odb_free(s->memory);
-	free(s);
-	return 0;
-}
 
 static struct rope *rope_of(const void *data, size_t size)
 {
@@ -77,18 +50,6 @@ static void assert_holds(struct odb *odb, const struct oid *oid,
 	assert_memory_equal(read, data, size);
 	rope_free(rope);
 	free(read);
-}
-
-static size_t make_lines(char **ret)
-{
-	char *text = malloc(2 << 20);
-	size_t size = 0;
-
-	assert_non_null(text);
-	for (int i = 0; i < 100000; i++)
-		size += snprintf(text + size, 20, "line %d\n", i);
-	*ret = text;
-	return size;
 }
 
 /* ---- the format ---- */
@@ -417,8 +378,6 @@ static void a_clone_that_was_stored_spares_its_origin(void **state)
 	rope_free(rope);
 	free(text);
 }
-
-#define stage_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {

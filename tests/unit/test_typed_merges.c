@@ -101,21 +101,17 @@ static void a_counter_that_is_none_is_in_conflict(void **state)
 #define CAT "say the quick brown fox jumps over the lazy cat now\n"
 #define RED_FOX_CAT "say the quick red fox jumps over the lazy cat now"
 
-static void disagree(struct fixture *f, const char *attributes)
+static void disagree_by(struct fixture *f, const char *attributes)
 {
 	write_file(f, "main", ".gitattributes", attributes);
-	write_file(f, "main", "x", FOX);
-	fork_branch(f, "main", "a");
-	write_file(f, "a", "x", CAT);
-	write_file(f, "main", "x", RED_FOX);
-	refuse(f, "a", "main", true, -ENOTEMPTY, "\"x\"");
+	disagree(f, FOX, CAT, RED_FOX);
 }
 
 static void a_text_conflict_has_a_suggestion(void **state)
 {
 	struct fixture *f = *state;
 
-	disagree(f, "");
+	disagree_by(f, "");
 	assert_suggested(f, "a", RED_FOX_CAT);
 	reopen_store(f);
 	assert_suggested(f, "a", RED_FOX_CAT);
@@ -133,7 +129,7 @@ static void what_token_leaves_may_be_suggested(void **state)
 {
 	struct fixture *f = *state;
 
-	disagree(f, "x merge=token\n");
+	disagree_by(f, "x merge=token\n");
 	assert_suggested(f, "a", RED_FOX_CAT);
 }
 
@@ -141,7 +137,7 @@ static void binary_files_have_none(void **state)
 {
 	struct fixture *f = *state;
 
-	disagree(f, "x -merge\n");
+	disagree_by(f, "x -merge\n");
 	assert_suggested(f, "a", NULL);
 }
 

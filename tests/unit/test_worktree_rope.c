@@ -115,6 +115,84 @@ static void writes_go_to_what_the_file_is(void **state)
 	node_unref(n);
 }
 
+/* ---- small changes of long texts ---- */
+
+#define LONG ((size_t)1 << 20)
+
+static void put_long(const char *path, size_t size, size_t nul)
+{
+	scoped_free char *text = malloc(size + 1);
+	struct node *n;
+
+	assert_non_null(text);
+	memset(text, 'a', size);
+	text[size] = '\0';
+	assert_int_equal(put(&f, path, text), 0);
+	n = get(&f, path);
+	if (nul < size)
+		assert_int_equal(node_write(n, "", 1, nul, false, true), 1);
+	node_unref(n);
+	assert_true(cut(&f));
+}
+
+/* Whether a write makes a rope of the stored file. */
+static bool becomes_rope(const char *path, size_t size, uint64_t offset,
+			 bool at_end)
+{
+	scoped_free char *data = malloc(size);
+	struct node *n;
+	bool is_rope;
+	char c;
+
+	assert_non_null(data);
+	memset(data, 'b', size);
+	reload();
+	n = get(&f, path);
+	assert_int_equal(node_write(n, data, size, offset, at_end, true), size);
+	is_rope = contents_can_splice(n->contents);
+	if (!at_end) {
+		assert_int_equal(node_read(n, &c, 1, offset), 1);
+		assert_int_equal(c, 'b');
+	}
+	node_unref(n);
+	assert_true(cut(&f));
+	return is_rope;
+}
+
+static void a_small_change_of_a_long_text_makes_a_rope(void **state)
+{
+	struct node *n;
+
+	put_long("a", LONG, -1);
+	assert_true(becomes_rope("a", 1, 7, false));
+	assert_true(becomes_rope("a", 4095, LONG - 4095, false));
+	assert_int_equal(stored_mode("a"), MODE_FILE);
+	put_long("late", LONG, 8000);
+	assert_true(becomes_rope("late", 1, 7, false));
+	/* the second change of an overlay finds it there */
+	reload();
+	n = get(&f, "a");
+	assert_int_equal(node_truncate(n, LONG + 1, true), 0);
+	assert_int_equal(node_write(n, "c", 1, 9, false, true), 1);
+	assert_false(contents_can_splice(n->contents));
+	node_unref(n);
+}
+
+static void other_changes_leave_overlays(void **state)
+{
+	put_long("a", LONG, -1);
+	assert_false(becomes_rope("a", 4096, 8192, false));
+	assert_false(becomes_rope("a", 1, 0, true));
+	assert_false(becomes_rope("a", 100, LONG - 50, false));
+	put_long("short", LONG - 1, -1);
+	assert_false(becomes_rope("short", 1, 7, false));
+	/* as SQLite's: a text at first */
+	put_long("soon", LONG, 20);
+	assert_false(becomes_rope("soon", 1, 7, false));
+	put_long("nul", LONG, 7999);
+	assert_false(becomes_rope("nul", 1, 7, false));
+}
+
 /* ---- stored ropes ---- */
 
 static void the_attribute_makes_ropes(void **state)
@@ -337,6 +415,8 @@ int main(void)
 		TEST(a_file_is_spliced),
 		TEST(a_capture_may_be_older_than_the_rope),
 		TEST(writes_go_to_what_the_file_is),
+		TEST(a_small_change_of_a_long_text_makes_a_rope),
+		TEST(other_changes_leave_overlays),
 		TEST(the_attribute_makes_ropes),
 		TEST(a_rope_moves_as_it_is),
 		TEST(the_x_bit_is_in_the_object),

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+#include "store/node_xattr.h"
+#include "store/node.h"
+#include "store/xattrs.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+/* ---- reading ---- */
+
+/* What a node has, in memory or read. */
+struct block {
+	const char *data;		/* not NULL */
+	size_t size;
+	void *own;			/* of what was read; or NULL */
+};
+
+static void block_release(struct block *block)
+{
+	free(block->own);
+}
+
+#define scoped_block scoped(block_release)
+
+/* Nobody changes the result while the lock is held shared. */
+static struct local *facts(struct node *n)
+{
+	SCOPED_LOCK(&n->worktree->state);
+
+	return n->attributes ? n->attributes->local : NULL;
+}
+
+static int read_far(struct node *n, const struct local *local,
+		    struct block *ret)
+{
+	struct odb *odb = n->worktree->options.local;
+	scoped_free void *data = NULL;
+	size_t size;
+	int r = odb ? odb_read(odb, &local->far, OBJECT_BLOB, &data, &size) :
+		      -EIO;
+
+	if (r == 0 && (size > LOCAL_XATTRS_MOST || !local_is_xattrs(data, size)))
+		r = -EIO;
+	if (r < 0)
+		return r == -ENOMEM ? r : -EIO;
+	ret->data = ret->own = data;
+	ret->size = size;
+	data = NULL;
+	return 0;
+}
+
+/* The lock is held at least shared. */
+static int get_block(struct node *n, const struct local *local,
+		     struct block *ret)
+{
+	*ret = (struct block){ .data = "" };
+	if (!local || !(local->bits & LOCAL_XATTRS))
+		return 0;
+	if (local->bits & LOCAL_FAR)
+		return read_far(n, local, ret);
+	ret->data = local->xattrs;
+	ret->size = local->xattrs_size;
+	return 0;
+}
+
+bool node_has_xattrs(struct node *n)
+{
+	SCOPED_READ(&n->worktree->lock);
+	const struct local *local = facts(n);
+
+	return local && (local->bits & LOCAL_XATTRS);
+}
+
+static int check_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length == 0 || length > XATTR_NAME_MOST ? -ERANGE : 0;
+}
+
+ssize_t node_get_xattr(struct node *n, const char *name, void *value,
+		       size_t size)
+{
+	SCOPED_READ(&n->worktree->lock);
+	scoped_block struct block block = { 0 };
+	struct xattr x;
+	int r = check_name(name);
+
+	if (r == 0)
+		r = get_block(n, facts(n), &block);
+	if (r < 0)
+		return r;
+	if (!xattrs_find(block.data, block.size, name, &x))
+		return -ENODATA;
+	if (size && x.size > size)
+		return -ERANGE;
+	if (size)
+		memcpy(value, x.value, x.size);
+	return x.size;
+}
+
+ssize_t node_list_xattr(struct node *n, char *names, size_t size)
+{
+	SCOPED_READ(&n->worktree->lock);
+	scoped_block struct block block = { 0 };
+	const char *at, *end;
+	struct xattr x;
+	size_t done = 0;
+	int r = get_block(n, facts(n), &block);
+
+	if (r < 0)
+		return r;
+	at = block.data;
+	end = block.data + block.size;
+	for (; xattrs_next(&at, end, &x); done += x.name_length + 1) {
+		if (!size)
+			continue;
+		if (done + x.name_length + 1 > size)
+			return -ERANGE;
+		memcpy(names + done, x.name, x.name_length);
+		names[done + x.name_length] = '\0';
+	}
+	return done;
+}
+
+/* ---- changing ---- */
+
+/* What a node is going to have, and the memory for it. */
+struct change {
+	struct attributes *spare;
+	struct local *local;		/* if it has none yet */
+	char *data;
+	size_t size;
+};
+
+static void change_release(struct change *change)
+{
+	attributes_free(change->spare);
+	local_free(change->local);
+	free(change->data);
+}
+
+static int prepare(struct node *n, const char *name, const void *value,
+		   size_t size, int flags, struct change *change)
+{
+	const struct local *local = n->attributes ? n->attributes->local : NULL;
+	scoped_block struct block block = { 0 };
+	struct xattr x;
+	bool found;
+	int r = get_block(n, local, &block);
+
+	if (r < 0)
+		return r;
+	found = xattrs_find(block.data, block.size, name, &x);
+	if (found && (flags & XATTR_CREATE))
+		return -EEXIST;
+	if (!found && (!value || (flags & XATTR_REPLACE)))
+		return -ENODATA;
+	r = xattrs_set(block.data, block.size, name, value, size,
+		       &change->data, &change->size);
+	if (r == 0)
+		r = attributes_reserve(n, &change->spare);
+	if (r == 0 && !local) {
+		change->local = local_new();
+		r = change->local ? 0 : -ENOMEM;
+	}
+	return r;
+}
+
+/* Owner and permissions are known then, too, since they say of what kind the file
+ * is that has these. */
+static void execute(struct node *n, struct change *change)
+{
+	struct attributes *a = attributes_own(n, &change->spare);
+	struct local *local;
+
+	if (!a->local)
+		a->local = STEAL(change->local);
+	local = a->local;
+	free(local->xattrs);
+	local->xattrs = STEAL(change->data);
+	local->xattrs_size = change->size;
+	local->stamp = 0;
+	local->harmless = false;
+	local->bits &= ~(LOCAL_XATTRS | LOCAL_FAR);
+	if (change->size)
+		local->bits |= LOCAL_XATTRS;
+	n->worktree->options.clock(&a->ctime);
+	a->known |= LOCAL_ATTRIBUTES | LOCAL_TIMES;
+	node_mark_attributes(n);
+}
+
+/* value: NULL removes. */
+static int change_locked(struct node *n, const char *name, const void *value,
+			 size_t size, int flags)
+{
+	scoped(change_release) struct change change = { 0 };
+	int r = worktree_check_writable(n->worktree);
+
+	if (r == 0)
+		r = check_name(name);
+	if (r == 0)
+		r = prepare(n, name, value, size, flags, &change);
+	if (r == 0)
+		execute(n, &change);
+	return r;
+}
+
+int node_set_xattr(struct node *n, const char *name, const void *value,
+		   size_t size, int flags)
+{
+	SCOPED_WRITE(&n->worktree->lock);
+
+	if (size > XATTR_VALUE_MOST)
+		return -E2BIG;
+	return change_locked(n, name, size ? value : "", size, flags);
+}
+
+int node_remove_xattr(struct node *n, const char *name)
+{
+	SCOPED_WRITE(&n->worktree->lock);
+
+	return change_locked(n, name, NULL, 0, 0);
+}
+
+/* ---- capabilities ---- */
+
+bool node_may_have_capability(struct node *n)
+{
+	SCOPED_READ(&n->worktree->lock);
+	const struct local *local = n->kind == KIND_FILE ? facts(n) : NULL;
+	struct xattr x;
+
+	if (!local || !(local->bits & LOCAL_XATTRS))
+		return false;
+	if (local->bits & LOCAL_FAR)
+		return !local->harmless;
+	return xattrs_find(local->xattrs, local->xattrs_size, XATTR_CAPABILITY,
+			   &x);
+}
+
+int node_drop_capability(struct node *n)
+{
+	SCOPED_WRITE(&n->worktree->lock);
+	int r = change_locked(n, XATTR_CAPABILITY, NULL, 0, 0);
+
+	if (r != -ENODATA && r != -EIO)
+		return r;
+	/* the next write need not read them again to know that */
+	if (n->attributes && n->attributes->local)
+		n->attributes->local->harmless = true;
+	return 0;
+}
