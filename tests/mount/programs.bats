@@ -130,16 +130,14 @@ make_tree() {
 	diff -r --no-dereference "$T/tree" "$M/main/tree"
 }
 
-# Extended attributes as far as they are there.
 @test "rsync -aHAX finds nothing to do the second time" {
 	needs rsync
 	start
 	make_tree "$T/tree"
-	echo x >"$M/main/x"
 	ln "$T/tree/a/numbers" "$T/tree/linked"
 	mkfifo "$T/tree/pipe"
-	! setfattr -n user.a -v b "$M/main/x" 2>/dev/null ||
-		setfattr -n user.colour -v blue "$T/tree/bytes" || true
+	# where the source may be on something without
+	setfattr -n user.colour -v blue "$T/tree/bytes" || true
 	rsync -aHAX "$T/tree/" "$M/main/tree/"
 	[ -z "$(rsync -aHAXin --delete "$T/tree/" "$M/main/tree/")" ]
 	rsync -aHAX "$M/main/tree/" "$M/main/again/"
