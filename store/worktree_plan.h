@@ -111,6 +111,11 @@ int plan_check_own(struct plan *plan, size_t at, struct entry *e,
 /* An array with room for one more; NULL: no memory. */
 void *plan_grow(void *array, size_t count, size_t *capacity, size_t size);
 
+/* Appends a step with copies of its names; what else it owns is the plan's when that
+ * succeeds.  change: it changes the directory plan->touched[at].  -ENOMEM. */
+int plan_add_step(struct plan *plan, const struct step *step);
+int plan_add_change(struct plan *plan, size_t at, const struct step *step);
+
 /* Notes that dir changes; *ret_at names it from then on. */
 int plan_touch(struct plan *plan, struct node *dir, const struct oid *oid,
 	       bool gone, size_t *ret_at);
