@@ -305,6 +305,8 @@ static int check_locked(const struct linking *linking, const char *name)
 		return -EPERM;
 	if (n->linked && links_count(n) >= LINKS_MAX)
 		return -EMLINK;
+	if (node_is_special(n))
+		return 0;
 	/* its bytes are in one place alone */
 	r = node_is_own_name_locked(linking->dir, name);
 	return r < 0 ? r : r == n->own ? 0 : -EXDEV;

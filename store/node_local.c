@@ -218,9 +218,13 @@ int node_make_attributes(struct worktree *w, uint32_t mode, unsigned int epoch,
 	struct local *copy = local_copy(facts);
 	int r = copy ? set_attributes(&l, &e, copy) : -ENOMEM;
 
-	if (r == 0)
-		*ret = e.attributes;
-	return r;
+	if (r < 0)
+		return r;
+	/* names are joined when they are loaded */
+	if (e.attributes->local)
+		e.attributes->local->bits &= ~LOCAL_GROUP;
+	*ret = e.attributes;
+	return 0;
 }
 
 /* An entry of which Git has nothing. */

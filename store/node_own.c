@@ -41,13 +41,22 @@ int node_prepare_own_locked(struct node *n, bool own)
 	return n->own == own ? 0 : node_open_contents_locked(n);
 }
 
+static void set_own(struct node *n, bool own)
+{
+	n->own = own;
+	if (n->parent && !n->unlinked)
+		directory_set_own(n->parent->directory, node_entry(n), own);
+}
+
 bool node_set_own_locked(struct node *n, bool own)
 {
 	if (node_type(n) == S_IFDIR || node_is_special(n) || n->own == own)
 		return false;
-	n->own = own;
-	if (n->parent && !n->unlinked)
-		directory_set_own(n->parent->directory, node_entry(n), own);
+	set_own(n, own);
+	for (struct node *m = links_others(n); m; m = m->next_name) {
+		set_own(m, own);
+		node_mark_name(m, true);
+	}
 	return true;
 }
 

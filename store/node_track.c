@@ -12,9 +12,8 @@ static int track_file(struct node *dir, struct entry *e)
 
 	if (r < 0)
 		return r;
-	if (!n->linked)
-		r = node_prepare_own_locked(n, false);
-	if (r == 0 && !n->linked && node_set_own_locked(n, false))
+	r = node_prepare_own_locked(n, false);
+	if (r == 0 && node_set_own_locked(n, false))
 		node_mark(n, true);
 	node_put_locked(n);
 	return r;

@@ -83,12 +83,18 @@ static void put(struct step *step, unsigned int epoch,
 	directory_set_stored(d, e, !step->unstored && !step->own);
 }
 
-/* Replaces attributes of what stays. */
+/* Replaces attributes of what stays, and stays one of several names. */
 static void set(struct attributes **at, struct attributes *to,
 		const struct timespec *now)
 {
+	const struct local *before = *at ? (*at)->local : NULL;
+
 	if (*at)
 		to->atime = (*at)->atime;
+	if (before && to->local && (before->bits & LOCAL_GROUP)) {
+		to->local->group = before->group;
+		to->local->bits |= LOCAL_GROUP;
+	}
 	to->ctime = *now;
 	attributes_free(*at);
 	*at = to;

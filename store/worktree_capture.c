@@ -197,8 +197,12 @@ static int emit_directory(struct delta *delta, const char *name,
 {
 	struct node *n = e->node;
 	struct delta *below = delta_new(delta->complete || is_new(e));
-	int r = below ? build(n, below) : -ENOMEM;
+	int r = below ? 0 : -ENOMEM;
 
+	if (r == 0 && below->complete)
+		r = node_open_directory_locked(n);
+	if (r == 0)
+		r = build(n, below);
 	if (r == 0 && n->worktree->options.local)
 		r = node_reserve_table(n);
 	if (r == 0 && (below->count || below->complete ||
@@ -438,6 +442,10 @@ static int build(struct node *dir, struct delta *delta)
 	struct directory *d = dir->directory;
 	int r = 0;
 
+	/* a queue that a merge changed before anybody looked into it: its table
+	 * alone is to be found out */
+	if (!d)
+		return 0;
 	if (d->places)
 		return build_places(dir, delta);
 	if (!delta->complete) {
@@ -468,8 +476,9 @@ static void settle_child(struct node *n, bool complete)
 
 		if (!clean)
 			settle(n, complete || is_new(e));
-		stored = clean ? !node_git_has_nothing(&n->oid) :
-				 n->directory->stored > 0;
+		stored = clean || !n->directory ?
+			!node_git_has_nothing(&n->oid) :
+			n->directory->stored > 0;
 	} else {
 		stored = !target->own;
 		if (!node_is_clean(target)) {
@@ -509,14 +518,15 @@ static void settle(struct node *dir, bool complete)
 
 	while (!complete && dir->changed)
 		settle_child(dir->changed, false);
-	for (uint32_t i = 0; complete && i < d->count; i++) {
+	for (uint32_t i = 0; complete && d && i < d->count; i++) {
 		struct node *n = d->entries[i].node;
 
 		if (n && ((n->flags & NODE_CHANGED) ||
 			  !node_is_clean(node_target(n))))
 			settle_child(n, true);
 	}
-	directory_forget_replaced(d);
+	if (d)
+		directory_forget_replaced(d);
 	settle_self(dir, complete);
 }
 

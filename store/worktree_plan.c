@@ -195,7 +195,8 @@ int plan_set_facts(struct plan *plan, size_t at, struct entry *e,
 	if (r < 0)
 		attributes_free(step.attributes);
 	else if (e->node)
-		plan->steps[plan->step_count - 1].node = node_ref(e->node);
+		plan->steps[plan->step_count - 1].node =
+			node_ref(node_target(e->node));
 	return r;
 }
 

@@ -111,8 +111,8 @@ int plan_check_own(struct plan *plan, size_t at, struct entry *e,
 /* An array with room for one more; NULL: no memory. */
 void *plan_grow(void *array, size_t count, size_t *capacity, size_t size);
 
-/* Appends a copy of a step, which takes over all but its names; the second counts
- * it as a change of what was touched. */
+/* Appends a step with copies of its names; what else it owns is the plan's when that
+ * succeeds.  change: it changes the directory plan->touched[at].  -ENOMEM. */
 int plan_add_step(struct plan *plan, const struct step *step);
 int plan_add_change(struct plan *plan, size_t at, const struct step *step);
 

@@ -317,13 +317,13 @@ static double run_array(unsigned int n, const char *path)
 {
 	char (*jobs)[24] = calloc(n + 1, sizeof(*jobs));
 	volatile unsigned int first = 0, end = 0;
-	uint64_t begin = now();
+	uint64_t begin = cpu();
 
 	for (unsigned int i = 0; i < n; i++)
 		snprintf(jobs[end++], sizeof(*jobs), "job %u\n", i);
 	while (first < end)
 		jobs[first++][0] = '\0';
-	begin = now() - begin;
+	begin = cpu() - begin;
 	free(jobs);
 	return begin / 1e9;
 }
@@ -338,7 +338,7 @@ static double run_memory(unsigned int n, const char *path)
 
 	check(memory_odb_new(&odb), "memory");
 	check(queue_open(odb, &(struct oid){ 0 }, &q), "open");
-	begin = now();
+	begin = cpu();
 	for (unsigned int i = 0; i < n; i++) {
 		e = element(odb, i);
 		check(queue_put(q, &e), "put");
@@ -348,7 +348,7 @@ static double run_memory(unsigned int n, const char *path)
 		check(queue_take(q, &e.key, "job"), "take");
 	}
 	check(queue_write(q, &oid), "write");
-	begin = now() - begin;
+	begin = cpu() - begin;
 	queue_close(q);
 	odb_free(odb);
 	return begin / 1e9;
@@ -381,9 +381,9 @@ static double run_git_memory(unsigned int n, const char *path)
 	uint64_t begin;
 
 	check(memory_odb_new(&odb), "memory");
-	begin = now();
+	begin = cpu();
 	push_and_pop(odb, n, &queue, do_nothing, NULL);
-	begin = now() - begin;
+	begin = cpu() - begin;
 	odb_free(odb);
 	return begin / 1e9;
 }

@@ -324,3 +324,37 @@ fill() {
 	together "$M/main/c/third"
 	[ "$(cat "$M/main/c/third")" = one ]
 }
+
+@test "attributes are of the file, whichever name has them set" {
+	start
+	fill "$M/main"
+	restart
+	python3 -c 'import os, sys
+os.setxattr(sys.argv[1], "user.k", b"v")' "$M/main/a/second"
+	touch -d 2001-02-03 "$M/main/c/third"
+	sync "$M/main/a"
+	for i in 1 2; do
+		[ "$(stat -c %Y "$M/main/a/b/file")" = "$(date -d 2001-02-03 +%s)" ]
+		python3 -c 'import os, sys
+assert os.getxattr(sys.argv[1], "user.k") == b"v"' "$M/main/c/third"
+		together "$M/main/a/second" "$M/main/a/b/file" "$M/main/c/third"
+		restart
+	done
+}
+
+@test "a merge brings a mode to all names" {
+	start
+	fill "$M/main"
+	mkdir "$M/main/.irmin/fork/work"
+	together "$M/main/a/second" "$M/main/a/b/file" "$M/main/c/third"
+	chmod 600 "$M/work/a/second"
+	echo x >"$M/work/new"
+	mv -T "$M/work" "$M/main"
+	[ -e "$M/main/new" ]
+	for i in 1 2; do
+		[ "$(stat -c %a "$M/main/a/b/file")" = 600 ]
+		[ "$(stat -c %a "$M/main/c/third")" = 600 ]
+		together "$M/main/a/second" "$M/main/a/b/file" "$M/main/c/third"
+		restart
+	done
+}

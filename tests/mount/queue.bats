@@ -314,6 +314,36 @@ for i in range(400):
 		"Update 2 paths: jobs/a, jobs/c" ]
 }
 
+@test "a merge into a queue that nobody has listed is saved" {
+	start
+	Q=$M/main/a/jobs
+	queue a/jobs
+	push 1 2
+	mkdir "$M/main/.irmin/fork/other"
+	echo 3 >"$M/other/a/jobs/3"
+	restart
+	# known to the kernel, and not what is in it
+	stat "$Q" >/dev/null
+	echo other >"$M/main/.irmin/merge"
+	cat "$M/main/.irmin/status"
+	sync "$M/main"
+	[ "$(names)" = "1 2 3 " ]
+	push 4
+	sync "$M/main"
+	# and where the folder above moves before that
+	echo 5 >"$M/other/a/jobs/5"
+	restart
+	stat "$Q" >/dev/null
+	echo other >"$M/main/.irmin/merge"
+	mv "$M/main/a" "$M/main/b"
+	sync "$M/main"
+	restart
+	Q=$M/main/b/jobs
+	[ "$(names)" = "1 2 3 4 5 " ]
+	[ "$(cat "$Q/5")" = 5 ]
+	store_git fsck --strict
+}
+
 @test "two branches push and claim, and merge to and fro" {
 	start
 	queue

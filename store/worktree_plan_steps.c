@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What plans are made of. */
+/* Plans as lists of steps. */
 
-/* An array with room for one more; NULL: no memory. */
 void *plan_grow(void *array, size_t count, size_t *capacity, size_t size)
 {
 	size_t more = *capacity ? *capacity * 2 : 16;
