@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 
@@ -28,14 +29,19 @@ static char **clean_environment(void)
 	return result;
 }
 
+/* Signals that our threads block reach it. */
 static int set_attributes(posix_spawnattr_t *attributes, bool own_group)
 {
+	short flags = POSIX_SPAWN_SETSIGMASK;
+	sigset_t none;
 	int r = posix_spawnattr_init(attributes);
 
-	if (!r && own_group)
-		r = posix_spawnattr_setflags(attributes,
-					     POSIX_SPAWN_SETPGROUP);
-	return r;
+	if (own_group)
+		flags |= POSIX_SPAWN_SETPGROUP;
+	sigemptyset(&none);
+	if (!r)
+		r = posix_spawnattr_setsigmask(attributes, &none);
+	return r ? r : posix_spawnattr_setflags(attributes, flags);
 }
 
 static int set_files(posix_spawn_file_actions_t *actions, int out, int err,
