@@ -96,6 +96,16 @@ static bool is_fresh(const struct entry *e)
 	       (e->node->flags & NODE_CHANGED);
 }
 
+/* Its contents may be Git's, from the name that it had before. */
+static int claim_locked(struct node *n)
+{
+	int r = node_prepare_own_locked(n, true);
+
+	if (r == 0 && node_set_own_locked(n, true))
+		node_mark(n, true);
+	return r;
+}
+
 /* New files become own at once, while only memory has them. */
 static int claim_fresh_locked(struct node *dir)
 {
@@ -110,8 +120,7 @@ static int claim_fresh_locked(struct node *dir)
 			   n->kind != KIND_LINK && !node_is_special(n)) {
 			r = node_is_own_name_locked(dir, e->name);
 			if (r == 1)
-				node_set_own_locked(n, true);
-			r = r < 0 ? r : 0;
+				r = claim_locked(n);
 		}
 	}
 	return r;

@@ -452,3 +452,23 @@ src/keep.o"
 	"$IRMINFS" commit --store "$STORE" main
 	[ "$(store_git show main:build/b)" = $'1\nmore' ]
 }
+
+@test "a file of Git in a new folder that gets an ignored name" {
+	start -o commit=1000
+	echo '*.o' >"$M/main/.gitignore"
+	echo 1 >"$M/main/a"
+	ln -s target "$M/main/s"
+	"$IRMINFS" commit --store "$STORE" main
+	restart -o commit=1000
+	mkdir "$M/main/d"
+	mv "$M/main/a" "$M/main/s" "$M/main/d"
+	mv "$M/main/d" "$M/main/d.o"
+	mkdir "$M/main/.irmin/fork/f"
+	[ "$(cat "$M/f/d.o/a")" = 1 ]
+	[ "$(readlink "$M/f/d.o/s")" = target ]
+	restart
+	[ "$(cat "$M/main/d.o/a")" = 1 ]
+	[ "$(readlink "$M/main/d.o/s")" = target ]
+	stop
+	"$IRMINFS" fsck --store "$STORE"
+}
