@@ -160,7 +160,9 @@ static int consider(struct following *f)
 	r = delta_between(f->b->store->odb, &f->ours.tree, &f->tree, &delta);
 	if (r < 0)
 		return r;
-	/* `git add -f` */
+	/* `git add -f`, and what rules have ignored since git committed it: were
+	 * they applied after this, our commit would remove it again */
+	branch_apply_rules(f->b);
 	r = worktree_track(f->b->worktree, delta);
 	if (r < 0)
 		return r;
