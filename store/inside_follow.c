@@ -93,7 +93,7 @@ bool inside_may_wait(struct branch *b, const struct oid *seen)
 {
 	int64_t now = store_now(b->store);
 
-	if (b->store->closing)
+	if (b->store->closing || b->git_hurries)
 		return false;
 	if (!oid_equal(&b->git_seen, seen)) {
 		b->git_seen = *seen;

@@ -29,8 +29,10 @@ struct outside {
 	struct ref_watch *watch;	/* NULL: look every second */
 	int end_fd;
 	pthread_t thread;
-	bool again;			/* something is not settled, */
-	bool soon;			/* which does not take long */
+	pthread_mutex_t looking;	/* before store->merging */
+	_Atomic bool again;		/* something is not settled, */
+	_Atomic bool soon;		/* which does not take long */
+	/* looking: */
 	struct oid told;		/* the last one that was told to wait */
 };
 
@@ -263,7 +265,7 @@ static int name_it(struct following *f)
 		    "conflicts with branch %s: that is branch %s now; see "
 		    "%s/.irmin/conflicts", f->change->name, f->change->name,
 		    name, name);
-	r = store_merge(store, other, f->b, false, f->caller, &said);
+	r = store_merge_seen(store, other, f->b, false, f->caller, &said);
 	branch_unref(other);
 	return r == -ENOTEMPTY ? 0 : r;
 }
@@ -389,10 +391,11 @@ static int settle(void *context, const struct outside_change *change)
 	return 0;
 }
 
-/* ---- the thread ---- */
+/* ---- looking ---- */
 
 static void look(struct outside *o, const char *name)
 {
+	SCOPED_LOCK(&o->looking);
 	int r = engine_look_outside(o->store->engine, name, settle, o);
 
 	if (r < 0)
@@ -401,6 +404,23 @@ static void look(struct outside *o, const char *name)
 		log_error("refs of the repository cannot be read: %s",
 			  strerror(-r));
 }
+
+void outside_catch_up(struct store *store, struct branch *b)
+{
+	struct outside *o = store->outside;
+	scoped_free char *name = NULL;
+
+	if (!o || !inside_is_behind(b))
+		return;
+	name = branch_name(b);
+	if (!name)
+		return;
+	b->git_hurries++;
+	look(o, name);
+	b->git_hurries--;
+}
+
+/* ---- the thread ---- */
 
 static void look_at_events(struct outside *o)
 {
@@ -460,6 +480,7 @@ int outside_start(struct store *store)
 	if (!o)
 		return -ENOMEM;
 	o->store = store;
+	pthread_mutex_init(&o->looking, NULL);
 	o->end_fd = eventfd(0, EFD_CLOEXEC);
 	r = o->end_fd < 0 ? -errno :
 		ref_watch_new(git_repo_dir_fd(store->repo), &o->watch);
@@ -474,6 +495,7 @@ int outside_start(struct store *store)
 		ref_watch_free(o->watch);
 		if (o->end_fd >= 0)
 			close(o->end_fd);
+		pthread_mutex_destroy(&o->looking);
 		free(o);
 		return r;
 	}
@@ -491,6 +513,7 @@ void outside_stop(struct store *store)
 	pthread_join(o->thread, NULL);
 	ref_watch_free(o->watch);
 	close(o->end_fd);
+	pthread_mutex_destroy(&o->looking);
 	free(o);
 	store->outside = NULL;
 }

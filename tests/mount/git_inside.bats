@@ -379,3 +379,46 @@ subjects() {
 	[ ! -e "$M/main/.git" ]
 	[ "$(cat "$M/main/f")" = 1 ]
 }
+
+@test "a fork has what git has just committed, in the same commits" {
+	start -o commit=1000
+	for i in 1 2 3; do
+		cd "$M/main"
+		mkdir -p "d$i"
+		seq 10 >"d$i/a"
+		git add .
+		git commit -qm "$i"
+		[ "$i" -lt 2 ] || echo "$i" >untracked
+		mkdir .irmin/fork/fork
+		sed -i 's/^3$/three/' "$M/fork/d$i/a"
+		git -C "$M/main" log --format=%s | grep -x "$i"
+		cd "$T"
+		[ "$(git -C "$STORE" merge-base main fork)" = \
+			"$(git -C "$STORE" rev-parse main)" ]
+		mv -T "$M/fork" "$M/main"
+		grep -x three "$M/main/d$i/a"
+	done
+	[ "$(cat "$M/main/untracked")" = 3 ]
+}
+
+@test "a merge takes what git has just committed in both branches" {
+	start -o commit=1000
+	cd "$M/main"
+	seq 10 >a
+	git add .
+	git commit -qm first
+	mkdir .irmin/fork/fork
+	cd "$M/fork"
+	sed -i 's/^3$/three/' a
+	git commit -qam three
+	cd "$M/main"
+	sed -i 's/^5$/five/' a
+	git commit -qam five
+	cd "$T"
+	mv -T "$M/fork" "$M/main"
+	[ "$(tr '\n' ' ' <"$M/main/a")" = "1 2 three 4 five 6 7 8 9 10 " ]
+	cat "$M/main/.irmin/head"
+	[ "$(git -C "$STORE" log --no-merges --format=%s main | sort |
+		tr '\n' ' ')" = "Make an empty branch first five three " ] ||
+		{ git -C "$STORE" log --graph --format=%s main; false; }
+}
