@@ -66,6 +66,7 @@ struct following {
 	const struct caller *caller;
 	struct branch_state ours;
 	struct identity identity;
+	bool inside;		/* git in the folder of the branch did it */
 	bool conflict;
 	uint64_t sequence;
 	struct report *report;
@@ -127,6 +128,26 @@ static int move_on(struct following *f)
 	return switch_to(f, delta, &record);
 }
 
+/* What git inside committed it has taken from files that are here, or has written
+ * to them: they hold all of it already, as it was merged or edited since. */
+static int keep_files(struct following *f, const struct merge_result *result)
+{
+	scoped(cleanup_deltap) struct delta *nothing = NULL;
+	const struct oid *tree = &f->ours.tree;
+	scoped_buffer struct buffer text = { 0 };
+	struct record record;
+	int r = delta_between(f->b->store->odb, tree, tree, &nothing);
+
+	f->conflict = false;
+	if (r == 0)
+		r = branch_merge_text("outside", f->change->name, result,
+				      &text);
+	if (r == 0)
+		r = branch_commit_record(f->b, &f->identity, text.data, nothing,
+					 &f->change->seen, &record);
+	return r < 0 ? r : switch_to(f, nothing, &record);
+}
+
 static int merge_with(struct following *f)
 {
 	scoped(merge_result_release) struct merge_result result = { 0 };
@@ -147,7 +168,7 @@ static int merge_with(struct following *f)
 		return r;
 	f->conflict = result.conflict_count > 0;
 	if (f->conflict)
-		return 0;
+		return f->inside ? keep_files(f, &result) : 0;
 	r = check_own(f, &result.tree, &result.changes);
 	if (r)
 		return r < 0 ? r : 0;
@@ -218,6 +239,7 @@ static int follow_locked(struct following *f)
 
 	if (!inside && is_past(f))
 		return 1;
+	f->inside = inside;
 	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
 		r = inside ? follow_inside(f) : follow_once(f);
 	if (!inside)

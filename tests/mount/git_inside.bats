@@ -422,3 +422,26 @@ subjects() {
 		tr '\n' ' ')" = "Make an empty branch first five three " ] ||
 		{ git -C "$STORE" log --graph --format=%s main; false; }
 }
+
+@test "a commit whose editor is open while the branch is merged into is kept" {
+	start -o commit=1000
+	cd "$M/main"
+	echo 1 >a
+	echo 1 >b
+	git add .
+	git commit -qm first
+	mkdir .irmin/fork/fork
+	echo 2 >"$M/fork/b"
+	echo 2 >>a
+	printf '#!/bin/sh\necho 3 >>%s\nmv -T %s %s\necho words >$1\n' \
+		"$M/main/a" "$M/fork" "$M/main" >"$T/editor"
+	chmod +x "$T/editor"
+	GIT_EDITOR=$T/editor git commit -qa
+	wait_for 5 eval 'git log --format=%s | grep -qx words'
+	[ -z "$(git status --porcelain)" ]
+	[ "$(cat a b)" = "$(printf '1\n2\n3\n2')" ]
+	[ "$("$IRMINFS" branches --names)" = main ]
+	git log --format=%s | grep -x "Merge branch 'fork' into main"
+	cat .irmin/head
+	[ "$(git show HEAD:a)" = "$(printf '1\n2\n3')" ]
+}
