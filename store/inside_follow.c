@@ -72,7 +72,7 @@ bool inside_may_wait(struct branch *b, const struct oid *seen)
 {
 	int64_t now = store_now(b->store);
 
-	if (b->store->closing)
+	if (b->store->closing || b->git_hurries)
 		return false;
 	if (!oid_equal(&b->git_seen, seen)) {
 		b->git_seen = *seen;
@@ -139,7 +139,9 @@ static int consider(struct following *f)
 	r = delta_between(f->b->store->odb, &f->ours.tree, &f->tree, &delta);
 	if (r < 0)
 		return r;
-	/* `git add -f` */
+	/* `git add -f`, and what rules have ignored since git committed it: were
+	 * they applied after this, our commit would remove it again */
+	branch_apply_rules(f->b);
 	r = worktree_track(f->b->worktree, delta);
 	if (r < 0)
 		return r;

@@ -367,6 +367,28 @@ src/keep.o"
 	[ "$(cat "$M/main/build/d/b" "$M/main/build/d/c")" = "$(printf '1\n2')" ]
 }
 
+@test "what git has just committed stays, though rules ignore it at once" {
+	start -o commit=1000
+	echo 1 >"$M/main/a"
+	cd "$M/main"
+	git add a
+	git commit -qm first
+	for i in 1 2 3 4 5 6 7 8; do
+		echo "$i" >"$i.log"
+		git add "$i.log"
+		git commit -qm "$i"
+		echo "$i.log" >>.gitignore
+		git add .gitignore
+		git commit -qm "ignore $i"
+	done
+	sleep 1
+	[ -z "$(git status --short)" ]
+	[ "$(git ls-files "*.log" | wc -l)" -eq 8 ]
+	[ -z "$(git log --format=%s --diff-filter=D)" ]
+	cd "$T"
+	[ "$(tracked | grep -c log)" -eq 8 ]
+}
+
 @test "the repository of local faces has what ignored files need" {
 	start -o commit=1000
 	echo '*.o' >"$M/main/.gitignore"
