@@ -498,9 +498,9 @@ static void bring_back(struct worktree *w, const struct left *l)
 	int r = push_left(w, l);
 
 	if (r == 0) {
-		log_info("\"%s\", which was still being written when the store was "
-			 "closed, is an element of its queue \"%s\" now",
-			 l->name, l->queue);
+		log_info("\"%s\" had been synced, but not pushed for good, when "
+			 "the store was closed: it is an element of its queue "
+			 "\"%s\" now", l->name, l->queue);
 	} else {
 		r = move_to_root(w, l, name);
 		if (r == 0)
@@ -509,8 +509,8 @@ static void bring_back(struct worktree *w, const struct left *l)
 				    "the branch", l->queue, l->name, name);
 	}
 	if (r < 0)
-		log_error("\"%s\", an element of \"%s\" that was being written, "
-			  "cannot be brought back yet: %s", l->name, l->queue,
+		log_error("\"%s\", a synced element of \"%s\", cannot be "
+			  "brought back yet: %s", l->name, l->queue,
 			  strerror(-r));
 	else
 		shelf_tidy(l->folder);

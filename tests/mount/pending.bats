@@ -66,14 +66,19 @@ shelf() {
 	run ! test -e "$Q/x"
 	[ "$(cat "$Q/.irmin/first")" = other ]
 	[ "$(shelf)" = 0 ]
+	# rules say nothing of it
+	printf '*.o\n!*\n' >"$M/main/.gitignore"
 	# others are pushed, popped and synced meanwhile
 	echo third >"$Q/third"
 	mv "$Q/other" "$M/main/mine"
+	echo rules >"$M/main/.irmin/commit"
 	sync "$Q"
 	[ "$(names)" = "third " ]
 	run "$IRMINFS" pop "$Q"
 	[ "$output" = third ]
 	run -1 rmdir "$Q"
+	[ -z "$(git -C "$M/main" status --short)" ]
+	(cd "$M/main" && "$IRMINFS" fsck)
 	[ "$(store_git ls-tree -r --name-only main | grep -c -e irmin/ -e x)" = 0 ]
 	store_git log --format=%B -p main | run ! grep -F 'written and synced'
 	crash

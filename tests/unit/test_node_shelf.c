@@ -161,6 +161,12 @@ static void is_durable_and_not_seen(void **state)
 	assert_int_equal(node_write(n, "two", 3, 3, false, false), 3);
 	assert_true(cut_both(s));
 	assert_false(cut_both(s));
+	/* rules say nothing of it */
+	assert_int_equal(put(f, ".gitignore", "!*\n"), 0);
+	assert_int_equal(worktree_apply_rules(f->w), 0);
+	assert_true(cut_both(s));
+	assert_int_equal(tree_resolve(f->odb, &f->head, CONTROL_NAME, &e),
+			 -ENOENT);
 	node_unref(n);
 	shelf_mount(s, 5);
 	assert_list(f, "jobs", "x ");
