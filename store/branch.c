@@ -134,6 +134,8 @@ static int make_worktree(struct branch *b, const struct commit *commit,
 	if (r)
 		return r;
 	b->time = commit->committer.time;
+	/* nobody else has it yet */
+	worktree_empty_shelf(w);
 	b->worktree = w;
 	*ret = w;
 	return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/contents.h"
+#include "store/directory.h"
 #include "store/local_merge_private.h"
 #include "store/tree.h"
 
@@ -391,6 +392,13 @@ static int merge_entry(struct work *w, struct delta_entry *entry)
 
 /* ---- one directory ---- */
 
+/* Elements of queues that are being made (node_shelf.c): those of theirs are not
+ * ours, and ours stay. */
+static bool is_shelf(const struct work *w, const char *name)
+{
+	return w->place->depth == 0 && strcmp(name, CONTROL_NAME) == 0;
+}
+
 static int note_difference(void *context, const char *name,
 			   struct local *from, struct local *to,
 			   struct local *other)
@@ -404,6 +412,13 @@ static int note_difference(void *context, const char *name,
 	size_t more = w->capacity ? 2 * w->capacity : 16;
 	struct rows *grown = w->rows;
 
+	if (is_shelf(w, name)) {
+		local_free(from);
+		local_free(to);
+		local_free(other);
+		free(rows.name);
+		return 0;
+	}
 	if (!w->m->has_base)
 		local_free(other);
 	if (w->count == w->capacity) {

@@ -285,6 +285,19 @@ int node_prepare_own_locked(struct node *n, bool own);
 /* It is; its entry, too, if it has one.  True: it is to be stored anew. */
 bool node_set_own_locked(struct node *n, bool own);
 
+/* ---- node_shelf.c: elements of queues that are being made and were synced ---- */
+
+/* The pending, unlinked n of queue gets its place there.  Errors of
+ * node_keep_pending. */
+int shelf_put_locked(struct node *n, struct node *queue);
+/* It is there; max: bytes of an element's name. */
+int shelf_rename_locked(struct node *n, const char *name, size_t max);
+int shelf_drop_locked(struct node *n);
+/* Its path as it was meant to be; the caller frees it.  NULL: no memory. */
+char *shelf_path(const struct node *n);
+/* Something left that folder of the shelf.  Takes the lock. */
+void shelf_tidy(struct node *folder);
+
 /* ---- node_writers.c ---- */
 
 /* The nodes that are open for writing, each with the reference that refer takes;

@@ -58,7 +58,8 @@ static int refresh_locked(struct node *dir)
 			r = is_ignored_locked(dir->parent, name, true);
 		if (r < 0)
 			return r;
-		ignored = r || strcmp(name, GIT_NAME) == 0;
+		ignored = r || strcmp(name, GIT_NAME) == 0 ||
+			  strcmp(name, CONTROL_NAME) == 0;
 		ruled |= dir->parent->directory->ruled;
 	}
 	r = w->options.track_ignored ? 0 : read_file_locked(dir, &rules);

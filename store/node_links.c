@@ -371,6 +371,8 @@ int node_link(struct node *n, struct node *dir, const char *name)
 		return -EXDEV;
 	if (node_type(n) == S_IFDIR)
 		return -EPERM;
+	if (n->pending)
+		return -ENOENT;
 	if (n->kind == KIND_SYMLINK)
 		r = tree_check_symlink(name);
 	return r < 0 ? r : link_locked(&linking, name);
