@@ -80,6 +80,9 @@ static void put(struct step *step, unsigned int epoch,
 	e->attributes = STEAL(step->attributes);
 	e->epoch = step->dated ? step->epoch : epoch;
 	directory_set_own(d, e, step->own);
+	/* rules here may be others than where it comes from */
+	if (step->own || node_entry_has_own(e))
+		node_look_again(step->dir);
 	directory_set_stored(d, e, !step->unstored && !step->own);
 }
 
