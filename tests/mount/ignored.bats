@@ -472,21 +472,3 @@ src/keep.o"
 	stop
 	"$IRMINFS" fsck --store "$STORE"
 }
-
-@test "what a merge brings is committed where no rule ignores it" {
-	start -o commit=1000
-	echo 1 >"$M/main/a"
-	echo 1 >"$M/main/.gitignore"
-	mkdir "$M/main/.irmin/fork/g"
-	echo '*.o' >"$M/g/.gitignore"
-	echo 1 >"$M/g/1.o"
-	"$IRMINFS" commit --store "$STORE" g
-	cp "$M/main/.gitignore" "$M/g/.gitignore"
-	sync "$M/g/a"
-	echo g >"$M/main/.irmin/merge"
-	[ "$(cat "$M/main/1.o")" = 1 ]
-	echo 2 >"$M/main/a"
-	"$IRMINFS" commit --store "$STORE" main
-	store_git ls-tree -r --name-only main
-	[ "$(store_git show main:1.o)" = 1 ]
-}
