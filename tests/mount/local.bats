@@ -461,7 +461,8 @@ stays_over_remount() {
 	wait_for 10 test -s "$M/main/d/e/y"
 	rm "$M/f/c/p"
 	echo 2 >"$M/main/c/p"
-	run ! mv -T "$M/f" "$M/main"
+	run mv -T "$M/f" "$M/main"
+	[ "$status" -ne 0 ]
 	"$IRMINFS" resolve --store "$STORE" f --ours
 	[ "$(cat "$M/f/c/p")" = 2 ]
 	stays_over_remount "$M/main/d/x" "$M/main/d/e/y" "$M/f/c/p"
