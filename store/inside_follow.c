@@ -149,24 +149,6 @@ static int check_automatic(struct following *f)
 	return r < 0 ? r : r ? 0 : -ENOTSUP;
 }
 
-/* What rules ignore and git's commits do not have any more, but the work tree:
- * `git rm --cached`. */
-static int untrack(struct following *f)
-{
-	scoped_commit struct commit *commit = NULL;
-	scoped_delta struct delta *delta = NULL;
-	struct odb *odb = f->b->store->odb;
-	int r = oid_is_zero(f->before) ? -ENOENT :
-					 commit_read(odb, f->before, &commit);
-
-	if (r == 0)
-		r = delta_between(odb, &commit->tree, &f->tree, &delta);
-	if (r == 0)
-		r = worktree_untrack(f->b->worktree, delta);
-	/* it may be gone where the ref was set back */
-	return r == -ENOENT ? 0 : r;
-}
-
 /* Whether to wait: 1; or to go on: 0. */
 static int consider(struct following *f)
 {
@@ -182,8 +164,6 @@ static int consider(struct following *f)
 	 * they applied after this, our commit would remove it again */
 	branch_apply_rules(f->b);
 	r = worktree_track(f->b->worktree, delta);
-	if (r == 0)
-		r = untrack(f);
 	if (r < 0)
 		return r;
 	if (inside_has_all_changed(f->b, delta))

@@ -257,9 +257,6 @@ int worktree_check_writable(struct worktree *w);
  * be in the local face alone: 1 or 0.  -ENOMEM. */
 int node_is_own_name_locked(struct node *dir, const char *name);
 
-/* Whether rules ignore that name, also where Git has it: 1 or 0.  -ENOMEM. */
-int node_is_ignored_name_locked(struct node *dir, const char *name);
-
 /* A .gitignore of dir, or dir's own name, is another one.  "state". */
 void node_rules_changed(struct node *dir);
 /* dir has another path: new files in it, of which memory alone knows, are as

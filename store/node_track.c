@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/node.h"
 
-/* What git has committed though rules ignore it, and what it has given up. */
+/* What another program has committed though rules ignore it. */
 
 static int track_tree(struct node *dir, const struct oid *oid);
 
@@ -100,95 +100,4 @@ int worktree_track(struct worktree *w, const struct delta *delta)
 	if (r == 0)
 		r = node_open_directory_locked(w->root);
 	return r < 0 ? r : track_delta(w->root, delta);
-}
-
-/* ---- `git rm --cached` ---- */
-
-static int untrack_entry(struct node *dir, struct entry *e);
-
-static int untrack_file(struct node *dir, struct entry *e)
-{
-	struct node *n;
-	int r = node_is_ignored_name_locked(dir, e->name);
-
-	if (r < 1)
-		return r;
-	r = node_load_locked(dir, e, &n);
-	if (r < 0)
-		return r;
-	if (!n->linked)
-		r = node_prepare_own_locked(n, true);
-	/* entries move */
-	if (r == 0)
-		r = directory_reserve(dir->directory, 1);
-	if (r == 0 && !n->linked && node_set_own_locked(n, true)) {
-		directory_renew(dir->directory, node_entry(n));
-		node_mark(n, true);
-	}
-	node_put_locked(n);
-	return r;
-}
-
-static int untrack_folder(struct node *dir, struct entry *e)
-{
-	struct node *child;
-	int r = node_load_locked(dir, e, &child);
-
-	if (r < 0)
-		return r;
-	r = node_open_directory_locked(child);
-	/* so that they do not move from here on */
-	if (r == 0)
-		r = directory_reserve(child->directory,
-				      child->directory->live + 1);
-	for (uint32_t i = 0; r == 0 && i < child->directory->count; i++)
-		if (child->directory->entries[i].live)
-			r = untrack_entry(child, &child->directory->entries[i]);
-	node_put_locked(child);
-	return r;
-}
-
-static int untrack_entry(struct node *dir, struct entry *e)
-{
-	if (node_is_typed(dir) || e->own || !e->stored ||
-	    mode_is_special(e->mode) || e->mode == MODE_SUBMODULE)
-		return 0;
-	return e->mode == MODE_TREE ? untrack_folder(dir, e) :
-				      untrack_file(dir, e);
-}
-
-static int untrack_delta(struct node *dir, const struct delta *delta)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < delta->count && r == 0; i++) {
-		const struct delta_entry *entry = &delta->entries[i];
-		struct entry *e = directory_find_live(dir->directory,
-						      entry->name);
-		struct node *child;
-
-		if (e && entry->kind == DELTA_REMOVED)
-			r = untrack_entry(dir, e);
-		if (!e || entry->kind != DELTA_DIRECTORY ||
-		    e->mode != MODE_TREE)
-			continue;
-		r = node_load_locked(dir, e, &child);
-		if (r < 0)
-			break;
-		r = node_open_directory_locked(child);
-		if (r == 0)
-			r = untrack_delta(child, entry->directory);
-		node_put_locked(child);
-	}
-	return r;
-}
-
-int worktree_untrack(struct worktree *w, const struct delta *delta)
-{
-	SCOPED_WRITE(&w->lock);
-	int r = worktree_check_writable(w);
-
-	if (r == 0)
-		r = node_open_directory_locked(w->root);
-	return r < 0 ? r : untrack_delta(w->root, delta);
 }

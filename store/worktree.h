@@ -275,10 +275,6 @@ int worktree_apply_rules(struct worktree *w);
  * local face alone has it.  Errors of changes. */
 int worktree_track(struct worktree *w, const struct delta *delta);
 
-/* What a delta removes, and is still here though rules ignore it, is to be in the
- * local face alone.  Errors of changes. */
-int worktree_untrack(struct worktree *w, const struct delta *delta);
-
 /* Takes everything CHANGED, atomically: calls take once with the delta (NULL
  * when nothing changed) while the tree is locked exclusively, so that what take
  * queues has the order of captures; take owns the delta and must not call

@@ -389,35 +389,6 @@ src/keep.o"
 	[ "$(tracked | grep -c log)" -eq 8 ]
 }
 
-@test "git rm --cached takes ignored files out of Git and keeps them" {
-	start -o commit=1000
-	cd "$M/main"
-	mkdir -p build/d src
-	for file in a.o build/x build/d/y src/b.o keep.c; do
-		echo 1 >"$file"
-	done
-	git add .
-	git commit -qm first
-	printf '*.o\n/build\n' >.gitignore
-	git add .gitignore
-	git rm -qr --cached a.o build src/b.o keep.c
-	git commit -qm untracked
-	cat .irmin/head
-	wait_for 5 eval '[ "$(tracked)" = "$(printf ".gitignore\nkeep.c")" ]' ||
-		{ git log --stat --format=%s; false; }
-	[ -z "$(git status --short)" ]
-	echo 2 >a.o
-	echo 2 >build/d/y
-	cd "$T"
-	restart
-	[ "$(tracked)" = "$(printf '.gitignore\nkeep.c')" ]
-	cd "$M/main"
-	[ "$(cat a.o build/x build/d/y src/b.o)" = "$(printf '2\n1\n2\n1')" ]
-	[ -z "$(git status --short)" ]
-	cd "$T"
-	"$IRMINFS" fsck -C "$M"
-}
-
 @test "the repository of local faces has what ignored files need" {
 	start -o commit=1000
 	echo '*.o' >"$M/main/.gitignore"
