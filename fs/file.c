@@ -129,7 +129,7 @@ static int sync_branch(fuse_req_t req, struct inode *inode)
 	struct branch *b = inode->kind == INODE_NODE ? inode_branch(inode) :
 						       NULL;
 
-	int r = b ? pending_push(fs_of(req), inode->node) : 0;
+	int r = b ? pending_keep(fs_of(req), inode->node) : 0;
 
 	return r == 0 && b ? branch_sync(b, &caller) : r;
 }

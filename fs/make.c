@@ -177,7 +177,7 @@ static int note_pending(fuse_req_t req, struct inode *dir, const char *name,
 		return 0;
 	p = pending_new(fs_of(req), dir, name, node, fuse_req_ctx(req)->pid);
 	if (!p) {
-		node_cancel_pending(node);
+		node_end_pending(node, dir->node);
 		return -ENOMEM;
 	}
 	info->fh |= (uintptr_t)p;

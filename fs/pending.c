@@ -14,6 +14,7 @@ struct pending {
 	struct node *node;		/* referenced */
 	pid_t thread;			/* that made it; 0: unknown */
 	bool flushed;			/* by a close, maybe the last */
+	bool kept;			/* it was synced */
 };
 
 struct pendings {
@@ -55,8 +56,10 @@ void pendings_free(struct fs *fs, struct pendings *all)
 		struct pending *p = all->first;
 
 		all->first = p->next;
-		log_warning("\"%s\" was still being written, and is no element "
-			    "of its queue", p->name);
+		if (node_is_pending(p->node))
+			log_warning("\"%s\" was still being written, and is "
+				    "no element of its queue%s", p->name,
+				    p->kept ? " before the next mount" : "");
 		pending_free(fs, p);
 	}
 	pthread_cond_destroy(&all->changed);
@@ -137,7 +140,7 @@ static int push(struct fs *fs, struct inode *dir, const char *wanted,
 		struct node *node)
 {
 	scoped_free char *name = NULL;
-	int r = node_push_pending(node, &name);
+	int r = node_push_pending(node, dir->node, &name);
 
 	if (r < 0)
 		log_error("an element cannot be added to its queue: %s",
@@ -162,7 +165,7 @@ void pending_end(struct fs *fs, struct pending *p)
 void pending_drop(struct fs *fs, struct pending *p)
 {
 	unlink_pending(fs->pendings, p);
-	node_cancel_pending(p->node);
+	node_end_pending(p->node, p->dir->node);
 	pending_free(fs, p);
 }
 
@@ -177,27 +180,66 @@ void pending_flushed(struct fs *fs, struct pending *p)
 					 0);
 }
 
+/* Of the element that node is: its directory and name (the caller gives both
+ * back); *ret_dir is NULL if it is none.  keep: it is about to be kept. */
+static int find_node(struct fs *fs, struct node *node, bool keep,
+		     struct inode **ret_dir, char **ret_name)
+{
+	*ret_dir = NULL;
+	if (!fs->pendings->count)
+		return 0;
+	SCOPED_LOCK(&fs->pendings->lock);
+	for (struct pending *p = fs->pendings->first; p; p = p->next) {
+		if (p->node != node)
+			continue;
+		*ret_name = strdup(p->name);
+		if (!*ret_name)
+			return -ENOMEM;
+		*ret_dir = inode_ref(fs, p->dir);
+		p->kept |= keep;
+		break;
+	}
+	return 0;
+}
+
 int pending_push(struct fs *fs, struct node *node)
 {
 	scoped_free char *name = NULL;
-	struct inode *dir = NULL;
-	int r;
+	struct inode *dir;
+	int r = find_node(fs, node, false, &dir, &name);
 
-	if (!fs->pendings->count)
-		return 0;
-	{
-		SCOPED_LOCK(&fs->pendings->lock);
-		for (struct pending *p = fs->pendings->first; p; p = p->next) {
-			if (p->node != node)
-				continue;
-			name = strdup(p->name);
-			if (!name)
-				return -ENOMEM;
-			dir = inode_ref(fs, p->dir);
-			break;
-		}
-	}
-	r = dir ? push(fs, dir, name, node) : 0;
+	if (r < 0 || !dir)
+		return r;
+	r = push(fs, dir, name, node);
+	inode_unref(fs, dir);
+	return r;
+}
+
+int pending_keep(struct fs *fs, struct node *node)
+{
+	scoped_free char *name = NULL;
+	struct inode *dir;
+	int r = find_node(fs, node, true, &dir, &name);
+
+	if (r < 0 || !dir)
+		return r;
+	/* what cannot be kept apart must be safe all the same */
+	if (node_keep_pending(node, dir->node) < 0)
+		r = push(fs, dir, name, node);
+	inode_unref(fs, dir);
+	return r;
+}
+
+int pending_take_back(struct fs *fs, struct node *node)
+{
+	scoped_free char *name = NULL;
+	struct inode *dir;
+	int r = find_node(fs, node, false, &dir, &name);
+
+	if (r < 0 || !dir)
+		return r < 0 ? r : -ENOENT;
+	r = node_is_pending(node) ? node_cancel_pending(node, dir->node) :
+				    -ENOENT;
 	inode_unref(fs, dir);
 	return r;
 }
@@ -242,7 +284,7 @@ int pending_rename(struct fs *fs, struct inode *dir, const char *name,
 	copy = p ? strdup(to) : NULL;
 	if (!copy)
 		return p ? -ENOMEM : -ENOENT;
-	r = node_rename_pending(p->node, to);
+	r = node_rename_pending(p->node, dir->node, to);
 	if (r < 0) {
 		free(copy);
 		return r;
@@ -256,12 +298,13 @@ int pending_cancel(struct fs *fs, struct inode *dir, const char *name,
 		   pid_t pid)
 {
 	struct node *node = pending_find(fs, dir, name, pid);
+	int r;
 
 	if (!node)
 		return -ENOENT;
-	node_cancel_pending(node);
+	r = node_cancel_pending(node, dir->node);
 	node_unref(node);
-	return 0;
+	return r;
 }
 
 /* ---- waiting ---- */

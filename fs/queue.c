@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/operations.h"
+#include "fs/pending.h"
 #include "fs/queue.h"
 #include "store/irmin_attribute.h"
 
@@ -80,8 +81,11 @@ int queue_claim(fuse_req_t req, struct inode *inode)
 	scoped_free char *name = NULL;
 	struct inode *dir;
 	struct node *node;
-	int r = claim(req, inode, &node, &name);
+	int r = pending_take_back(fs, inode->node);
 
+	if (r != -ENOENT)
+		return r;
+	r = claim(req, inode, &node, &name);
 	if (r < 0)
 		return r;
 	dir = inode_find_node(fs, node);

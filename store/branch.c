@@ -111,6 +111,7 @@ static int make_worktree(struct branch *b, const struct commit *commit,
 		.local = store->local_odb,
 		.face = *face,
 		.track_ignored = store->options.track_ignored,
+		.rules_unsure = b->loaded,
 		.exclude = store->exclude,
 		.time = { .tv_sec = commit->committer.time },
 		.uid = store->options.uid,
@@ -133,6 +134,8 @@ static int make_worktree(struct branch *b, const struct commit *commit,
 	if (r)
 		return r;
 	b->time = commit->committer.time;
+	/* nobody else has it yet */
+	worktree_empty_shelf(w);
 	b->worktree = w;
 	*ret = w;
 	return 0;

@@ -68,27 +68,6 @@ static int are_automatic(struct branch *b, const struct oid *head,
 
 /* ---- whether to wait ---- */
 
-/* As branch_look, but commits nothing. */
-static int peek(struct branch *b, struct branch_state *ret)
-{
-	scoped_commit struct commit *commit = NULL;
-	struct branch_state state;
-	struct worktree *tree;
-	int r = branch_worktree(b, &tree);
-
-	if (r < 0)
-		return r;
-	state.sequence = b->sequence;
-	r = branch_head(b, &state.commit);
-	if (r == 0)
-		r = commit_read(b->store->odb, &state.commit, &commit);
-	if (r < 0)
-		return r;
-	state.tree = commit->tree;
-	*ret = state;
-	return 0;
-}
-
 bool inside_may_wait(struct branch *b, const struct oid *seen)
 {
 	int64_t now = store_now(b->store);
@@ -177,7 +156,7 @@ static int follow(struct following *f, const struct caller *caller)
 	int r = commit_read(f->b->store->odb, f->seen, &commit);
 
 	if (r == 0)
-		r = peek(f->b, &f->ours);
+		r = branch_peek(f->b, &f->ours);
 	if (r < 0)
 		return r;
 	f->tree = commit->tree;

@@ -77,7 +77,10 @@
  * Rows with LOCAL_EMPTY, LOCAL_OWN_BELOW or LOCAL_OBJECT, and those of a mode
  * that Git has not (fifos, sockets, devices), are OWN.
  *
- * A row whose name Git does not have counts only if it is OWN. */
+ * A row whose name Git does not have counts only if it is OWN.
+ *
+ * The row ".irmin" in the table of ROOT is a directory of queue elements that are
+ * being made: see node_shelf.c. */
 
 #define LOCAL_MAGIC "ilt1"
 #define LOCAL_MAGIC_SIZE 4u

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/contents.h"
+#include "store/directory.h"
 #include "store/local_merge_private.h"
 #include "store/tree.h"
 
@@ -68,15 +69,33 @@ bool local_is_same_object(const struct object *a, const struct object *b)
 
 /* ---- facts ---- */
 
+/* Its rows would join what ours has of the same groups, or what a later merge
+ * brings.  They are written here, as only the store of the face names tables. */
+static int part_links(const struct work *w, struct local *local)
+{
+	struct local_ref table = local->table;
+	int r;
+
+	if (!(local->bits & LOCAL_LINKS_BELOW) || !(local->bits & LOCAL_TABLE))
+		return 0;
+	r = local_table_part(w->m->merge->local, &table);
+	if (r < 0)
+		return r;
+	local_set_table(local, &table);
+	w->m->has_written = true;
+	return 0;
+}
+
 /* What comes from theirs as it is, with the times that it had there. */
 int local_new_facts(const struct work *w, const struct local *row,
 		     bool is_directory, struct local **ret)
 {
 	const struct timespec *below = &w->place->theirs_below;
-	struct local *local = row ? local_copy(row) : local_new();
+	scoped_local struct local *local = row ? local_copy(row) : local_new();
+	int r = local ? part_links(w, local) : -ENOMEM;
 
-	if (!local)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	local->bits &= ~(LOCAL_GIT | LOCAL_EMPTY | LOCAL_GROUP |
 			 LOCAL_LINKS_BELOW);
 	if (!(local->bits & LOCAL_TIMES))
@@ -86,7 +105,7 @@ int local_new_facts(const struct work *w, const struct local *row,
 		local->below = *below;
 		local->bits |= LOCAL_BELOW;
 	}
-	*ret = local;
+	*ret = STEAL(local);
 	return 0;
 }
 
@@ -373,6 +392,13 @@ static int merge_entry(struct work *w, struct delta_entry *entry)
 
 /* ---- one directory ---- */
 
+/* Elements of queues that are being made (node_shelf.c): those of theirs are not
+ * ours, and ours stay. */
+static bool is_shelf(const struct work *w, const char *name)
+{
+	return w->place->depth == 0 && strcmp(name, CONTROL_NAME) == 0;
+}
+
 static int note_difference(void *context, const char *name,
 			   struct local *from, struct local *to,
 			   struct local *other)
@@ -386,6 +412,13 @@ static int note_difference(void *context, const char *name,
 	size_t more = w->capacity ? 2 * w->capacity : 16;
 	struct rows *grown = w->rows;
 
+	if (is_shelf(w, name)) {
+		local_free(from);
+		local_free(to);
+		local_free(other);
+		free(rows.name);
+		return 0;
+	}
 	if (!w->m->has_base)
 		local_free(other);
 	if (w->count == w->capacity) {
@@ -515,6 +548,9 @@ int local_merge(const struct local_merge *merge, struct delta *delta,
 		r = read_root(merge->local, &merge->base, &rows.base);
 	if (r == 0)
 		r = merge_root(&m, &rows, delta);
+	/* before a journal names it */
+	if (r == 0 && m.has_written)
+		r = odb_flush(merge->local);
 	if (r == -EEXIST) {
 		*ret_path = strdup(m.path.data);
 		if (!*ret_path)

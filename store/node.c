@@ -348,7 +348,7 @@ char *node_path(struct node *n)
 {
 	SCOPED_READ(&n->worktree->lock);
 
-	return node_make_path(n);
+	return n->pending && !n->unlinked ? shelf_path(n) : node_make_path(n);
 }
 
 /* ---- loading and looking up ---- */
@@ -393,6 +393,7 @@ static int load_directory(struct node *dir)
 	struct worktree *w = dir->worktree;
 	struct directory *d = node_new_directory(w, dir->number);
 	const struct directory_type *type = NULL;
+	const struct entry *control;
 	int r = 0;
 
 	if (!d)
@@ -416,7 +417,8 @@ static int load_directory(struct node *dir)
 		return r;
 	}
 	avoid_displaced(w, d);
-	if (directory_find(d, CONTROL_NAME))
+	control = directory_find(d, CONTROL_NAME);
+	if (control && control->stored)
 		tell_hidden(dir);
 	return 0;
 }

@@ -257,8 +257,14 @@ int worktree_check_writable(struct worktree *w);
  * be in the local face alone: 1 or 0.  -ENOMEM. */
 int node_is_own_name_locked(struct node *dir, const char *name);
 
+/* Whether a folder of that name in the loaded directory dir is ignored with all
+ * that is in it: 1 or 0.  -ENOMEM. */
+int node_is_ignored_folder_locked(struct node *dir, const char *name);
+
 /* A .gitignore of dir, or dir's own name, is another one.  "state". */
 void node_rules_changed(struct node *dir);
+/* What is in dir may be ignored, or not any more, for another reason.  "state". */
+void node_look_again(struct node *dir);
 /* dir has another path: new files in it, of which memory alone knows, are as
  * their names ask for at once. */
 void node_directory_moved_locked(struct node *dir);
@@ -278,6 +284,19 @@ int node_check_into_git_locked(struct node *n, const struct node *dir,
 int node_prepare_own_locked(struct node *n, bool own);
 /* It is; its entry, too, if it has one.  True: it is to be stored anew. */
 bool node_set_own_locked(struct node *n, bool own);
+
+/* ---- node_shelf.c: elements of queues that are being made and were synced ---- */
+
+/* The pending, unlinked n of queue gets its place there.  Errors of
+ * node_keep_pending. */
+int shelf_put_locked(struct node *n, struct node *queue);
+/* It is there; max: bytes of an element's name. */
+int shelf_rename_locked(struct node *n, const char *name, size_t max);
+int shelf_drop_locked(struct node *n);
+/* Its path as it was meant to be; the caller frees it.  NULL: no memory. */
+char *shelf_path(const struct node *n);
+/* Something left that folder of the shelf.  Takes the lock. */
+void shelf_tidy(struct node *folder);
 
 /* ---- node_writers.c ---- */
 

@@ -122,12 +122,18 @@ bool node_is_privileged(struct node *n)
  * loaded says 1, as file systems do that do not count. */
 static nlink_t count_links(const struct node *n)
 {
+	const struct entry *shelf;
+
 	if (n->removed)
 		return n->pending;
 	if (n->linked)
 		return links_count(n);
-	return node_is_directory(n) && n->directory ?
-	       2 + n->directory->directories : 1;
+	if (!node_is_directory(n) || !n->directory)
+		return 1;
+	shelf = n->parent ? NULL :
+			    directory_find_live(n->directory, CONTROL_NAME);
+	return 2 + n->directory->directories -
+	       (shelf && shelf->mode == MODE_TREE);
 }
 
 static dev_t device_of(const struct attributes *a)

@@ -58,7 +58,8 @@ static int refresh_locked(struct node *dir)
 			r = is_ignored_locked(dir->parent, name, true);
 		if (r < 0)
 			return r;
-		ignored = r || strcmp(name, GIT_NAME) == 0;
+		ignored = r || strcmp(name, GIT_NAME) == 0 ||
+			  strcmp(name, CONTROL_NAME) == 0;
 		ruled |= dir->parent->directory->ruled;
 	}
 	r = w->options.track_ignored ? 0 : read_file_locked(dir, &rules);
@@ -132,6 +133,15 @@ static int is_ignored_locked(const struct node *dir, const char *name,
 	if (levels.level != levels.few)
 		free(levels.level);
 	return r;
+}
+
+int node_is_ignored_folder_locked(struct node *dir, const char *name)
+{
+	int r = refresh_locked(dir);
+
+	if (r == 0 && strcmp(name, GIT_NAME) == 0)
+		return 1;
+	return r < 0 ? r : is_ignored_locked(dir, name, true);
 }
 
 /* What Git tracks stays tracked, also when another file takes the name. */

@@ -224,6 +224,9 @@ bool links_leave_locked(struct node *name)
 	/* as many as there are is a fact of all that are left */
 	if (--l->count == 1)
 		dissolve_locked(l);
+	/* the name that was ignored may have been that one */
+	if (n->own)
+		node_look_again(n->parent);
 	node_mark_attributes(n);
 	node_put_locked(n);
 	return true;
@@ -368,6 +371,8 @@ int node_link(struct node *n, struct node *dir, const char *name)
 		return -EXDEV;
 	if (node_type(n) == S_IFDIR)
 		return -EPERM;
+	if (n->pending)
+		return -ENOENT;
 	if (n->kind == KIND_SYMLINK)
 		r = tree_check_symlink(name);
 	return r < 0 ? r : link_locked(&linking, name);

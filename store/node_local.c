@@ -139,6 +139,7 @@ struct loading {
 	struct directory *directory;
 	struct buffer place;		/* of the table, in a directory of a
 					 * type; ends in a slash, or is empty */
+	bool is_root;
 };
 
 static bool is_of_kind(const struct local *local, uint32_t mode)
@@ -227,6 +228,13 @@ int node_make_attributes(struct worktree *w, uint32_t mode, unsigned int epoch,
 	return 0;
 }
 
+/* Also that of the shelf (node_shelf.c). */
+static bool is_name(const struct loading *l, const char *name)
+{
+	return node_check_name(l->worktree, name) == 0 ||
+	       (l->is_root && strcmp(name, CONTROL_NAME) == 0);
+}
+
 /* An entry of which Git has nothing. */
 static int add_own(struct loading *l, const char *name,
 		   const struct local *local, struct entry **ret)
@@ -238,7 +246,7 @@ static int add_own(struct loading *l, const char *name,
 	int r;
 
 	*ret = NULL;
-	if (d->places || !mode || node_check_name(l->worktree, name) < 0)
+	if (d->places || !mode || !is_name(l, name))
 		return 0;
 	r = directory_reserve(d, 1);
 	if (r < 0)
@@ -325,7 +333,9 @@ static int load_row(void *context, const char *name, struct local *local)
 int node_load_local(struct node *dir, struct directory *d)
 {
 	struct worktree *w = dir->worktree;
-	struct loading l = { .worktree = w, .directory = d };
+	struct loading l = {
+		.worktree = w, .directory = d, .is_root = !dir->parent,
+	};
 	const struct local *local = dir->attributes ? dir->attributes->local :
 						      NULL;
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Elements of queues that are being made: nodes without an entry, like unlinked
- * ones, which are in no capture and in no listing until they are pushed. */
+ * ones, which are in no capture and in no listing until they are pushed; or, once
+ * they were synced, files on the shelf. */
 
 static int open_queue_locked(struct node *dir, const char *name,
 			     struct attributes **spare)
@@ -69,9 +70,17 @@ int node_make_pending(struct node *dir, const char *name, mode_t mode,
 	return r;
 }
 
-int node_rename_pending(struct node *n, const char *name)
+int node_keep_pending(struct node *n, struct node *dir)
 {
 	SCOPED_WRITE(&n->worktree->lock);
+
+	return n->pending && n->unlinked ? shelf_put_locked(n, dir) : 0;
+}
+
+int node_rename_pending(struct node *n, struct node *dir, const char *name)
+{
+	SCOPED_WRITE(&n->worktree->lock);
+	size_t max = dir->directory->places->type->name_max;
 	int r = node_check_new_name(name);
 	char *copy;
 
@@ -80,8 +89,10 @@ int node_rename_pending(struct node *n, const char *name)
 	if (!n->pending)
 		return -ENOENT;
 	/* or it could not be pushed when it is closed, and was lost */
-	if (strlen(name) > n->parent->directory->places->type->name_max)
+	if (strlen(name) > max)
 		return -ENAMETOOLONG;
+	if (!n->unlinked)
+		return shelf_rename_locked(n, name, max);
 	copy = strdup(name);
 	if (!copy)
 		return -ENOMEM;
@@ -90,13 +101,28 @@ int node_rename_pending(struct node *n, const char *name)
 	return 0;
 }
 
-void node_cancel_pending(struct node *n)
+static void end_locked(struct node *n, struct node *dir)
+{
+	if (n->pending)
+		dir->directory->places->pending--;
+	n->pending = 0;
+}
+
+void node_end_pending(struct node *n, struct node *dir)
 {
 	SCOPED_WRITE(&n->worktree->lock);
 
-	if (n->pending)
-		n->parent->directory->places->pending--;
-	n->pending = 0;
+	end_locked(n, dir);
+}
+
+int node_cancel_pending(struct node *n, struct node *dir)
+{
+	SCOPED_WRITE(&n->worktree->lock);
+	int r = n->pending && !n->unlinked ? shelf_drop_locked(n) : 0;
+
+	if (r == 0)
+		end_locked(n, dir);
+	return r;
 }
 
 static int push_locked(struct node *n, char **ret_name)
@@ -129,12 +155,54 @@ static int push_locked(struct node *n, char **ret_name)
 	return 0;
 }
 
-int node_push_pending(struct node *n, char **ret_name)
+/* 1: it is on the shelf, as *ret_name in *ret_folder, and the caller's. */
+static int begin_push(struct node *n, struct node *dir, char **ret_name,
+		      struct node **ret_folder)
 {
 	SCOPED_WRITE(&n->worktree->lock);
 
+	if (!n->pending)
+		return 0;
+	if (n->unlinked)
+		return push_locked(n, ret_name);
+	*ret_name = strdup(node_entry(n)->name);
+	if (!*ret_name)
+		return -ENOMEM;
+	*ret_folder = node_ref(n->parent);
+	end_locked(n, dir);
+	return 1;
+}
+
+static void undo_push(struct node *n, struct node *dir)
+{
+	SCOPED_WRITE(&n->worktree->lock);
+
+	n->pending = 1;
+	dir->directory->places->pending++;
+}
+
+int node_push_pending(struct node *n, struct node *dir, char **ret_name)
+{
+	scoped_free char *name = NULL;
+	struct node *folder;
+	char *other;
+	int r;
+
 	*ret_name = NULL;
-	return n->pending ? push_locked(n, ret_name) : 0;
+	r = begin_push(n, dir, &name, &folder);
+	if (r < 1) {
+		*ret_name = STEAL(name);
+		return r;
+	}
+	r = node_rename_named(folder, name, dir, name, 0, &other);
+	if (r < 0) {
+		undo_push(n, dir);
+	} else {
+		*ret_name = other ? other : STEAL(name);
+		shelf_tidy(folder);
+	}
+	node_unref(folder);
+	return r;
 }
 
 bool node_is_pending(struct node *n)
@@ -181,8 +249,8 @@ static int claim_locked(struct node *n, const struct rights *rights,
 	struct entry *e;
 	int r;
 
-	if (!dir || n->removed || !node_is_typed(dir))
-		return n->removed ? -ENOENT : -ENOTSUP;
+	if (!dir || n->removed || n->pending || !node_is_typed(dir))
+		return n->removed || n->pending ? -ENOENT : -ENOTSUP;
 	r = node_open_for_change_locked(dir, 1, &spare);
 	if (r == 0 && rights)
 		r = check_rights_locked(dir, n, rights);

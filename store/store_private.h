@@ -153,6 +153,8 @@ struct branch {
 	struct oid local;		/* root of its local face then */
 	int64_t dropped;		/* when, seconds; 0: live */
 	bool gone;			/* expired or merged away: in no hash */
+	bool loaded;			/* is of an earlier mount, which may have
+					 * been killed */
 	bool checked;			/* `readonly` is known */
 	_Atomic(char *) readonly;	/* set once; NULL: writable */
 	struct conflict_report **reports;	/* of its merges into others */

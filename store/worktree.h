@@ -47,6 +47,7 @@ struct worktree_options {
 	struct odb *local;	/* where the local face is, or NULL: none */
 	struct oid face;	/* its root (local_format.h); zero: none yet */
 	bool track_ignored;	/* .gitignore files say nothing */
+	bool rules_unsure;	/* maybe some were not applied yet: look */
 	const struct ignore_file *exclude;	/* rules for all; or NULL */
 	uid_t uid;		/* owner of nodes as stored */
 	gid_t gid;
@@ -181,11 +182,23 @@ bool worktree_took_attributes(struct worktree *w);
  * -ENOTSUP: dir is no queue; -EEXIST; errors of node_make. */
 int node_make_pending(struct node *dir, const char *name, mode_t mode,
 		      const struct caller *caller, struct node **ret);
-/* Makes it the last element, once.  *ret_name: as what, the caller frees it; NULL:
- * it was not pending any more.  -ENOENT: the queue is gone. */
-int node_push_pending(struct node *n, char **ret_name);
-int node_rename_pending(struct node *n, const char *name);
-void node_cancel_pending(struct node *n);
+/* Of such ones; dir: as they were made.  Makes it the last element, once.
+ * *ret_name: as what, the caller frees it; NULL: it was not pending any more.
+ * -ENOENT: the queue is gone. */
+int node_push_pending(struct node *n, struct node *dir, char **ret_name);
+/* The next capture has it, and all that follow until it is pushed or cancelled:
+ * what is left then is pushed by worktree_empty_shelf.  -ENOTSUP: there is no local
+ * face; -ENOTDIR: Git has a file of the name; -ENAMETOOLONG; errors of changes. */
+int node_keep_pending(struct node *n, struct node *dir);
+int node_rename_pending(struct node *n, struct node *dir, const char *name);
+/* It is never pushed, and gone. */
+int node_cancel_pending(struct node *n, struct node *dir);
+/* It could not be pushed: one that is kept stays what it is. */
+void node_end_pending(struct node *n, struct node *dir);
+/* Of a new tree that may be changed: pushes what was kept when the program was
+ * stopped, in the order of the last writes.  Reports errors itself; what could not
+ * be pushed stays kept. */
+void worktree_empty_shelf(struct worktree *w);
 bool node_is_pending(struct node *n);
 
 /* The first element and its name (the caller frees it).  -ENOENT: none,

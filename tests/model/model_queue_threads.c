@@ -26,7 +26,7 @@ static void push_one(struct node *jobs, int number)
 	assert_int_equal(node_make_pending(jobs, text,
 					   0644, &caller, &n), 0);
 	assert_true(node_write(n, text, strlen(text), 0, false, false) > 0);
-	assert_int_equal(node_push_pending(n, &name), 0);
+	assert_int_equal(node_push_pending(n, jobs, &name), 0);
 	assert_non_null(name);
 	free(name);
 	node_unref(n);

@@ -3,6 +3,7 @@
 #include "tests/test.h"
 #include "store/local_bases.h"
 #include "store/local_merge.h"
+#include "store/directory.h"
 #include "store/local_store.h"
 #include "store/tree.h"
 
@@ -273,6 +274,29 @@ static void own_files_come_where_there_is_nothing(void **state)
 	delta_free(delta);
 }
 
+/* Elements of queues that are being made. */
+static void the_shelf_stays_with_its_branch(void **state)
+{
+	struct face base = begin();
+	struct face open = with_own(&base, CONTROL_NAME, "x", own_file());
+	struct face other = with_own(&base, CONTROL_NAME, "y", own_file());
+	struct face file = with_own(&base, "d", "y", own_file());
+	struct delta *delta = merge(&base, &base, &open);
+
+	assert_int_equal(delta->count, 0);
+	delta_free(delta);
+	delta = merge(&open, &open, &base);
+	assert_int_equal(delta->count, 0);
+	delta_free(delta);
+	delta = merge(NULL, &open, &other);
+	assert_int_equal(delta->count, 0);
+	delta_free(delta);
+	/* as others do not */
+	delta = merge(&base, &base, &file);
+	assert_int_equal(delta->count, 1);
+	delta_free(delta);
+}
+
 /* Theirs tracks what ours ignores. */
 static void own_files_are_not_replaced(void **state)
 {
@@ -436,6 +460,7 @@ int main(void)
 		cmocka_unit_test(hard_links_come_as_files_of_their_own),
 		cmocka_unit_test(own_files_come_where_there_is_nothing),
 		cmocka_unit_test(own_files_are_not_replaced),
+		cmocka_unit_test(the_shelf_stays_with_its_branch),
 		cmocka_unit_test(cost_is_that_of_the_differences),
 		cmocka_unit_test(the_last_faces_are_remembered),
 	};
