@@ -191,7 +191,8 @@ static int describe_ref(struct fsck *f, const char *name,
 	return branch_problem(f, name, words);
 }
 
-/* Cuts may go on meanwhile: only a ref that stays different is a problem. */
+/* Cuts may go on meanwhile: only a ref that stays different is a problem, and not
+ * one that git inside moved and that the branch follows with its next commit. */
 static int check_ref(struct fsck *f, struct branch *b, const char *name,
 		     struct oid *head)
 {
@@ -202,7 +203,7 @@ static int check_ref(struct fsck *f, struct branch *b, const char *name,
 
 	for (int i = 0; !r && i < 3; i++) {
 		error = git_ref_read(repo, full.data, &ref);
-		if (!error && oid_equal(&ref, head))
+		if (!error && (oid_equal(&ref, head) || b->git_waits))
 			return 0;
 		r = branch_head(b, head);
 	}

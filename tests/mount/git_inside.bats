@@ -445,3 +445,18 @@ subjects() {
 	cat .irmin/head
 	[ "$(git show HEAD:a)" = "$(printf '1\n2\n3')" ]
 }
+
+@test "fsck finds nothing wrong where a commit left files for the next one" {
+	start -o commit=1000
+	cd "$M/main"
+	echo 1 >a
+	git add a
+	git commit -qm first
+	sleep 1
+	echo 2 >a
+	echo new >untracked
+	git commit -qam second
+	sleep 0.5
+	"$IRMINFS" fsck
+	[ "$(git status --short)" = "?? untracked" ]
+}
