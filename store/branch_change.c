@@ -164,6 +164,7 @@ int store_fork(struct store *store, struct branch *from, const char *name,
 		r = identity_init(&identity, store, caller);
 	if (r)
 		return r;
+	outside_catch_up(store, from);
 	store_flush_mappings(store, from);
 	pthread_mutex_lock(&store->lock);
 	r = check_live_locked(from, report);

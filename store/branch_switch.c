@@ -17,16 +17,18 @@ static int find_face(struct branch *b, struct branch_state *state)
 	return 0;
 }
 
-static int look(struct branch *b, const struct caller *caller,
-		struct branch_state *ret)
+static void free_commit(struct commit **commit)
 {
+	commit_free(*commit);
+}
+
+int branch_peek(struct branch *b, struct branch_state *ret)
+{
+	scoped(free_commit) struct commit *commit = NULL;
 	struct branch_state state;
 	struct worktree *tree;
-	struct commit *commit;
 	int r = branch_worktree(b, &tree);
 
-	if (r == 0)
-		r = branch_publish(b, caller, &state.commit);
 	if (r < 0)
 		return r;
 	/* The head of this number or of a later one; branch_switch finds out
@@ -40,9 +42,20 @@ static int look(struct branch *b, const struct caller *caller,
 	if (r < 0)
 		return r;
 	state.tree = commit->tree;
-	commit_free(commit);
 	*ret = state;
 	return 0;
+}
+
+static int look(struct branch *b, const struct caller *caller,
+		struct branch_state *ret)
+{
+	struct worktree *tree;
+	struct oid commit;
+	int r = branch_worktree(b, &tree);
+
+	if (r == 0)
+		r = branch_publish(b, caller, &commit);
+	return r < 0 ? r : branch_peek(b, ret);
 }
 
 int branch_look(struct branch *b, const struct caller *caller,

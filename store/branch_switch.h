@@ -29,6 +29,10 @@ struct branch_state {
 int branch_look(struct branch *b, const struct caller *caller,
 		struct branch_state *ret, struct report *report);
 
+/* What the last cut has; commits nothing.  -EAGAIN: there was another one
+ * meanwhile; errors of loading and reading. */
+int branch_peek(struct branch *b, struct branch_state *ret);
+
 /* Applies delta, which was computed from `state`, to b's work tree, and queues
  * records as one cut at that moment.  Takes over what the records own when it
  * succeeds; they may be about b and the branches `about`.

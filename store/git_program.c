@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 
@@ -28,17 +29,23 @@ static char **clean_environment(void)
 	return result;
 }
 
+/* Signals that our threads block reach it. */
 static int set_attributes(posix_spawnattr_t *attributes, bool own_group)
 {
+	short flags = POSIX_SPAWN_SETSIGMASK;
+	sigset_t none;
 	int r = posix_spawnattr_init(attributes);
 
-	if (!r && own_group)
-		r = posix_spawnattr_setflags(attributes,
-					     POSIX_SPAWN_SETPGROUP);
-	return r;
+	if (own_group)
+		flags |= POSIX_SPAWN_SETPGROUP;
+	sigemptyset(&none);
+	if (!r)
+		r = posix_spawnattr_setsigmask(attributes, &none);
+	return r ? r : posix_spawnattr_setflags(attributes, flags);
 }
 
-static int set_files(posix_spawn_file_actions_t *actions, int out, int err)
+static int set_files(posix_spawn_file_actions_t *actions, int out, int err,
+		     int keep)
 {
 	int r = posix_spawn_file_actions_init(actions);
 
@@ -49,11 +56,14 @@ static int set_files(posix_spawn_file_actions_t *actions, int out, int err)
 		r = posix_spawn_file_actions_adddup2(actions, out, 1);
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(actions, err, 2);
+	/* onto itself: it is not closed on exec then */
+	if (!r && keep >= 0)
+		r = posix_spawn_file_actions_adddup2(actions, keep, keep);
 	return r;
 }
 
 int git_program_start(char *const *argv, int out, int err, bool own_group,
-		      pid_t *ret_pid)
+		      int keep, pid_t *ret_pid)
 {
 	scoped_free char **environment = clean_environment();
 	posix_spawn_file_actions_t actions;
@@ -62,7 +72,7 @@ int git_program_start(char *const *argv, int out, int err, bool own_group,
 
 	if (!environment)
 		return -ENOMEM;
-	r = set_files(&actions, out, err);
+	r = set_files(&actions, out, err, keep);
 	if (!r)
 		r = set_attributes(&attributes, own_group);
 	if (r)

@@ -78,6 +78,7 @@ static int collect(struct housekeeping *h)
 	return housekeeping_run(h, arguments);
 }
 
+/* 1: what an earlier daemon has started is still at it, or the end is near. */
 static int tend(struct housekeeping *h)
 {
 	int r, count = count_packs(h->repo);
@@ -92,6 +93,8 @@ static int tend(struct housekeeping *h)
 		git_objects_refresh(h->repo);
 	if (r == 0 && !h->name)
 		r = housekeeping_run(h, commit_graph);
+	if (r == -EAGAIN)	/* after the shortest rest */
+		return 1;
 	if (r < 0 && !h->complained)
 		log_warning("the packs of %s cannot be merged: %s; reading from "
 			    "it becomes slower", git_repo_path(h->repo),
@@ -143,6 +146,8 @@ static void *run(void *argument)
 		h->rest.tv_sec += r < 0 ? REST_FAILED : REST_LEAST +
 				  REST_FACTOR * (end.tv_sec - begin.tv_sec);
 		pthread_mutex_lock(&h->lock);
+		if (r == 1)
+			h->made = LOOK_AFTER;
 	}
 	pthread_mutex_unlock(&h->lock);
 	return NULL;

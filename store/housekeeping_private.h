@@ -26,7 +26,8 @@ struct housekeeping {
 };
 
 /* Runs git with arguments (ending with NULL) to its end or until h->stop.  1: it
- * was stopped; -EIO: it failed; errors of posix_spawn(3). */
+ * was stopped; -EAGAIN: one that another daemon has started is at work, or what
+ * that has started; -EIO: it failed; errors of posix_spawn(3). */
 int housekeeping_run(struct housekeeping *h, const char *const *arguments);
 
 #endif

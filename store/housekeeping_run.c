@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,8 +26,29 @@
 
 /* ---- starting ---- */
 
+/* What a killed daemon has started goes on.  It and all that it starts have this
+ * lock, so that not one more begins each time the store is mounted again.
+ * -EAGAIN: they have; *ret_fd -1: it cannot be locked here. */
+static int lock_packs(struct housekeeping *h, int *ret_fd)
+{
+	int fd = openat(git_repo_dir_fd(h->repo), "objects/pack",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int r = errno == EWOULDBLOCK ? -EAGAIN : 0;
+
+		close(fd);
+		*ret_fd = -1;
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 static int start(struct housekeeping *h, const char *const *arguments,
-		 pid_t *ret_pid)
+		 int lock, pid_t *ret_pid)
 {
 	scoped_fd int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	const char *argv[ARGUMENTS_MOST] = { "git" };
@@ -44,7 +66,7 @@ static int start(struct housekeeping *h, const char *const *arguments,
 	while (*arguments && n < ARGUMENTS_MOST - 1)
 		argv[n++] = *arguments++;
 	r = git_program_start((char *const *)(uintptr_t)argv, null, null, true,
-			      ret_pid);
+			      lock, ret_pid);
 	if (r < 0)
 		return r;
 	if (h->urgent)
@@ -166,9 +188,12 @@ static void sweep(struct housekeeping *h, const char *folder, pid_t pid,
 int housekeeping_run(struct housekeeping *h, const char *const *arguments)
 {
 	time_t since = time(NULL) - 1;
+	scoped_fd int lock = -1;
 	pid_t pid;
-	int r = start(h, arguments, &pid);
+	int r = lock_packs(h, &lock);
 
+	if (r == 0)
+		r = start(h, arguments, lock, &pid);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&h->lock);

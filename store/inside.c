@@ -240,6 +240,26 @@ static int read_ref(struct branch *b, const char *name,
 	return git_ref_read(store->repo, ref, ret);
 }
 
+bool inside_is_behind(struct branch *b)
+{
+	scoped_free char *name = branch_name(b), *ref = NULL;
+	struct oid head, there;
+	scoped_fd int fd = -1;
+
+	if (inside_folder(b->store, b->incarnation, &fd) < 0 ||
+	    inside_is_locked(fd) || inside_is_unfinished(fd))
+		return false;
+	if (!name || asprintf(&ref, "refs/heads/%s", name) < 0) {
+		ref = NULL;
+		return false;
+	}
+	pthread_mutex_lock(&b->store->lock);
+	head = b->head;
+	pthread_mutex_unlock(&b->store->lock);
+	return git_ref_read(b->store->repo, ref, &there) == 0 &&
+	       !oid_equal(&head, &there);
+}
+
 /* Whether the ref is on its way to the head, or the reverse. */
 static bool is_settling(struct branch *b)
 {

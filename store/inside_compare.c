@@ -11,6 +11,66 @@
 
 #define PIECE 65536u
 
+/* ---- every file ---- */
+
+/* What is below a new directory is visited file by file, as work trees tell it. */
+struct files {
+	struct odb *odb;
+	delta_visit *visit;
+	void *context;
+	unsigned int depth;
+};
+
+static int visit_file(void *context, const char *path,
+		      const struct delta_entry *entry);
+
+static int visit_tree(struct files *f, const char *path, const struct oid *oid)
+{
+	struct tree *tree;
+	int r = f->depth == TREE_DEPTH_MAX ? -EUCLEAN :
+					     tree_read(f->odb, oid, &tree);
+
+	if (r < 0)
+		return r;
+	f->depth++;
+	for (size_t i = 0; i < tree->count && r == 0; i++) {
+		struct delta_entry e = {
+			.kind = DELTA_OBJECT, .mode = tree->entries[i].mode,
+			.oid = tree->entries[i].oid,
+		};
+		scoped_buffer struct buffer below = { 0 };
+
+		r = buffer_printf(&below, "%s/%s", path, tree->entries[i].name);
+		if (r == 0)
+			r = contents_recognise(f->odb, &e.oid, &e.mode, NULL);
+		if (r == 0)
+			r = visit_file(f, below.data, &e);
+	}
+	f->depth--;
+	tree_free(tree);
+	return r;
+}
+
+static int visit_file(void *context, const char *path,
+		      const struct delta_entry *entry)
+{
+	struct files *f = context;
+
+	if (entry->kind == DELTA_OBJECT && entry->mode == MODE_TREE)
+		return visit_tree(f, path, &entry->oid);
+	return f->visit(f->context, path, entry);
+}
+
+static int walk_files(struct branch *b, const struct delta *delta,
+		      delta_visit *visit, void *context)
+{
+	struct files f = {
+		.odb = b->store->odb, .visit = visit, .context = context,
+	};
+
+	return delta_walk(delta, visit_file, &f);
+}
+
 /* ---- the same paths ---- */
 
 struct paths {
@@ -49,12 +109,12 @@ static int compare_path(void *context, char status, const char *path)
 	return p->next == p->count || strcmp(p->paths[p->next++], path) != 0;
 }
 
-static bool has_same_paths(struct worktree *w, const struct delta *delta)
+static bool has_same_paths(struct branch *b, const struct delta *delta)
 {
 	scoped(paths_release) struct paths paths = { 0 };
 
-	return delta_walk(delta, add_path, &paths) == 0 &&
-	       worktree_each_changed(w, compare_path, &paths) == 0 &&
+	return walk_files(b, delta, add_path, &paths) == 0 &&
+	       worktree_each_changed(b->worktree, compare_path, &paths) == 0 &&
 	       paths.next == paths.count;
 }
 
@@ -151,6 +211,6 @@ static int compare_file(void *context, const char *path,
 
 bool inside_has_all_changed(struct branch *b, const struct delta *delta)
 {
-	return has_same_paths(b->worktree, delta) &&
-	       delta_walk(delta, compare_file, b) == 0;
+	return has_same_paths(b, delta) &&
+	       walk_files(b, delta, compare_file, b) == 0;
 }

@@ -68,32 +68,11 @@ static int are_automatic(struct branch *b, const struct oid *head,
 
 /* ---- whether to wait ---- */
 
-/* As branch_look, but commits nothing. */
-static int peek(struct branch *b, struct branch_state *ret)
-{
-	scoped_commit struct commit *commit = NULL;
-	struct branch_state state;
-	struct worktree *tree;
-	int r = branch_worktree(b, &tree);
-
-	if (r < 0)
-		return r;
-	state.sequence = b->sequence;
-	r = branch_head(b, &state.commit);
-	if (r == 0)
-		r = commit_read(b->store->odb, &state.commit, &commit);
-	if (r < 0)
-		return r;
-	state.tree = commit->tree;
-	*ret = state;
-	return 0;
-}
-
 bool inside_may_wait(struct branch *b, const struct oid *seen)
 {
 	int64_t now = store_now(b->store);
 
-	if (b->store->closing)
+	if (b->store->closing || b->git_hurries)
 		return false;
 	if (!oid_equal(&b->git_seen, seen)) {
 		b->git_seen = *seen;
@@ -160,7 +139,9 @@ static int consider(struct following *f)
 	r = delta_between(f->b->store->odb, &f->ours.tree, &f->tree, &delta);
 	if (r < 0)
 		return r;
-	/* `git add -f` */
+	/* `git add -f`, and what rules have ignored since git committed it: were
+	 * they applied after this, our commit would remove it again */
+	branch_apply_rules(f->b);
 	r = worktree_track(f->b->worktree, delta);
 	if (r < 0)
 		return r;
@@ -175,7 +156,7 @@ static int follow(struct following *f, const struct caller *caller)
 	int r = commit_read(f->b->store->odb, f->seen, &commit);
 
 	if (r == 0)
-		r = peek(f->b, &f->ours);
+		r = branch_peek(f->b, &f->ours);
 	if (r < 0)
 		return r;
 	f->tree = commit->tree;

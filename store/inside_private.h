@@ -46,6 +46,10 @@ bool inside_moved(void *context, uint64_t branch, const struct oid *before,
  * before the ref shows it. */
 bool inside_went_on(void *context, uint64_t branch, const struct oid *seen);
 
+/* Whether git, which is not at work in b, may have moved its ref, and b has not
+ * followed yet.  Takes store->lock. */
+bool inside_is_behind(struct branch *b);
+
 /* Whether to wait for what follows: not longer than options.commit_seconds since
  * the ref of b was seen there first.  store->merging is held. */
 bool inside_may_wait(struct branch *b, const struct oid *seen);

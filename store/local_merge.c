@@ -69,15 +69,33 @@ bool local_is_same_object(const struct object *a, const struct object *b)
 
 /* ---- facts ---- */
 
+/* Its rows would join what ours has of the same groups, or what a later merge
+ * brings.  They are written here, as only the store of the face names tables. */
+static int part_links(const struct work *w, struct local *local)
+{
+	struct local_ref table = local->table;
+	int r;
+
+	if (!(local->bits & LOCAL_LINKS_BELOW) || !(local->bits & LOCAL_TABLE))
+		return 0;
+	r = local_table_part(w->m->merge->local, &table);
+	if (r < 0)
+		return r;
+	local_set_table(local, &table);
+	w->m->has_written = true;
+	return 0;
+}
+
 /* What comes from theirs as it is, with the times that it had there. */
 int local_new_facts(const struct work *w, const struct local *row,
 		     bool is_directory, struct local **ret)
 {
 	const struct timespec *below = &w->place->theirs_below;
-	struct local *local = row ? local_copy(row) : local_new();
+	scoped_local struct local *local = row ? local_copy(row) : local_new();
+	int r = local ? part_links(w, local) : -ENOMEM;
 
-	if (!local)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	local->bits &= ~(LOCAL_GIT | LOCAL_EMPTY | LOCAL_GROUP |
 			 LOCAL_LINKS_BELOW);
 	if (!(local->bits & LOCAL_TIMES))
@@ -87,7 +105,7 @@ int local_new_facts(const struct work *w, const struct local *row,
 		local->below = *below;
 		local->bits |= LOCAL_BELOW;
 	}
-	*ret = local;
+	*ret = STEAL(local);
 	return 0;
 }
 
@@ -530,6 +548,9 @@ int local_merge(const struct local_merge *merge, struct delta *delta,
 		r = read_root(merge->local, &merge->base, &rows.base);
 	if (r == 0)
 		r = merge_root(&m, &rows, delta);
+	/* before a journal names it */
+	if (r == 0 && m.has_written)
+		r = odb_flush(merge->local);
 	if (r == -EEXIST) {
 		*ret_path = strdup(m.path.data);
 		if (!*ret_path)

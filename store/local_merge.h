@@ -19,7 +19,8 @@
  * Where the common ancestor's face is not known, ours stays, and nothing that Git
  * does not have goes.
  *
- * Costs O(differences of base and theirs x log rows), and what delta has. */
+ * Costs O(differences of base and theirs x log rows), and what delta has; of
+ * directories with hard links that come, O(rows). */
 
 struct local_merge {
 	struct odb *odb, *local;
@@ -34,7 +35,8 @@ struct local_merge {
  * changed (struct delta_entry: local, same, merged).
  * -EEXIST: delta would put something where ours has something else that Git does
  * not have, at *ret_path (the caller frees it).  delta is of no use then, nor
- * after errors, which are those of local_table_each and delta_between. */
+ * after errors, which are those of local_table_change, odb_flush and
+ * delta_between. */
 int local_merge(const struct local_merge *merge, struct delta *delta,
 		char **ret_path);
 

@@ -9,6 +9,7 @@
 struct merging {
 	const struct local_merge *merge;
 	bool has_base, has_theirs;
+	bool has_written;		/* something, to local */
 	struct buffer path;
 };
 

@@ -52,6 +52,10 @@ int local_table_change(struct odb *odb, const struct local_ref *table,
 		       struct local_change *changes, size_t count,
 		       struct local_ref *ret_table, uint64_t *ret_own);
 
+/* Makes the table one in which no row is a hard link, nor any below it.
+ * O(rows of directories that have some). */
+int local_table_part(struct odb *odb, struct local_ref *table);
+
 /* ---- roots ---- */
 
 /* Facts of a branch's root directory; a zero id gives none: -ENOENT. */

@@ -546,6 +546,15 @@ int store_merge(struct store *store, struct branch *source,
 		struct branch *target, bool consume,
 		const struct caller *caller, struct report *report)
 {
+	outside_catch_up(store, source);
+	outside_catch_up(store, target);
+	return store_merge_seen(store, source, target, consume, caller, report);
+}
+
+int store_merge_seen(struct store *store, struct branch *source,
+		     struct branch *target, bool consume,
+		     const struct caller *caller, struct report *report)
+{
 	scoped(merging_release) struct merging m = {
 		.store = store, .source = source, .target = target,
 		.consume = consume, .caller = caller, .report = report,

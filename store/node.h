@@ -257,8 +257,14 @@ int worktree_check_writable(struct worktree *w);
  * be in the local face alone: 1 or 0.  -ENOMEM. */
 int node_is_own_name_locked(struct node *dir, const char *name);
 
+/* Whether a folder of that name in the loaded directory dir is ignored with all
+ * that is in it: 1 or 0.  -ENOMEM. */
+int node_is_ignored_folder_locked(struct node *dir, const char *name);
+
 /* A .gitignore of dir, or dir's own name, is another one.  "state". */
 void node_rules_changed(struct node *dir);
+/* What is in dir may be ignored, or not any more, for another reason.  "state". */
+void node_look_again(struct node *dir);
 /* dir has another path: new files in it, of which memory alone knows, are as
  * their names ask for at once. */
 void node_directory_moved_locked(struct node *dir);

@@ -135,6 +135,15 @@ static int is_ignored_locked(const struct node *dir, const char *name,
 	return r;
 }
 
+int node_is_ignored_folder_locked(struct node *dir, const char *name)
+{
+	int r = refresh_locked(dir);
+
+	if (r == 0 && strcmp(name, GIT_NAME) == 0)
+		return 1;
+	return r < 0 ? r : is_ignored_locked(dir, name, true);
+}
+
 /* What Git tracks stays tracked, also when another file takes the name. */
 static bool is_tracked(const struct node *dir, const char *name)
 {

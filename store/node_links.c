@@ -224,6 +224,9 @@ bool links_leave_locked(struct node *name)
 	/* as many as there are is a fact of all that are left */
 	if (--l->count == 1)
 		dissolve_locked(l);
+	/* the name that was ignored may have been that one */
+	if (n->own)
+		node_look_again(n->parent);
 	node_mark_attributes(n);
 	node_put_locked(n);
 	return true;

@@ -73,6 +73,12 @@ static void add_stale(struct worktree *w, struct node *dir)
 	w->stale[w->stale_count++] = dir;
 }
 
+void node_look_again(struct node *dir)
+{
+	if (dir->worktree->options.local && !dir->removed)
+		add_stale(dir->worktree, dir);
+}
+
 void node_rules_changed(struct node *dir)
 {
 	struct worktree *w = dir->worktree;
@@ -90,6 +96,16 @@ static bool is_fresh(const struct entry *e)
 	       (e->node->flags & NODE_CHANGED);
 }
 
+/* Its contents may be Git's, from the name that it had before. */
+static int claim_locked(struct node *n)
+{
+	int r = node_prepare_own_locked(n, true);
+
+	if (r == 0 && node_set_own_locked(n, true))
+		node_mark(n, true);
+	return r;
+}
+
 /* New files become own at once, while only memory has them. */
 static int claim_fresh_locked(struct node *dir)
 {
@@ -104,8 +120,7 @@ static int claim_fresh_locked(struct node *dir)
 			   n->kind != KIND_LINK && !node_is_special(n)) {
 			r = node_is_own_name_locked(dir, e->name);
 			if (r == 1)
-				node_set_own_locked(n, true);
-			r = r < 0 ? r : 0;
+				r = claim_locked(n);
 		}
 	}
 	return r;
@@ -168,6 +183,30 @@ static int take_stale(struct worktree *w, struct todo *todo)
 	return r;
 }
 
+/* A file with several names leaves the local face when none is ignored any more;
+ * 1: it does.  -ENOMEM. */
+static int may_leave_locked(struct node *n)
+{
+	int r = node_is_own_name_locked(n->parent, node_entry(n)->name);
+
+	for (struct node *m = links_others(n); m && r == 0; m = m->next_name)
+		r = node_is_own_name_locked(m->parent, node_entry(m)->name);
+	return r < 0 ? r : !r;
+}
+
+static int apply_to_node_locked(struct node *n, bool own)
+{
+	int r = !n->linked ? 1 : own ? 0 : may_leave_locked(n);
+
+	if (r == 1)
+		r = node_prepare_own_locked(n, own);
+	else
+		return r;
+	if (r == 0 && node_set_own_locked(n, own))
+		node_mark(n, true);
+	return r;
+}
+
 static int apply_to_file_locked(struct node *dir, struct entry *e)
 {
 	struct node *n;
@@ -181,21 +220,24 @@ static int apply_to_file_locked(struct node *dir, struct entry *e)
 	r = node_load_locked(dir, e, &n);
 	if (r < 0)
 		return r;
-	if (!n->linked)
-		r = node_prepare_own_locked(n, !e->own);
-	if (r == 0 && !n->linked && node_set_own_locked(n, !e->own))
-		node_mark(n, true);
+	r = apply_to_node_locked(n, !e->own);
 	node_put_locked(n);
 	return r;
 }
 
-/* Whether something below may be own, or become it. */
-static bool is_concerned(const struct entry *e)
+/* Whether something below may become own, or be it and not stay so: 1 or 0.
+ * -ENOMEM. */
+static int is_concerned_locked(struct node *dir, const struct entry *e)
 {
 	const struct node *n = e->node;
+	int r;
 
-	return node_entry_has_own(e) ||
-	       (n && ((n->flags & NODE_CHANGED) || !node_is_clean(n)));
+	if (n && ((n->flags & NODE_CHANGED) || !node_is_clean(n)))
+		return 1;
+	if (!node_entry_has_own(e))
+		return 0;
+	r = node_is_ignored_folder_locked(dir, e->name);
+	return r < 0 ? r : !r;
 }
 
 static int apply_to_entry_locked(struct node *dir, struct entry *e,
@@ -208,8 +250,9 @@ static int apply_to_entry_locked(struct node *dir, struct entry *e,
 		return 0;
 	if (e->mode != MODE_TREE)
 		return apply_to_file_locked(dir, e);
-	if (!is_concerned(e))
-		return 0;
+	r = is_concerned_locked(dir, e);
+	if (r < 1)
+		return r;
 	r = node_load_locked(dir, e, &n);
 	if (r < 0)
 		return r;

@@ -29,8 +29,10 @@ struct outside {
 	struct ref_watch *watch;	/* NULL: look every second */
 	int end_fd;
 	pthread_t thread;
-	bool again;			/* something is not settled, */
-	bool soon;			/* which does not take long */
+	pthread_mutex_t looking;	/* before store->merging */
+	_Atomic bool again;		/* something is not settled, */
+	_Atomic bool soon;		/* which does not take long */
+	/* looking: */
 	struct oid told;		/* the last one that was told to wait */
 };
 
@@ -64,6 +66,7 @@ struct following {
 	const struct caller *caller;
 	struct branch_state ours;
 	struct identity identity;
+	bool inside;		/* git in the folder of the branch did it */
 	bool conflict;
 	uint64_t sequence;
 	struct report *report;
@@ -125,6 +128,26 @@ static int move_on(struct following *f)
 	return switch_to(f, delta, &record);
 }
 
+/* What git inside committed it has taken from files that are here, or has written
+ * to them: they hold all of it already, as it was merged or edited since. */
+static int keep_files(struct following *f, const struct merge_result *result)
+{
+	scoped(cleanup_deltap) struct delta *nothing = NULL;
+	const struct oid *tree = &f->ours.tree;
+	scoped_buffer struct buffer text = { 0 };
+	struct record record;
+	int r = delta_between(f->b->store->odb, tree, tree, &nothing);
+
+	f->conflict = false;
+	if (r == 0)
+		r = branch_merge_text("outside", f->change->name, result,
+				      &text);
+	if (r == 0)
+		r = branch_commit_record(f->b, &f->identity, text.data, nothing,
+					 &f->change->seen, &record);
+	return r < 0 ? r : switch_to(f, nothing, &record);
+}
+
 static int merge_with(struct following *f)
 {
 	scoped(merge_result_release) struct merge_result result = { 0 };
@@ -145,7 +168,7 @@ static int merge_with(struct following *f)
 		return r;
 	f->conflict = result.conflict_count > 0;
 	if (f->conflict)
-		return 0;
+		return f->inside ? keep_files(f, &result) : 0;
 	r = check_own(f, &result.tree, &result.changes);
 	if (r)
 		return r < 0 ? r : 0;
@@ -216,6 +239,7 @@ static int follow_locked(struct following *f)
 
 	if (!inside && is_past(f))
 		return 1;
+	f->inside = inside;
 	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
 		r = inside ? follow_inside(f) : follow_once(f);
 	if (!inside)
@@ -263,7 +287,7 @@ static int name_it(struct following *f)
 		    "conflicts with branch %s: that is branch %s now; see "
 		    "%s/.irmin/conflicts", f->change->name, f->change->name,
 		    name, name);
-	r = store_merge(store, other, f->b, false, f->caller, &said);
+	r = store_merge_seen(store, other, f->b, false, f->caller, &said);
 	branch_unref(other);
 	return r == -ENOTEMPTY ? 0 : r;
 }
@@ -389,10 +413,11 @@ static int settle(void *context, const struct outside_change *change)
 	return 0;
 }
 
-/* ---- the thread ---- */
+/* ---- looking ---- */
 
 static void look(struct outside *o, const char *name)
 {
+	SCOPED_LOCK(&o->looking);
 	int r = engine_look_outside(o->store->engine, name, settle, o);
 
 	if (r < 0)
@@ -401,6 +426,23 @@ static void look(struct outside *o, const char *name)
 		log_error("refs of the repository cannot be read: %s",
 			  strerror(-r));
 }
+
+void outside_catch_up(struct store *store, struct branch *b)
+{
+	struct outside *o = store->outside;
+	scoped_free char *name = NULL;
+
+	if (!o || !inside_is_behind(b))
+		return;
+	name = branch_name(b);
+	if (!name)
+		return;
+	b->git_hurries++;
+	look(o, name);
+	b->git_hurries--;
+}
+
+/* ---- the thread ---- */
 
 static void look_at_events(struct outside *o)
 {
@@ -460,6 +502,7 @@ int outside_start(struct store *store)
 	if (!o)
 		return -ENOMEM;
 	o->store = store;
+	pthread_mutex_init(&o->looking, NULL);
 	o->end_fd = eventfd(0, EFD_CLOEXEC);
 	r = o->end_fd < 0 ? -errno :
 		ref_watch_new(git_repo_dir_fd(store->repo), &o->watch);
@@ -474,6 +517,7 @@ int outside_start(struct store *store)
 		ref_watch_free(o->watch);
 		if (o->end_fd >= 0)
 			close(o->end_fd);
+		pthread_mutex_destroy(&o->looking);
 		free(o);
 		return r;
 	}
@@ -491,6 +535,7 @@ void outside_stop(struct store *store)
 	pthread_join(o->thread, NULL);
 	ref_watch_free(o->watch);
 	close(o->end_fd);
+	pthread_mutex_destroy(&o->looking);
 	free(o);
 	store->outside = NULL;
 }

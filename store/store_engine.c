@@ -64,6 +64,7 @@ static int load_branch(struct store *store, const struct table_branch *row)
 	b->head = row->head;
 	b->local = row->local;
 	b->dropped = row->dropped;
+	b->loaded = true;
 	r = store_insert_locked(store, b);
 	if (r)
 		branch_unref(b);

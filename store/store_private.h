@@ -137,6 +137,7 @@ struct branch {
 	_Atomic int64_t git_starting;	/* since when that was so all the time */
 	_Atomic bool git_hidden;	/* `.git` was taken away */
 	_Atomic bool git_waits;		/* the ref was moved; not followed yet: */
+	_Atomic unsigned int git_hurries; /* somebody wants it followed now */
 	struct oid git_seen;		/* to where; these two under merging */
 	int64_t git_since;		/* when that was seen, in seconds */
 	bool git_known;			/* inside_lock: the folder is there, */
@@ -152,6 +153,8 @@ struct branch {
 	struct oid local;		/* root of its local face then */
 	int64_t dropped;		/* when, seconds; 0: live */
 	bool gone;			/* expired or merged away: in no hash */
+	bool loaded;			/* is of an earlier mount, which may have
+					 * been killed */
 	bool checked;			/* `readonly` is known */
 	_Atomic(char *) readonly;	/* set once; NULL: writable */
 	struct conflict_report **reports;	/* of its merges into others */
@@ -352,12 +355,21 @@ int store_resolve(struct store *store, const char *name, struct oid *ret_commit,
 int store_adopt_commit(struct store *store, const struct oid *commit,
 		       const char *name, struct report *report);
 
+/* store_merge of what the branches are, without outside_catch_up. */
+int store_merge_seen(struct store *store, struct branch *source,
+		     struct branch *target, bool consume,
+		     const struct caller *caller, struct report *report);
+
 /* ---- outside.c ---- */
 
 struct outside;
 /* Follows what other programs do to refs, until it is stopped. */
 int outside_start(struct store *store);
 void outside_stop(struct store *store);
+/* Before b is forked or merged: when git in its folder has moved its ref, b
+ * follows now, so that there is no second commit of what git has committed.  Takes
+ * store->merging and store->lock; blocks as store_merge. */
+void outside_catch_up(struct store *store, struct branch *b);
 
 /* ---- timer.c ---- */
 

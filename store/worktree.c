@@ -52,7 +52,7 @@ int worktree_new(const struct worktree_options *options,
 	w->refusal = options->readonly ? -EROFS : 0;
 	w->rules = 1;
 	/* what was ignored may be tracked from now on */
-	if (options->track_ignored)
+	if (options->track_ignored || options->rules_unsure)
 		node_rules_changed(w->root);
 	rwlock_init(&w->lock);
 	pthread_mutex_init(&w->state, NULL);

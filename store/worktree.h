@@ -47,6 +47,7 @@ struct worktree_options {
 	struct odb *local;	/* where the local face is, or NULL: none */
 	struct oid face;	/* its root (local_format.h); zero: none yet */
 	bool track_ignored;	/* .gitignore files say nothing */
+	bool rules_unsure;	/* maybe some were not applied yet: look */
 	const struct ignore_file *exclude;	/* rules for all; or NULL */
 	uid_t uid;		/* owner of nodes as stored */
 	gid_t gid;

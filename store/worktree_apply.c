@@ -80,6 +80,9 @@ static void put(struct step *step, unsigned int epoch,
 	e->attributes = STEAL(step->attributes);
 	e->epoch = step->dated ? step->epoch : epoch;
 	directory_set_own(d, e, step->own);
+	/* rules here may be others than where it comes from */
+	if (step->own || node_entry_has_own(e))
+		node_look_again(step->dir);
 	directory_set_stored(d, e, !step->unstored && !step->own);
 }
 
@@ -122,9 +125,22 @@ static void take_away(struct step *step)
 		node_detach_locked(old, STEAL(step->name));
 }
 
+/* What came into a directory of which Git had nothing has the time of what
+ * surrounds it there: that of the directory, when it is captured. */
+static void date_contents(struct touched *touched, unsigned int epoch)
+{
+	struct node *dir = touched->dir;
+
+	if (!dir->parent || !node_git_has_nothing(&dir->oid) ||
+	    node_git_has_nothing(&touched->oid))
+		return;
+	dir->epoch = node_entry(dir)->epoch = epoch;
+}
+
 /* The directory now equals its tree, but for what is CHANGED in it.  What is
  * adopted of captures before this does not concern it any more. */
-static void finish(struct touched *touched, const struct timespec *now)
+static void finish(struct touched *touched, unsigned int epoch,
+		   const struct timespec *now)
 {
 	struct node *dir = touched->dir;
 
@@ -137,6 +153,7 @@ static void finish(struct touched *touched, const struct timespec *now)
 		attributes_touch(dir, &touched->spare, now);
 	if (touched->aside)
 		return;
+	date_contents(touched, epoch);
 	dir->oid = touched->oid;
 	dir->flags &= ~NODE_PENDING;
 	dir->stamp = dir->worktree->number;
@@ -172,7 +189,7 @@ void plan_execute_locked(struct plan *plan)
 	}
 	for (size_t i = plan->touched_count; i-- > 0;)
 		if (!plan->touched[i].gone)
-			finish(&plan->touched[i], &now);
+			finish(&plan->touched[i], epoch, &now);
 }
 
 struct timespec worktree_apply_time(struct worktree *w)

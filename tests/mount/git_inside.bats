@@ -379,3 +379,69 @@ subjects() {
 	[ ! -e "$M/main/.git" ]
 	[ "$(cat "$M/main/f")" = 1 ]
 }
+
+@test "a fork has what git has just committed, in the same commits" {
+	start -o commit=1000
+	for i in 1 2 3; do
+		cd "$M/main"
+		mkdir -p "d$i"
+		seq 10 >"d$i/a"
+		git add .
+		git commit -qm "$i"
+		[ "$i" -lt 2 ] || echo "$i" >untracked
+		mkdir .irmin/fork/fork
+		sed -i 's/^3$/three/' "$M/fork/d$i/a"
+		git -C "$M/main" log --format=%s | grep -x "$i"
+		cd "$T"
+		[ "$(git -C "$STORE" merge-base main fork)" = \
+			"$(git -C "$STORE" rev-parse main)" ]
+		mv -T "$M/fork" "$M/main"
+		grep -x three "$M/main/d$i/a"
+	done
+	[ "$(cat "$M/main/untracked")" = 3 ]
+}
+
+@test "a merge takes what git has just committed in both branches" {
+	start -o commit=1000
+	cd "$M/main"
+	seq 10 >a
+	git add .
+	git commit -qm first
+	mkdir .irmin/fork/fork
+	cd "$M/fork"
+	sed -i 's/^3$/three/' a
+	git commit -qam three
+	cd "$M/main"
+	sed -i 's/^5$/five/' a
+	git commit -qam five
+	cd "$T"
+	mv -T "$M/fork" "$M/main"
+	[ "$(tr '\n' ' ' <"$M/main/a")" = "1 2 three 4 five 6 7 8 9 10 " ]
+	cat "$M/main/.irmin/head"
+	[ "$(git -C "$STORE" log --no-merges --format=%s main | sort |
+		tr '\n' ' ')" = "Make an empty branch first five three " ] ||
+		{ git -C "$STORE" log --graph --format=%s main; false; }
+}
+
+@test "a commit whose editor is open while the branch is merged into is kept" {
+	start -o commit=1000
+	cd "$M/main"
+	echo 1 >a
+	echo 1 >b
+	git add .
+	git commit -qm first
+	mkdir .irmin/fork/fork
+	echo 2 >"$M/fork/b"
+	echo 2 >>a
+	printf '#!/bin/sh\necho 3 >>%s\nmv -T %s %s\necho words >$1\n' \
+		"$M/main/a" "$M/fork" "$M/main" >"$T/editor"
+	chmod +x "$T/editor"
+	GIT_EDITOR=$T/editor git commit -qa
+	wait_for 5 eval 'git log --format=%s | grep -qx words'
+	[ -z "$(git status --porcelain)" ]
+	[ "$(cat a b)" = "$(printf '1\n2\n3\n2')" ]
+	[ "$("$IRMINFS" branches --names)" = main ]
+	git log --format=%s | grep -x "Merge branch 'fork' into main"
+	cat .irmin/head
+	[ "$(git show HEAD:a)" = "$(printf '1\n2\n3')" ]
+}

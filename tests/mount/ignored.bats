@@ -367,6 +367,28 @@ src/keep.o"
 	[ "$(cat "$M/main/build/d/b" "$M/main/build/d/c")" = "$(printf '1\n2')" ]
 }
 
+@test "what git has just committed stays, though rules ignore it at once" {
+	start -o commit=1000
+	echo 1 >"$M/main/a"
+	cd "$M/main"
+	git add a
+	git commit -qm first
+	for i in 1 2 3 4 5 6 7 8; do
+		echo "$i" >"$i.log"
+		git add "$i.log"
+		git commit -qm "$i"
+		echo "$i.log" >>.gitignore
+		git add .gitignore
+		git commit -qm "ignore $i"
+	done
+	sleep 1
+	[ -z "$(git status --short)" ]
+	[ "$(git ls-files "*.log" | wc -l)" -eq 8 ]
+	[ -z "$(git log --format=%s --diff-filter=D)" ]
+	cd "$T"
+	[ "$(tracked | grep -c log)" -eq 8 ]
+}
+
 @test "the repository of local faces has what ignored files need" {
 	start -o commit=1000
 	echo '*.o' >"$M/main/.gitignore"
@@ -402,4 +424,91 @@ src/keep.o"
 	[ "$(cat "$M/main/c" "$M/main/d.o")" = "$(printf '1\n1')" ]
 	cat "$M/main/.irmin/head"
 	[ "$(tracked)" = "$(printf '.gitignore\nc\nt')" ]
+}
+
+@test "rules that changed before a crash count after it" {
+	start -o commit=1000
+	echo '*.o' >"$M/main/.gitignore"
+	mkdir -p "$M/main/src" "$M/main/deps.o"
+	echo 1 >"$M/main/src/a.o"
+	echo 1 >"$M/main/src/a.c"
+	echo 1 >"$M/main/deps.o/x"
+	"$IRMINFS" commit --store "$STORE" main
+	[ -z "$(store_git ls-tree -r --name-only main | grep '\.o')" ]
+	echo 'deps.o' >"$M/main/.gitignore"
+	sync "$M/main/src/a.c"
+	crash
+	start -o commit=1000
+	echo 2 >>"$M/main/src/a.c"
+	"$IRMINFS" commit --store "$STORE" main
+	[ "$(store_git show main:src/a.o)" = 1 ]
+	[ -z "$(store_git ls-tree -r --name-only main deps.o)" ]
+	[ "$(cat "$M/main/deps.o/x")" = 1 ]
+}
+
+@test "an ignored file with several names is committed when none is ignored" {
+	start -o commit=1000
+	printf '*.o\nbuild\n' >"$M/main/.gitignore"
+	mkdir "$M/main/build"
+	echo 1 >"$M/main/a.o"
+	ln "$M/main/a.o" "$M/main/build/b"
+	ln "$M/main/a.o" "$M/main/c.o"
+	echo 2 >"$M/main/d.o"
+	ln "$M/main/d.o" "$M/main/build/e"
+	"$IRMINFS" commit --store "$STORE" main
+	echo build >"$M/main/.gitignore"
+	"$IRMINFS" commit --store "$STORE" main
+	[ -z "$(store_git ls-tree -r --name-only main | grep '\.o')" ]
+	# one is left of d.o, and is not ignored
+	rm "$M/main/build/e"
+	"$IRMINFS" commit --store "$STORE" main
+	[ "$(store_git show main:d.o)" = 2 ]
+	: >"$M/main/.gitignore"
+	"$IRMINFS" commit --store "$STORE" main
+	[ "$(store_git show main:build/b)" = 1 ]
+	[ "$(store_git show main:c.o)" = 1 ]
+	[ "$(stat -c %h "$M/main/a.o")" = 3 ]
+	restart
+	[ "$(stat -c %h "$M/main/a.o")" = 3 ]
+	echo more >>"$M/main/c.o"
+	"$IRMINFS" commit --store "$STORE" main
+	[ "$(store_git show main:build/b)" = $'1\nmore' ]
+}
+
+@test "a file of Git in a new folder that gets an ignored name" {
+	start -o commit=1000
+	echo '*.o' >"$M/main/.gitignore"
+	echo 1 >"$M/main/a"
+	ln -s target "$M/main/s"
+	"$IRMINFS" commit --store "$STORE" main
+	restart -o commit=1000
+	mkdir "$M/main/d"
+	mv "$M/main/a" "$M/main/s" "$M/main/d"
+	mv "$M/main/d" "$M/main/d.o"
+	mkdir "$M/main/.irmin/fork/f"
+	[ "$(cat "$M/f/d.o/a")" = 1 ]
+	[ "$(readlink "$M/f/d.o/s")" = target ]
+	restart
+	[ "$(cat "$M/main/d.o/a")" = 1 ]
+	[ "$(readlink "$M/main/d.o/s")" = target ]
+	stop
+	"$IRMINFS" fsck --store "$STORE"
+}
+
+@test "what a merge brings is committed where no rule ignores it" {
+	start -o commit=1000
+	echo 1 >"$M/main/a"
+	echo 1 >"$M/main/.gitignore"
+	mkdir "$M/main/.irmin/fork/g"
+	echo '*.o' >"$M/g/.gitignore"
+	echo 1 >"$M/g/1.o"
+	"$IRMINFS" commit --store "$STORE" g
+	cp "$M/main/.gitignore" "$M/g/.gitignore"
+	sync "$M/g/a"
+	echo g >"$M/main/.irmin/merge"
+	[ "$(cat "$M/main/1.o")" = 1 ]
+	echo 2 >"$M/main/a"
+	"$IRMINFS" commit --store "$STORE" main
+	store_git ls-tree -r --name-only main
+	[ "$(store_git show main:1.o)" = 1 ]
 }

@@ -358,3 +358,36 @@ assert os.getxattr(sys.argv[1], "user.k") == b"v"' "$M/main/c/third"
 		restart
 	done
 }
+
+@test "a folder that a merge brings has no links, neither now nor later" {
+	start
+	fill "$M/main"
+	mkdir "$M/main/.irmin/fork/work"
+	mkdir -p "$M/work/new/below"
+	ln "$M/work/a/second" "$M/work/new/fourth"
+	ln "$M/work/a/second" "$M/work/new/below/fifth"
+	ln "$M/work/a/fifo" "$M/work/new/below/fifo"
+	echo more >"$M/work/new/below/1"
+	ln "$M/work/new/below/1" "$M/work/new/below/2"
+	# main looks at its links before it has those of work
+	together "$M/main/a/second" "$M/main/a/b/file" "$M/main/c/third"
+	mv -T "$M/work" "$M/main"
+	links "$M/main" >"$T/before"
+	grep -q '^./new/below/1 1 ' "$T/before"
+	crash
+	start
+	links "$M/main" >"$T/after"
+	diff "$T/before" "$T/after"
+	# new links in such a folder are the only ones
+	echo x >"$M/main/new/below/x"
+	ln "$M/main/new/below/x" "$M/main/new/below/y"
+	mv "$M/main/new" "$M/main/c/new"
+	links "$M/main" >"$T/before"
+	together "$M/main/a/second" "$M/main/a/b/file" "$M/main/c/third"
+	restart
+	links "$M/main" >"$T/after"
+	diff "$T/before" "$T/after"
+	stop
+	git -C "$STORE/irminfs/local" fsck --strict
+	"$IRMINFS" fsck --store "$STORE"
+}

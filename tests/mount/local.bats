@@ -436,3 +436,35 @@ few_packs() {
 	git --git-dir="$STORE/irminfs/local" fsck --no-dangling
 	git --git-dir="$STORE/irminfs/local" rev-parse refs/heads/faces
 }
+
+# stays_over_remount PATH...: times of modification and change
+stays_over_remount() {
+	stat -c '%n %.9Y %.9Z' "$@" >"$T/before"
+	restart
+	stat -c '%n %.9Y %.9Z' "$@" >"$T/after"
+	diff "$T/before" "$T/after"
+}
+
+@test "what comes into an empty folder keeps the time when it came" {
+	start -o commit=1000
+	mkdir -p "$M/main/d/e" "$M/main/c"
+	echo 1 >"$M/main/c/p"
+	mkdir "$M/main/.irmin/fork/f"
+	store_git rev-parse main
+	# times as of a commit have whole seconds, and are of before
+	git clone -q "$STORE" "$T/clone"
+	mkdir -p "$T/clone/d/e"
+	echo 2 | tee "$T/clone/d/x" >"$T/clone/d/e/y"
+	git -C "$T/clone" add .
+	git -C "$T/clone" commit -qm x
+	git -C "$T/clone" push -q origin HEAD:main
+	wait_for 10 test -s "$M/main/d/e/y"
+	rm "$M/f/c/p"
+	echo 2 >"$M/main/c/p"
+	run ! mv -T "$M/f" "$M/main"
+	"$IRMINFS" resolve --store "$STORE" f --ours
+	[ "$(cat "$M/f/c/p")" = 2 ]
+	stays_over_remount "$M/main/d/x" "$M/main/d/e/y" "$M/f/c/p"
+	chmod 700 "$M/main/d" "$M/main/d/e" "$M/f/c"
+	stays_over_remount "$M/main/d/x" "$M/main/d/e/y" "$M/f/c/p"
+}

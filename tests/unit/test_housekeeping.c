@@ -187,6 +187,27 @@ static void a_repack_that_is_killed_leaves_nothing(void **state)
 	assert_readable(f, 40);
 }
 
+/* As after SIGKILL: what the first git has started is still there. */
+static void one_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+
+	replace_git(f, "echo run >>\"${0%/*}/../runs\"\n"
+		    "sleep 8 </dev/null >/dev/null 2>&1 &\nexit 1");
+	make_packs(f, 40);
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	assert_true(comes_true(f, 10, "test -f ../runs"));
+	housekeeping_free(h);
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	sleep(2);
+	shell_do(f->dir, "test $(wc -l <runs) -eq 1");
+	setenv("PATH", f->search, 1);
+	assert_true(comes_true(f, 40, FEW));
+	housekeeping_free(h);
+	assert_readable(f, 40);
+}
+
 static void nothing_starts_in_a_pause(void **state)
 {
 	struct fixture *f = *state;
@@ -263,6 +284,7 @@ int main(void)
 		TEST(kept_packs_stay),
 		TEST(closing_does_not_wait),
 		TEST(a_repack_that_is_killed_leaves_nothing),
+		TEST(one_at_a_time),
 		TEST(nothing_starts_in_a_pause),
 		TEST(garbage_goes_after_an_hour),
 	};
