@@ -144,6 +144,21 @@ shelf() {
 	[ "$(cat "$Q/a2")" = "written and synced" ]
 }
 
+@test "what was synced leaves its queue before it is closed" {
+	start
+	queue
+	writer "$Q/x" "os.rename(path, os.path.dirname(path) + '/../out')"
+	[ "$(names)" = "" ]
+	[ "$(cat "$M/main/out")" = "written and synced" ]
+	let_go
+	[ "$(names)" = "" ]
+	sync "$M/main"
+	crash
+	start
+	[ "$(names)" = "" ]
+	[ "$(cat "$M/main/out")" = "written and synced" ]
+}
+
 @test "an unmount keeps what was synced and is still open" {
 	start
 	queue deep/er/jobs
