@@ -438,7 +438,7 @@ subjects() {
 	chmod +x "$T/editor"
 	GIT_EDITOR=$T/editor git commit -qa
 	wait_for 5 eval 'git log --format=%s | grep -qx words'
-	[ -z "$(git status --porcelain)" ]
+	wait_for 10 agree
 	[ "$(cat a b)" = "$(printf '1\n2\n3\n2')" ]
 	[ "$("$IRMINFS" branches --names)" = main ]
 	git log --format=%s | grep -x "Merge branch 'fork' into main"
