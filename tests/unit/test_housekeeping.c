@@ -193,8 +193,10 @@ static void one_at_a_time(void **state)
 	struct fixture *f = *state;
 	struct housekeeping *h;
 
-	replace_git(f, "echo run >>\"${0%/*}/../runs\"\n"
-		    "sleep 8 </dev/null >/dev/null 2>&1 &\nexit 1");
+	/* in a session of its own: the end of the first does not reach it */
+	replace_git(f, "export runs=\"${0%/*}/../runs\"; setsid sh -c "
+		    "'echo run >>\"$runs\"; exec sleep 8' "
+		    "</dev/null >/dev/null 2>&1 &\nexit 1");
 	make_packs(f, 40);
 	assert_int_equal(housekeeping_new(f->repo, &h), 0);
 	assert_true(comes_true(f, 10, "test -f ../runs"));
