@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+/* after the others: its names are short */
+#include "tests/faces.h"
 
 /* A work tree of files with several names, and the plain map that it must follow:
  * for model_links.c. */
@@ -35,8 +37,6 @@ struct world {
 	struct file place[PLACES];
 };
 
-static struct odb *odb, *local;
-static struct pool *pool;
 static uint64_t seed;
 static int64_t seconds;
 static unsigned int last_number;

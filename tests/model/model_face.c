@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+/* after the others: its names are short */
+#include "tests/faces.h"
 
 /* Random changes of a work tree with captures, folds and late adoptions between
  * them; then the tree is made anew from what was stored, and everything that
@@ -21,8 +23,6 @@
 #define NAMES 8
 #define PENDING 4
 
-static struct odb *odb, *local;
-static struct pool *pool;
 static uint64_t seed;
 static struct timespec now = { 1000, 0 };
 static struct worktree *tree;
@@ -464,30 +464,6 @@ static void all_is_there_after_a_remount(void **state)
 		}
 		worktree_unref(tree);
 	}
-}
-
-static int set_up(void **state)
-{
-	static int folder;
-	struct pool_options options = {
-		.block_budget = 4 << 20, .blob_budget = 1 << 20,
-	};
-
-	folder = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (memory_odb_new(&odb) < 0 || memory_odb_new(&local) < 0)
-		return -1;
-	options.odb = odb;
-	options.local = local;
-	options.dir_fd = folder;
-	return pool_new(&options, &pool);
-}
-
-static int tear_down(void **state)
-{
-	pool_free(pool);
-	odb_free(odb);
-	odb_free(local);
-	return 0;
 }
 
 int main(void)

@@ -369,29 +369,6 @@ static void names_follow_the_map(void **state)
 	assert_true(busy_groups > ROUNDS / 10);
 }
 
-static int set_up(void **state)
-{
-	static int folder;
-	struct pool_options options = {
-		.block_budget = 4 << 20, .blob_budget = 1 << 20,
-	};
-
-	folder = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (memory_odb_new(&odb) < 0 || memory_odb_new(&local) < 0)
-		return -1;
-	options.odb = odb;
-	options.dir_fd = folder;
-	return pool_new(&options, &pool);
-}
-
-static int tear_down(void **state)
-{
-	pool_free(pool);
-	odb_free(odb);
-	odb_free(local);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+/* after the others: its names are short */
+#include "tests/faces.h"
 
 /* A branch with random files and a fork of it, both changed at random; the fork is
  * merged into the branch.  What the work tree shows then, what a mount shows that
@@ -20,8 +22,6 @@
 #define STEPS 40
 #define NAMES 4
 
-static struct odb *odb, *local;
-static struct pool *pool;
 static uint64_t seed;
 static struct timespec now = { 1000, 0 };
 
@@ -480,29 +480,6 @@ static void faces_merge_three_ways(void **state)
 		worktree_unref(ours.w);
 		worktree_unref(theirs.w);
 	}
-}
-
-static int set_up(void **state)
-{
-	static int folder;
-	struct pool_options options = {
-		.block_budget = 4 << 20, .blob_budget = 1 << 20,
-	};
-
-	folder = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (memory_odb_new(&odb) < 0 || memory_odb_new(&local) < 0)
-		return -1;
-	options.odb = odb;
-	options.dir_fd = folder;
-	return pool_new(&options, &pool);
-}
-
-static int tear_down(void **state)
-{
-	pool_free(pool);
-	odb_free(odb);
-	odb_free(local);
-	return 0;
 }
 
 int main(void)

@@ -243,14 +243,14 @@ fill() {
 @test "a merge does not replace a name of what is open for writing" {
 	start
 	fill "$M/main"
-	mkdir "$M/main/.irmin/fork/work"
-	echo changed >"$M/work/new"
-	mv "$M/work/new" "$M/work/c/third"
+	mkdir "$M/main/.irmin/fork/side"
+	echo changed >"$M/side/new"
+	mv "$M/side/new" "$M/side/c/third"
 	exec 7>>"$M/main/a/second"
-	run mv -T "$M/work" "$M/main"
+	run mv -T "$M/side" "$M/main"
 	[ "$status" -ne 0 ]
 	exec 7>&-
-	mv -T "$M/work" "$M/main"
+	mv -T "$M/side" "$M/main"
 	[ "$(cat "$M/main/c/third")" = changed ]
 	[ "$(cat "$M/main/a/second")" = one ]
 	together "$M/main/a/second" "$M/main/a/b/file"
@@ -345,11 +345,11 @@ assert os.getxattr(sys.argv[1], "user.k") == b"v"' "$M/main/c/third"
 @test "a merge brings a mode to all names" {
 	start
 	fill "$M/main"
-	mkdir "$M/main/.irmin/fork/work"
+	mkdir "$M/main/.irmin/fork/side"
 	together "$M/main/a/second" "$M/main/a/b/file" "$M/main/c/third"
-	chmod 600 "$M/work/a/second"
-	echo x >"$M/work/new"
-	mv -T "$M/work" "$M/main"
+	chmod 600 "$M/side/a/second"
+	echo x >"$M/side/new"
+	mv -T "$M/side" "$M/main"
 	[ -e "$M/main/new" ]
 	for i in 1 2; do
 		[ "$(stat -c %a "$M/main/a/b/file")" = 600 ]
@@ -362,16 +362,16 @@ assert os.getxattr(sys.argv[1], "user.k") == b"v"' "$M/main/c/third"
 @test "a folder that a merge brings has no links, neither now nor later" {
 	start
 	fill "$M/main"
-	mkdir "$M/main/.irmin/fork/work"
-	mkdir -p "$M/work/new/below"
-	ln "$M/work/a/second" "$M/work/new/fourth"
-	ln "$M/work/a/second" "$M/work/new/below/fifth"
-	ln "$M/work/a/fifo" "$M/work/new/below/fifo"
-	echo more >"$M/work/new/below/1"
-	ln "$M/work/new/below/1" "$M/work/new/below/2"
+	mkdir "$M/main/.irmin/fork/side"
+	mkdir -p "$M/side/new/below"
+	ln "$M/side/a/second" "$M/side/new/fourth"
+	ln "$M/side/a/second" "$M/side/new/below/fifth"
+	ln "$M/side/a/fifo" "$M/side/new/below/fifo"
+	echo more >"$M/side/new/below/1"
+	ln "$M/side/new/below/1" "$M/side/new/below/2"
 	# main looks at its links before it has those of work
 	together "$M/main/a/second" "$M/main/a/b/file" "$M/main/c/third"
-	mv -T "$M/work" "$M/main"
+	mv -T "$M/side" "$M/main"
 	links "$M/main" >"$T/before"
 	grep -q '^./new/below/1 1 ' "$T/before"
 	crash
