@@ -120,3 +120,9 @@ wait_for() {
 		sleep 0.1
 	done
 }
+
+# queue [PATH]: an empty queue on branch main
+queue() {
+	mkdir -p "$M/main/${1:-jobs}"
+	setfattr -n user.irmin.type -v queue "$M/main/${1:-jobs}"
+}

@@ -10,12 +10,6 @@ prepare() {
 	Q=$M/main/jobs
 }
 
-# queue [PATH]: an empty queue on branch main
-queue() {
-	mkdir -p "$M/main/${1:-jobs}"
-	setfattr -n user.irmin.type -v queue "$M/main/${1:-jobs}"
-}
-
 # names [DIR]: of the elements, in order
 names() {
 	ls -U "${1:-$Q}" | tr '\n' ' '
