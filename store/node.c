@@ -280,14 +280,17 @@ bool node_is_root(const struct node *n)
 	return n == n->worktree->root;
 }
 
-uint64_t node_number(const struct node *n)
-{
-	return n->number;
-}
-
 mode_t node_type(const struct node *n)
 {
-	return node_type_of(node_git_mode(n));
+	static const mode_t types[] = {
+		[KIND_FILE] = S_IFREG, [KIND_SYMLINK] = S_IFLNK,
+		[KIND_DIRECTORY] = S_IFDIR, [KIND_SUBMODULE] = S_IFDIR,
+		[KIND_FIFO] = S_IFIFO, [KIND_SOCKET] = S_IFSOCK,
+		[KIND_CHARACTER] = S_IFCHR, [KIND_BLOCK] = S_IFBLK,
+	};
+
+	/* without a lock: of what is fixed alone */
+	return types[(n->kind == KIND_LINK ? n->target : n)->kind];
 }
 
 bool node_is_submodule(const struct node *n)

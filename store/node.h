@@ -101,6 +101,9 @@ struct node {
 	uint32_t position;		/* of its entry in its parent */
 	uint32_t stamp;			/* of the last capture that emitted it */
 	uint16_t kind : 4, epoch : 12;	/* fixed */
+	/* state; NODE_*. It also keeps what is fixed and read without a lock in
+	 * another memory location than the bits below. */
+	uint8_t flags;
 	uint8_t executable : 1;
 	uint8_t removed : 1;		/* it or a directory above is gone */
 	uint8_t unlinked : 1;		/* it has no entry any more */
@@ -111,7 +114,6 @@ struct node {
 	uint8_t own : 1;		/* as its entry's: oid is in the local
 					 * face, unless its contents are open */
 	uint8_t linked : 1;		/* it is in worktree->links */
-	uint8_t flags;			/* state; NODE_* */
 };
 
 static_assert(sizeof(struct node) <= 112, "many nodes are in memory");
@@ -532,6 +534,8 @@ int attribute_text_locked(struct worktree *w, struct buffer *ret);
 int node_contents(struct node *n, struct contents **ret);
 /* Opens them, so that they can be stored again. */
 int node_open_contents_locked(struct node *n);
+/* Without the lock: its file is stored as a structure. */
+bool node_is_structured(struct node *n);
 /* Makes its contents, which are open, of the kind that can splice.  -EOPNOTSUPP:
  * there is none; -ENOMEM. */
 int node_convert_locked(struct node *n);

@@ -146,6 +146,7 @@ int node_stat(struct node *n, struct stat *ret)
 {
 	struct attributes a;
 	uint64_t size = node_type(n) == S_IFDIR ? 4096 : 0;
+	uint64_t number;
 	nlink_t links;
 	dev_t device;
 	int r;
@@ -159,11 +160,12 @@ int node_stat(struct node *n, struct stat *ret)
 		SCOPED_READ(&n->worktree->lock);
 		SCOPED_LOCK(&n->worktree->state);
 		a = node_attributes(n);
+		number = n->number;
 		links = count_links(n);
 		device = device_of(&a);
 	}
 	*ret = (struct stat){
-		.st_ino = n->number, .st_mode = node_type(n) | a.permissions,
+		.st_ino = number, .st_mode = node_type(n) | a.permissions,
 		.st_nlink = links, .st_rdev = device,
 		.st_uid = a.uid, .st_gid = a.gid,
 		.st_size = size, .st_blksize = 65536,
@@ -236,20 +238,13 @@ static void change(struct node *n, const struct stat *values,
 	node_mark_attributes(n);
 }
 
-static bool is_structured(struct node *n)
-{
-	SCOPED_READ(&n->worktree->lock);
-
-	return n->kind == KIND_FILE && n->structured;
-}
-
 /* Contents that are to be stored again must be open. */
 static int open_contents(struct node *n, unsigned int which)
 {
 	struct contents *c;
 	int r;
 
-	if (!(which & NODE_SET_MODE) || !is_structured(n))
+	if (!(which & NODE_SET_MODE) || !node_is_structured(n))
 		return 0;
 	r = node_contents(n, &c);
 	if (r == 0)

@@ -121,6 +121,13 @@ int node_contents(struct node *n, struct contents **ret)
 	return 0;
 }
 
+bool node_is_structured(struct node *n)
+{
+	SCOPED_READ(&n->worktree->lock);
+
+	return n->kind == KIND_FILE && n->structured;
+}
+
 static int file_contents(struct node *n, struct contents **ret)
 {
 	return n->kind == KIND_SYMLINK ? -EINVAL : node_contents(n, ret);

@@ -357,7 +357,7 @@ static struct node *open_structured(struct node *from_dir, const char *from,
 
 	if (!node_is_queue(to_dir) || node_lookup(from_dir, from, &n) < 0)
 		return NULL;
-	if (n->structured && node_contents(n, &contents) == 0)
+	if (node_is_structured(n) && node_contents(n, &contents) == 0)
 		contents_unref(contents);
 	return n;
 }

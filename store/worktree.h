@@ -78,7 +78,6 @@ struct node *node_ref(struct node *n);
 void node_unref(struct node *n);		/* accepts NULL */
 struct worktree *node_worktree(struct node *n);	/* no new reference */
 bool node_is_root(const struct node *n);
-uint64_t node_number(const struct node *n);	/* st_ino */
 mode_t node_type(const struct node *n);		/* S_IFMT */
 bool node_is_submodule(const struct node *n);	/* an empty read-only folder */
 
