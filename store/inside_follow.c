@@ -30,6 +30,8 @@ struct following {
 	struct oid tree;		/* of seen */
 	struct branch_state ours;
 	uint64_t sequence;
+	uint64_t changes;		/* of the work tree, when compared */
+	bool exact;			/* it had what seen has */
 	struct report *report;
 };
 
@@ -145,9 +147,9 @@ static int consider(struct following *f)
 	r = worktree_track(f->b->worktree, delta);
 	if (r < 0)
 		return r;
-	if (inside_has_all_changed(f->b, delta))
-		return 0;
-	return waits(f);
+	f->changes = worktree_changes(f->b->worktree);
+	f->exact = inside_has_all_changed(f->b, delta);
+	return f->exact ? 0 : waits(f);
 }
 
 static int follow(struct following *f, const struct caller *caller)
@@ -163,8 +165,11 @@ static int follow(struct following *f, const struct caller *caller)
 	r = consider(f);
 	if (r)
 		return r;
+	/* what was written since consider is not to be committed at once */
 	if (!oid_equal(&f->tree, &f->ours.tree))
-		r = branch_look(f->b, caller, &f->ours, f->report);
+		r = branch_look_unchanged(f->b, caller,
+					  f->exact ? &f->changes : NULL,
+					  &f->ours, f->report);
 	if (r == 0)
 		r = check_automatic(f);
 	return r < 0 ? r : move(f);

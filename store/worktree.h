@@ -267,6 +267,8 @@ int worktree_each_writer(struct worktree *w,
 
 /* Whether anything is CHANGED; when that began (zero if not). */
 bool worktree_is_changed(struct worktree *w, struct timespec *ret_since);
+/* A number that each change raises, and nothing else does. */
+uint64_t worktree_changes(struct worktree *w);
 
 /* Paths not yet captured (names of new directories stand for what is below
  * only where they are empty), in order, with 'A', 'M' or 'D'; visit as for
