@@ -263,6 +263,10 @@ int node_is_own_name_locked(struct node *dir, const char *name);
  * that is in it: 1 or 0.  -ENOMEM. */
 int node_is_ignored_folder_locked(struct node *dir, const char *name);
 
+/* Whether rules ignore a file of that name in the loaded directory dir, also one that
+ * Git has: 1 or 0.  -ENOMEM. */
+int node_is_ignored_name_locked(struct node *dir, const char *name);
+
 /* A .gitignore of dir, or dir's own name, is another one.  "state". */
 void node_rules_changed(struct node *dir);
 /* What is in dir may be ignored, or not any more, for another reason.  "state". */

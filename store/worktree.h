@@ -287,6 +287,15 @@ int worktree_apply_rules(struct worktree *w);
  * local face alone has it.  Errors of changes. */
 int worktree_track(struct worktree *w, const struct delta *delta);
 
+/* What a delta between stored trees takes away, and is here though rules ignore it,
+ * is to be in the local face alone from now on: `git rm --cached`.  What has several
+ * names stays Git's.  Errors of changes. */
+int worktree_untrack(struct worktree *w, const struct delta *delta);
+
+/* Whether rules ignore the file or folder at a path, and what is below, also where
+ * Git has it. */
+bool worktree_is_ignored(struct worktree *w, const char *path);
+
 /* Takes everything CHANGED, atomically: calls take once with the delta (NULL
  * when nothing changed) while the tree is locked exclusively, so that what take
  * queues has the order of captures; take owns the delta and must not call
