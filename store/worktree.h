@@ -173,6 +173,21 @@ int node_type_name(struct node *n, char ret_type[32]);
  * -ENAMETOOLONG. */
 int node_set_type(struct node *n, const char *type);
 
+/* What is told of directories, without locks. */
+typedef void worktree_tell(void *context, struct node *dir);
+
+/* Whether .gitattributes files were changed, but by this program, so that the next
+ * function has something to do. */
+bool worktree_has_new_types(struct worktree *w);
+
+/* Directories that are loaded follow .gitattributes files that were changed since: one
+ * that node_set_type would make a queue becomes that as there, and an empty queue
+ * with nothing pending becomes a plain directory; others stay what they are until
+ * they are loaded again.  tell (or NULL) is called of those that became something
+ * else.  Without memory it is done the next time. */
+void worktree_apply_types(struct worktree *w, worktree_tell *tell,
+			  void *context);
+
 /* Whether this program has rewritten the root's .gitattributes since this was
  * asked last: it is another file then. */
 bool worktree_took_attributes(struct worktree *w);
@@ -319,6 +334,9 @@ struct worktree_watch {
 	/* The listing and times of a directory, or attributes of any node,
 	 * changed. */
 	void (*changed)(void *context, struct node *n);
+	/* A directory became one of a type, or a plain one (worktree_apply_types):
+	 * nothing of the names in it may stay cached.  Or NULL. */
+	worktree_tell *retyped;
 	/* Before the first .changing, and after everything, failed or not. */
 	void (*begin)(void *context);
 	void (*end)(void *context);
