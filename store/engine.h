@@ -210,6 +210,10 @@ typedef int engine_outside_visit(void *context,
 int engine_look_outside(struct engine *engine, const char *name,
 			engine_outside_visit *visit, void *context);
 
+/* Whether engine_look_outside may have to tell of a ref of that name as a branch's
+ * that is new.  Reads that ref and does not wait. */
+bool engine_may_be_new(struct engine *engine, const char *name);
+
 /* Makes the thread try to write refs that it could not write, now. */
 void engine_retry_refs(struct engine *engine);
 

@@ -130,6 +130,29 @@ static int check_automatic(struct following *f)
 	return r < 0 ? r : r ? 0 : -ENOTSUP;
 }
 
+/* What git's commits do not have and rules ignore stays where it is, beside Git:
+ * `git rm --cached`.  Commits of ours that give way do not say otherwise, others do.
+ * When it is about to be captured: until then a commit may bring it back. */
+static int untrack(struct following *f)
+{
+	scoped_commit struct commit *commit = NULL;
+	scoped_delta struct delta *delta = NULL;
+	struct odb *odb = f->b->store->odb;
+	struct oid from = f->ours.tree;
+	int r = are_automatic(f->b, &f->ours.commit, f->before);
+
+	if (r == 0 && oid_is_zero(f->before))
+		return 0;
+	if (r == 0) {
+		r = commit_read(odb, f->before, &commit);
+		if (r == 0)
+			from = commit->tree;
+	}
+	if (r >= 0)
+		r = delta_between(odb, &from, &f->tree, &delta);
+	return r < 0 ? r : worktree_untrack(f->b->worktree, delta);
+}
+
 /* Whether to wait: 1; or to go on: 0. */
 static int consider(struct following *f)
 {
@@ -165,11 +188,16 @@ static int follow(struct following *f, const struct caller *caller)
 	r = consider(f);
 	if (r)
 		return r;
-	/* what was written since consider is not to be committed at once */
-	if (!oid_equal(&f->tree, &f->ours.tree))
-		r = branch_look_unchanged(f->b, caller,
-					  f->exact ? &f->changes : NULL,
-					  &f->ours, f->report);
+	/* what was written since consider is not to be committed at once; and where
+	 * all is as git has it nothing can have stayed */
+	if (!oid_equal(&f->tree, &f->ours.tree)) {
+		if (!f->exact)
+			r = untrack(f);
+		if (r == 0)
+			r = branch_look_unchanged(f->b, caller, f->exact ?
+						  &f->changes : NULL,
+						  &f->ours, f->report);
+	}
 	if (r == 0)
 		r = check_automatic(f);
 	return r < 0 ? r : move(f);

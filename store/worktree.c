@@ -53,7 +53,7 @@ int worktree_new(const struct worktree_options *options,
 	w->rules = 1;
 	/* what was ignored may be tracked from now on */
 	if (options->track_ignored || options->rules_unsure)
-		node_rules_changed(w->root);
+		node_rules_changed(w->root, RULES_IGNORE);
 	rwlock_init(&w->lock);
 	pthread_mutex_init(&w->state, NULL);
 	pthread_mutex_init(&w->appending, NULL);
