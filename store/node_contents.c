@@ -60,14 +60,19 @@ static int read_size(struct node *n, const struct stored *stored,
 	return 0;
 }
 
-int node_size(struct node *n, uint64_t *ret_size)
+int node_size(struct node *n, uint64_t *ret_size, uint64_t *ret_data)
 {
 	struct stored stored;
 	scoped_contents struct contents *c = known(n, &stored);
+	uint64_t size = c ? contents_size(c) : stored.size;
+	int r = 0;
 
-	if (!c && stored.size == SIZE_UNKNOWN)
-		return read_size(n, &stored, ret_size);
-	*ret_size = c ? contents_size(c) : stored.size;
+	if (size == SIZE_UNKNOWN)
+		r = read_size(n, &stored, &size);
+	if (r < 0)
+		return r;
+	*ret_size = size;
+	*ret_data = c ? contents_data_size(c) : size;
 	return 0;
 }
 
