@@ -225,8 +225,9 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
 	struct inode *to = inode_of(fs_of(req), to_id);
 	ssize_t done = -EOPNOTSUPP;
 
+	/* as of fallocate */
 	if (from->kind == INODE_NODE && to->kind == INODE_NODE)
-		done = drop_privileges(req, to, true);
+		done = drop_privileges(req, to, fuse_req_ctx(req)->uid);
 	if (done == 0)
 		done = node_copy_range(from->node, from_offset, to->node,
 				       to_offset, length < most ? length : most);

@@ -458,7 +458,7 @@ ssize_t node_copy_range(struct node *from, uint64_t from_offset,
 	ssize_t r = file_contents(from, &source);
 
 	if (r == 0)
-		r = change_begin(&change, to, true);
+		r = change_begin(&change, to, false);
 	if (r == 0 && from == to && ranges_overlap(from_offset, to_offset, length))
 		r = -EINVAL;
 	if (r < 0)

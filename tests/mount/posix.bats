@@ -25,6 +25,7 @@ as_nobody() {
 	open_folder
 	for change in 'os.pwrite(fd, b"x", 0)' 'os.ftruncate(fd, 1)' \
 		'os.posix_fallocate(fd, 0, 9)' \
+		'os.copy_file_range(fd, fd, 2, 0, 2)' \
 		'os.open("f", os.O_WRONLY | os.O_TRUNC)'; do
 		echo text >f
 		chmod 6777 f
@@ -49,6 +50,11 @@ $change"
 	echo text >f
 	chmod 6755 f
 	echo more >>f
+	[ "$(stat -c %a f)" = 6755 ]
+	cp /bin/true f
+	[ "$(stat -c %a f)" = 6755 ]
+	python3 -c "import os
+os.copy_file_range(os.open('f', os.O_RDONLY), os.open('f', os.O_WRONLY), 9, 0, 9)"
 	[ "$(stat -c %a f)" = 6755 ]
 	chown 65534 f
 	[ "$(stat -c '%a %u' f)" = '755 65534' ]
