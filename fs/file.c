@@ -217,20 +217,6 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 	reply_error(req, r);
 }
 
-void op_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence,
-	      struct fuse_file_info *info)
-{
-	struct inode *inode = inode_of(fs_of(req), id);
-	off_t r = -EINVAL;
-
-	if (inode->kind == INODE_NODE)
-		r = node_seek(inode->node, offset, whence);
-	if (r < 0)
-		reply_error(req, r);
-	else
-		fuse_reply_lseek(req, r);
-}
-
 void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
 			struct fuse_file_info *from_info, fuse_ino_t to_id,
 			off_t to_offset, struct fuse_file_info *to_info,
@@ -242,8 +228,9 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
 	struct inode *to = inode_of(fs_of(req), to_id);
 	ssize_t done = -EOPNOTSUPP;
 
+	/* as of fallocate */
 	if (from->kind == INODE_NODE && to->kind == INODE_NODE)
-		done = drop_privileges(req, to, true);
+		done = drop_privileges(req, to, fuse_req_ctx(req)->uid);
 	if (done == 0)
 		done = node_copy_range(from->node, from_offset, to->node,
 				       to_offset, length < most ? length : most);

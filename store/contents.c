@@ -140,6 +140,11 @@ uint64_t contents_size(struct contents *c)
 	return c->ops->size(c);
 }
 
+uint64_t contents_data_size(struct contents *c)
+{
+	return c->ops->data_size ? c->ops->data_size(c) : contents_size(c);
+}
+
 off_t contents_seek(struct contents *c, uint64_t offset, int whence)
 {
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)

@@ -46,6 +46,7 @@ struct contents_ops {
 	ssize_t (*share)(struct contents *from, uint64_t from_offset,
 			 struct contents *to, uint64_t to_offset, size_t length);
 	uint64_t (*size)(struct contents *c);
+	uint64_t (*data_size)(struct contents *c);	/* NULL: the size */
 	off_t (*seek)(struct contents *c, uint64_t offset, int whence);
 	int (*snapshot)(struct contents *c, struct contents **ret);
 	int (*store)(struct contents *c, struct odb *odb, struct oid *ret_oid);
@@ -102,6 +103,10 @@ ssize_t contents_share(struct contents *from, uint64_t from_offset,
 		       struct contents *to, uint64_t to_offset, size_t length);
 
 uint64_t contents_size(struct contents *c);
+
+/* Bytes that are not in holes; what is stored has none.  May visit each block of a
+ * file with holes, once after each change. */
+uint64_t contents_data_size(struct contents *c);
 
 /* SEEK_DATA and SEEK_HOLE as lseek(2); -ENXIO at or past the end, or when no
  * data follows; -EINVAL: another whence. */

@@ -550,7 +550,7 @@ bool node_is_structured(struct node *n);
 /* Makes its contents, which are open, of the kind that can splice.  -EOPNOTSUPP:
  * there is none; -ENOMEM. */
 int node_convert_locked(struct node *n);
-/* Size in bytes.  No lock may be held. */
-int node_size(struct node *n, uint64_t *ret_size);
+/* Size in bytes, and how many of them are not in holes.  No lock may be held. */
+int node_size(struct node *n, uint64_t *ret_size, uint64_t *ret_data);
 
 #endif

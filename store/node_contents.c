@@ -60,14 +60,19 @@ static int read_size(struct node *n, const struct stored *stored,
 	return 0;
 }
 
-int node_size(struct node *n, uint64_t *ret_size)
+int node_size(struct node *n, uint64_t *ret_size, uint64_t *ret_data)
 {
 	struct stored stored;
 	scoped_contents struct contents *c = known(n, &stored);
+	uint64_t size = c ? contents_size(c) : stored.size;
+	int r = 0;
 
-	if (!c && stored.size == SIZE_UNKNOWN)
-		return read_size(n, &stored, ret_size);
-	*ret_size = c ? contents_size(c) : stored.size;
+	if (size == SIZE_UNKNOWN)
+		r = read_size(n, &stored, &size);
+	if (r < 0)
+		return r;
+	*ret_size = size;
+	*ret_data = c ? contents_data_size(c) : size;
 	return 0;
 }
 
@@ -453,7 +458,7 @@ ssize_t node_copy_range(struct node *from, uint64_t from_offset,
 	ssize_t r = file_contents(from, &source);
 
 	if (r == 0)
-		r = change_begin(&change, to, true);
+		r = change_begin(&change, to, false);
 	if (r == 0 && from == to && ranges_overlap(from_offset, to_offset, length))
 		r = -EINVAL;
 	if (r < 0)

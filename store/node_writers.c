@@ -56,6 +56,13 @@ void node_writer_end(struct node *n)
 	free(writer);
 }
 
+bool node_has_writers(struct node *n)
+{
+	SCOPED_LOCK(&n->worktree->state);
+
+	return find(n->worktree, n);
+}
+
 int worktree_collect_writers(struct worktree *w,
 			     struct node *(*refer)(struct node *n),
 			     struct node ***ret, size_t *ret_count)

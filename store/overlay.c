@@ -261,6 +261,36 @@ static off_t overlay_seek(struct contents *c, uint64_t offset, int whence)
 	return whence == SEEK_HOLE ? (off_t)o->size : -ENXIO;
 }
 
+static uint64_t count_data(struct overlay *o)
+{
+	uint64_t offset = 0, end, bytes = 0;
+
+	for (; offset < o->size; offset = end) {
+		bool data = is_data(o, offset, &end);
+
+		if (end > o->size)
+			end = o->size;
+		if (data)
+			bytes += end - offset;
+	}
+	return bytes;
+}
+
+/* What made it sparse has raised the version, so that 0 is none. */
+static uint64_t overlay_data_size(struct contents *c)
+{
+	struct overlay *o = (struct overlay *)c;
+
+	if (!o->sparse)
+		return o->size;
+	SCOPED_READ(&o->lock);
+	if (o->counted_version != o->version) {
+		o->counted = count_data(o);
+		o->counted_version = o->version;
+	}
+	return o->counted;
+}
+
 /* ---- snapshots ---- */
 
 int overlay_snapshot(struct contents *c, struct contents **ret)
@@ -279,6 +309,7 @@ int overlay_snapshot(struct contents *c, struct contents **ret)
 		return r;
 	}
 	copy->size = o->size;
+	copy->sparse = o->sparse;
 	/* A write that failed may have noted more than there is. */
 	ranges_cut(&copy->tracking.ranges, o->size);
 	copy->base = blob_ref(o->base);
@@ -304,6 +335,7 @@ const struct contents_ops overlay_ops = {
 	.zero = overlay_zero,
 	.share = overlay_share,
 	.size = overlay_size,
+	.data_size = overlay_data_size,
 	.seek = overlay_seek,
 	.snapshot = overlay_snapshot,
 	.store = overlay_store,

@@ -39,6 +39,9 @@ struct overlay {
 	bool frozen;			/* constant: a snapshot */
 	pthread_rwlock_t lock;		/* guards what follows */
 	_Atomic uint64_t size;		/* read without the lock */
+	_Atomic bool sparse;		/* it may have holes; the same */
+	/* Bytes of data, at that version; by who holds the lock shared, too. */
+	_Atomic uint64_t counted, counted_version;
 	struct map map;
 	struct blob *base, *older;	/* or NULL */
 	uint64_t base_limit;

@@ -207,6 +207,8 @@ static ssize_t share_locked(struct overlay *from, uint64_t from_offset,
 
 	overlay_note_locked(to, to_offset, to_offset + length);
 	to->shared_version = to->version;
+	if (from->sparse)
+		to->sparse = true;
 	while (s.left && r == 0)
 		r = share_step(&s);
 	free(s.buffer);

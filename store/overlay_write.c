@@ -11,6 +11,8 @@
 void overlay_note_locked(struct overlay *o, uint64_t offset, uint64_t end)
 {
 	o->version++;
+	if (offset > o->size)
+		o->sparse = true;
 	ranges_add(&o->tracking.ranges, offset, end);
 }
 
@@ -287,6 +289,7 @@ int overlay_truncate(struct contents *c, uint64_t size)
 	o->version++;
 	if (size < o->size)
 		return shrink(o, size);
+	o->sparse = true;
 	o->size = size;
 	return 0;
 }
@@ -377,5 +380,6 @@ int overlay_zero(struct contents *c, uint64_t offset, uint64_t length)
 	if (length > o->size - offset)
 		length = o->size - offset;
 	overlay_note_locked(o, offset, offset + length);
+	o->sparse = true;
 	return zero_range(o, offset, offset + length);
 }

@@ -272,6 +272,7 @@ ssize_t node_copy_range(struct node *from, uint64_t from_offset,
 /* Counts opens for writing, so that merges leave such files alone.  -ENOMEM. */
 int node_writer_begin(struct node *n);
 void node_writer_end(struct node *n);
+bool node_has_writers(struct node *n);
 /* Calls visit for each node with writers, with a reference held during it and
  * no lock.  -ENOMEM: for none. */
 int worktree_each_writer(struct worktree *w,

@@ -233,6 +233,19 @@ static void do_share(struct model *m, struct file *to)
 		do_share_inside(m, to);
 }
 
+static void check_data_size(const struct file *f)
+{
+	off_t data = contents_seek(f->c, 0, SEEK_DATA), hole;
+	size_t bytes = 0;
+
+	while (data != -ENXIO) {
+		hole = contents_seek(f->c, data, SEEK_HOLE);
+		bytes += hole - data;
+		data = contents_seek(f->c, hole, SEEK_DATA);
+	}
+	assert_int_equal(contents_data_size(f->c), bytes);
+}
+
 static void do_seek(struct model *m, struct file *f)
 {
 	size_t at = draw_offset(m, f->size ? f->size - 1 : 0), end;
@@ -252,6 +265,7 @@ static void do_seek(struct model *m, struct file *f)
 	end = data == -ENXIO ? (off_t)f->size : data;
 	for (size_t i = hole; i < end; i++)
 		assert_int_equal(f->data[i], 0);
+	check_data_size(f);
 }
 
 static void drop_snapshot(struct model *m, struct snapshot *s)

@@ -25,6 +25,7 @@ as_nobody() {
 	open_folder
 	for change in 'os.pwrite(fd, b"x", 0)' 'os.ftruncate(fd, 1)' \
 		'os.posix_fallocate(fd, 0, 9)' \
+		'os.copy_file_range(fd, fd, 2, 0, 2)' \
 		'os.open("f", os.O_WRONLY | os.O_TRUNC)'; do
 		echo text >f
 		chmod 6777 f
@@ -49,6 +50,11 @@ $change"
 	echo text >f
 	chmod 6755 f
 	echo more >>f
+	[ "$(stat -c %a f)" = 6755 ]
+	cp /bin/true f
+	[ "$(stat -c %a f)" = 6755 ]
+	python3 -c "import os
+os.copy_file_range(os.open('f', os.O_RDONLY), os.open('f', os.O_WRONLY), 9, 0, 9)"
 	[ "$(stat -c %a f)" = 6755 ]
 	chown 65534 f
 	[ "$(stat -c '%a %u' f)" = '755 65534' ]
@@ -247,6 +253,59 @@ page[:] = b"d" * 65536
 assert os.pwritev(direct, [page], 0) == 65536
 assert os.pread(fd, 65536, 0) == b"d" * 65536
 assert shared[4096] == ord("d")
+END
+}
+
+@test "holes take no room, and tools find and keep them" {
+	open_folder
+	truncate -s 1G f
+	printf x | dd of=f bs=1 seek=500M conv=notrunc status=none
+	[ "$(stat -c %b f)" = 8 ]
+	[ "$(du -k f)" = "$(printf '4\tf')" ]
+	cp f copy
+	[ "$(stat -c '%s %b' copy)" = '1073741824 8' ]
+	head -c 1M /dev/urandom >g
+	fallocate -p -o 256K -l 512K g
+	truncate -s 2M g
+	[ "$(stat -c %b g)" = 1024 ]
+	tar -cSf t.tar f copy g
+	[ "$(stat -c %s t.tar)" -lt 700000 ]
+	mkdir x
+	tar -xf t.tar -C x
+	cmp g x/g
+	[ "$(stat -c '%s %b' x/f x/g)" = "$(printf '1073741824 8\n2097152 1024')" ]
+}
+
+@test "blocks are counted as by ext4" {
+	open_folder
+	printf x >f
+	head -c 4097 /dev/zero >g
+	touch empty
+	ln -s f short
+	ln -s "$(printf '%060d' 0)" long
+	mkfifo p
+	[ "$(stat -c '%n %b' -- *)" = "$(printf '%s\n' 'empty 0' 'f 8' 'g 16' \
+		'long 8' 'p 0' 'short 0')" ]
+}
+
+@test "what is written through a mapping is no hole for whoever looks" {
+	open_folder
+	truncate -s 1M f
+	python3 - <<'END'
+import mmap, os, subprocess
+fd = os.open("f", os.O_RDWR)
+m = mmap.mmap(fd, 1 << 20)
+m[500000] = 7
+assert os.stat("f").st_blocks > 0
+reader = os.open("f", os.O_RDONLY)
+data = os.lseek(reader, 0, os.SEEK_DATA)
+assert data <= 500000 < os.lseek(reader, data, os.SEEK_HOLE), data
+m[900000] = 8
+for command in (["cp", "f", "copy"], ["sh", "-c", "tar -cSf - f | tar -xO >copy"]):
+    m[100000] += 1
+    subprocess.run(command, check=True)
+    with open("copy", "rb") as f:
+        assert f.read() == m[:], command
 END
 }
 

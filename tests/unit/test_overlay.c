@@ -136,10 +136,12 @@ static void zeroing_stored_bytes_makes_holes(void **state)
 	assert_zeros(c, 2 * BLOCK, BLOCK - 10);
 	assert_int_equal(contents_seek(c, BLOCK, SEEK_HOLE), BLOCK);
 	assert_int_equal(contents_seek(c, BLOCK, SEEK_DATA), 2 * BLOCK);
+	assert_int_equal(contents_data_size(c), 3 * BLOCK);
 	/* The hole stays one when a block beside it goes. */
 	assert_int_equal(contents_zero(c, 0, UINT64_MAX), 0);
 	assert_int_equal(stats_of(&f).block_bytes, 0);
 	assert_int_equal(contents_seek(c, 0, SEEK_DATA), -ENXIO);
+	assert_int_equal(contents_data_size(c), 0);
 	assert_zeros(c, 4 * BLOCK, 0);
 	contents_unref(c);
 	fixture_close(&f);
