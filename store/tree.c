@@ -150,15 +150,17 @@ static void fit(struct tree *tree, size_t capacity)
 
 int tree_decode(void *data, size_t size, struct tree **ret_tree)
 {
-	struct tree *tree = calloc(1, sizeof(*tree));
+	struct tree *tree = malloc(sizeof(*tree));
 	int r;
 
 	if (!tree) {
 		free(data);
 		return -ENOMEM;
 	}
-	tree->data = data;
-	tree->entries = malloc(count_at_most(size) * sizeof(*tree->entries));
+	*tree = (struct tree){
+		.data = data,
+		.entries = malloc(count_at_most(size) * sizeof(*tree->entries)),
+	};
 	r = tree->entries ? decode_entries(tree, size) : -ENOMEM;
 	if (r < 0) {
 		tree_free(tree);

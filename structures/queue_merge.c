@@ -27,7 +27,6 @@ struct merge {
 
 static void merge_release(struct merge *m)
 {
-	queue_node_free(m->merged);	/* its names are the trees' */
 	for (int i = 0; i < SIDES; i++)
 		tree_free(m->trees[i]);
 }
@@ -324,11 +323,8 @@ static int keep_common(struct merge *m)
 
 static int read_trees(struct merge *m, const struct oid sides[SIDES])
 {
-	int r;
+	int r = tree_read(m->odb, &sides[BASE], &m->trees[BASE]);
 
-	m->merged = queue_node_new();
-	r = m->merged ? tree_read(m->odb, &sides[BASE], &m->trees[BASE]) :
-			-ENOMEM;
 	if (r == 0)
 		r = queue_node_reserve(m->merged, m->trees[BASE]->count + 1);
 	for (int i = 0; r == 0 && i < SIDES; i++) {
@@ -363,7 +359,11 @@ static int merge_trees(struct merge *m)
 static int merge_directory(struct odb *odb, const struct queue_place *place,
 			   const struct oid sides[SIDES], struct oid *ret)
 {
-	scoped(merge_release) struct merge m = { .odb = odb, .place = place };
+	/* its names are the trees' */
+	scoped(queue_node_release) struct queue_node merged = { 0 };
+	scoped(merge_release) struct merge m = {
+		.odb = odb, .place = place, .merged = &merged,
+	};
 	int r;
 
 	if (oid_equal(&sides[OURS], &sides[THEIRS]) ||
@@ -378,7 +378,7 @@ static int merge_directory(struct odb *odb, const struct queue_place *place,
 	r = read_trees(&m, sides);
 	if (r == 0)
 		r = merge_trees(&m);
-	return r < 0 ? r : queue_node_write(odb, m.merged, QUEUE_KEEP_NONE, ret);
+	return r < 0 ? r : queue_node_write(odb, &merged, QUEUE_KEEP_NONE, ret);
 }
 
 /* Both ways to say that there is nothing are one. */

@@ -52,14 +52,19 @@ static void slot_release(struct queue_slot *slot)
 		free((char *)slot->entry.name);
 }
 
-void queue_node_free(struct queue_node *node)
+void queue_node_release(struct queue_node *node)
 {
-	if (!node)
-		return;
 	for (size_t i = 0; i < node->count; i++)
 		slot_release(&node->slots[i]);
 	free(node->slots);
 	tree_free(node->tree);
+}
+
+void queue_node_free(struct queue_node *node)
+{
+	if (!node)
+		return;
+	queue_node_release(node);
 	free(node);
 }
 

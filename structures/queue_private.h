@@ -65,6 +65,8 @@ struct queue_node *queue_node_new(void);
 int queue_node_load(struct odb *odb, const struct oid *oid,
 		    struct queue_node **ret);
 void queue_node_free(struct queue_node *node);	/* accepts NULL */
+/* Of one that is not on the heap; all zero is an empty one. */
+void queue_node_release(struct queue_node *node);
 
 static inline void queue_node_freep(struct queue_node **node)
 {

@@ -16,15 +16,23 @@
  *	bench_rope git BYTES FOLDER	the same, of a Git repository made there
  *	bench_rope_visits size BYTES	WHAT  BYTES  nodes that are searched or made
  *
- * A trace must end in the bytes of FILE.end.  Ropes up to 16 MiB have bytes of
- * their own; in larger ones blocks of 64 KiB are shared, with a line of its own
- * before each, so that they need a sixteenth of the memory. */
+ * A trace must end in the bytes of FILE.end.  In memory all bytes of a rope are its
+ * own.  Before it is stored, one of more than 16 MiB is made anew of blocks of
+ * 64 KiB that are shared, with a line of its own before each: that needs a
+ * sixteenth of the memory.
+ *
+ * "memory: get" and "memory: set" are of a plain array: what they take longer in
+ * more bytes is the way to the memory, which no structure can shorten.  These and
+ * "get" wait for each byte before the next, or the processor would fetch several at
+ * a time. */
 
 #define BLOCK ((size_t)64 << 10)
 #define BATCH 64		/* operations between looks at the clock */
 #ifdef ROPE_COUNT_VISITS
+#define COUNTING true
 #define ROUND 1000
 #else
+#define COUNTING false
 #define ROUND 100000		/* operations at most */
 #endif
 #define OWN ((uint64_t)16 << 20)
@@ -204,7 +212,7 @@ static void put_lines(struct buffer *b, size_t size)
 	b->data[size - 1] = '\n';
 }
 
-static struct rope *make(uint64_t size)
+static struct rope *make(uint64_t size, bool own_bytes)
 {
 	struct buffer b = { 0 };
 	struct rope *rope, *block;
@@ -222,7 +230,7 @@ static struct rope *make(uint64_t size)
 			put_lines(&b, BLOCK);
 		if (at == 0)
 			must(rope_append(block, b.data, BLOCK));
-		if (part <= (uint64_t)n || size <= OWN) {
+		if (part <= (uint64_t)n || own_bytes || size <= OWN) {
 			must(rope_append(rope, b.data, part));
 			continue;
 		}
@@ -244,21 +252,54 @@ static void record(const char *what, uint64_t size, double seconds)
 
 struct bench {
 	struct rope *rope;
+	unsigned char *array;
+	unsigned char last;		/* byte that was read; below 0x80 */
 	uint64_t size;
 	struct odb *odb;
 	struct oid base, ours, theirs;
 };
 
+/* Not before the last byte is there. */
+static uint64_t draw_next(struct bench *b)
+{
+	return draw(b->size) + (b->last & 0x80);
+}
+
 static int do_get(struct bench *b)
 {
-	unsigned char byte;
-
-	return rope_get(b->rope, draw(b->size), &byte);
+	return rope_get(b->rope, draw_next(b), &b->last);
 }
 
 static int do_set(struct bench *b)
 {
 	return rope_set(b->rope, draw(b->size), 'x');
+}
+
+static int do_clone(struct bench *b)
+{
+	struct rope *clone;
+	int r = rope_clone(b->rope, &clone);
+
+	if (r < 0)
+		return r;
+	r = do_set(b);
+	rope_free(clone);
+	return r;
+}
+
+static int do_array_get(struct bench *b)
+{
+	b->last = ((volatile unsigned char *)b->array)[draw_next(b)];
+	return 0;
+}
+
+static int do_array_set(struct bench *b)
+{
+	volatile unsigned char *at = &b->array[draw_next(b)];
+
+	b->last = *at;
+	*at = 'x';
+	return 0;
 }
 
 static int do_insert(struct bench *b)
@@ -358,6 +399,16 @@ static void measure(struct bench *b, const char *what,
 	record(what, b->size, best);
 }
 
+static void measure_memory(struct bench *b)
+{
+	b->array = malloc(b->size);
+	must(b->array ? 0 : -ENOMEM);
+	memset(b->array, 'a', b->size);
+	measure(b, "memory: get", do_array_get);
+	measure(b, "memory: set", do_array_set);
+	free(b->array);
+}
+
 static void measure_halves(struct bench *b)
 {
 	double split = 1e9, concat = 1e9;
@@ -409,7 +460,7 @@ static void make_sides(struct bench *b)
 
 static void measure_stored(struct bench *b, bool durable)
 {
-	struct rope *fresh = make(b->size);
+	struct rope *fresh = make(b->size, false);
 	double begin = now();
 
 	must(rope_store(fresh, b->odb, false, &b->base));
@@ -428,10 +479,13 @@ static void measure_stored(struct bench *b, bool durable)
 
 static void measure_size(uint64_t size)
 {
-	struct bench b = { .rope = make(size), .size = size };
+	struct bench b = { .rope = make(size, true), .size = size };
 
+	if (!COUNTING)
+		measure_memory(&b);
 	measure(&b, "get", do_get);
 	measure(&b, "set", do_set);
+	measure(&b, "clone and set", do_clone);
 	measure(&b, "insert", do_insert);
 	measure(&b, "delete", do_delete);
 	measure(&b, "append", do_append);
