@@ -455,16 +455,20 @@ void outside_catch_up(struct store *store, struct branch *b)
 	b->git_hurries--;
 }
 
-/* 1: it looked. */
+/* 1: it may be there now. */
 static int look_if_new(void *context, const char *name)
 {
 	struct outside *o = context;
 
-	if (is_live(o->store, name) ||
-	    !engine_may_be_new(o->store->engine, name))
-		return 0;
-	look(o, name);
-	return 1;
+	if (is_live(o->store, name))	/* by now */
+		return 1;
+	if (engine_may_be_new(o->store->engine, name)) {
+		look(o, name);
+		return 1;
+	}
+	/* somebody may be just about to let it be seen */
+	SCOPED_LOCK(&o->looking);
+	return is_live(o->store, name);
 }
 
 bool store_find_outside(struct store *store, const char *name)
