@@ -33,9 +33,14 @@ bool answer_is_current(struct fs *fs, uint64_t answer)
 	return atomic_load(&fs->begun) == answer;
 }
 
+/* What had no memory makes room for what comes after it. */
 void reply_error(fuse_req_t req, int error)
 {
+	struct fs *fs = fs_of(req);
+
 	fuse_reply_err(req, -error);
+	if (error == -ENOMEM)
+		pool_give_way(store_pool(fs->store));
 }
 
 int entry_fill(struct fs *fs, struct inode *inode, double timeout,

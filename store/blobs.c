@@ -237,6 +237,12 @@ static void trim(struct blobs *blobs, struct cache *cache)
 		;
 }
 
+void blobs_give_way(struct blobs *blobs)
+{
+	while (trim_one(blobs, &blobs->memory, true))
+		;
+}
+
 static void drop_unused_files(struct blobs *blobs)
 {
 	while (trim_one(blobs, &blobs->files, true))

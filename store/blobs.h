@@ -30,6 +30,9 @@ struct blobs_options {
 int blobs_new(const struct blobs_options *options, struct blobs **ret_blobs);
 void blobs_free(struct blobs *blobs);	/* no blob may be referenced */
 
+/* Takes what is cached and not being read out of memory. */
+void blobs_give_way(struct blobs *blobs);
+
 /* A reference to the blob, which nothing is read of yet; the second is of one in
  * `local`.  -ENOMEM. */
 int blobs_get(struct blobs *blobs, const struct oid *oid, uint64_t size,

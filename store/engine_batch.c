@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/engine_private.h"
+#include "store/overlay.h"
 
 #include <errno.h>
 #include <string.h>
@@ -301,6 +302,8 @@ int engine_publish_batch(struct engine *e, struct cut *batch, uint64_t through)
 		folded = engine_fold(&batch, all);
 	r = do_batch(e, batch, through, &table, &applied, &commits);
 	log_outcome(e, batch, r);
+	if (r == -ENOMEM && e->pool)
+		pool_give_way(e->pool);
 	pthread_mutex_lock(&e->lock);
 	if (r == 0) {
 		finish_locked(e, &batch, table, through);

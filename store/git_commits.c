@@ -59,7 +59,7 @@ int git_commits_since(struct git_repo *repo, const struct oid *tip,
 
 	if (git_is_shallow(repo))
 		return -ENOTSUP;
-	r = git_memory_check();
+	r = git_memory_check(GIT_MEMORY_TO_WALK);
 	if (r < 0)
 		return r;
 	SCOPED_HANDLE(handle, repo);

@@ -22,7 +22,7 @@ int git_config_read(struct git_repo *repo, const char *key, char **ret_value)
 {
 	SCOPED_HANDLE(handle, repo);
 	git_buf value = { 0 };
-	int r = git_memory_check();
+	int r = git_memory_check(GIT_MEMORY_TO_WALK);
 
 	if (r < 0)
 		return r;

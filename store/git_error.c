@@ -98,13 +98,10 @@ int git_error_of_read(int code)
 	return -EIO;
 }
 
-/* As much as its windows take. */
-#define MEMORY_LEAST ((size_t)16 << 20)
-
-int git_memory_check(void)
+int git_memory_check(size_t least)
 {
 	/* volatile: otherwise the compiler sees no use of it */
-	void *volatile memory = malloc(MEMORY_LEAST);
+	void *volatile memory = malloc(least);
 
 	free(memory);
 	return memory ? 0 : -ENOMEM;

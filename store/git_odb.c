@@ -67,7 +67,7 @@ static int copy_object(git_odb_object *object, enum object_type *ret_type,
 /* Whether it is worth while to look for what was missing once more. */
 static int look_again(git_odb *odb)
 {
-	if (git_memory_check() == 0)
+	if (git_memory_check(GIT_MEMORY_TO_LOOK) == 0)
 		return git_odb_refresh(odb);
 	git_error_set_oom();
 	return GIT_ERROR;
@@ -75,7 +75,7 @@ static int look_again(git_odb *odb)
 
 static int error_of_read(int code)
 {
-	if (code == GIT_ENOTFOUND && git_memory_check() < 0)
+	if (code == GIT_ENOTFOUND && git_memory_check(GIT_MEMORY_TO_LOOK) < 0)
 		return -ENOMEM;
 	return git_error_of_read(code);
 }

@@ -32,6 +32,10 @@ struct pool_options {
 int pool_new(const struct pool_options *options, struct pool **ret_pool);
 void pool_free(struct pool *pool);	/* no contents may be left */
 
+/* Memory has ended: blocks go to the spill file and cached blobs away, whatever the
+ * budgets, so that others find some. */
+void pool_give_way(struct pool *pool);
+
 struct pool_stats {
 	uint64_t block_bytes, blob_bytes, spill_bytes, file_bytes;
 	uint64_t blob_hits, blob_misses;

@@ -219,6 +219,37 @@ void pool_trim_blocks(struct pool *pool)
 	(void)reserve(pool, 0);
 }
 
+static bool evict_one(struct pool *pool)
+{
+	struct block *victim;
+
+	pthread_mutex_lock(&pool->lock);
+	victim = pick_locked(pool, false);
+	pthread_mutex_unlock(&pool->lock);
+	return victim && block_evict(victim, false) == 0;
+}
+
+static void drop_buffers(struct pool *pool)
+{
+	SCOPED_LOCK(&pool->lock);
+
+	while (pool->buffer_count)
+		free(pool->buffers[--pool->buffer_count]);
+}
+
+void pool_give_way(struct pool *pool)
+{
+	size_t left;
+
+	pthread_mutex_lock(&pool->lock);
+	left = pool->resident_count;
+	pthread_mutex_unlock(&pool->lock);
+	blobs_give_way(pool->blobs);
+	while (left && evict_one(pool))
+		left--;
+	drop_buffers(pool);
+}
+
 static char *reuse_buffer(struct pool *pool)
 {
 	SCOPED_LOCK(&pool->lock);
@@ -312,6 +343,10 @@ int pool_buffer_new(struct pool *pool, uint32_t capacity, char **ret_data)
 		data = reuse_buffer(pool);
 	if (!data)
 		data = malloc(capacity);
+	if (!data) {
+		pool_give_way(pool);
+		data = malloc(capacity);
+	}
 	if (!data) {
 		SCOPED_LOCK(&pool->lock);
 		pool->bytes -= capacity;

@@ -191,13 +191,24 @@ for i in map(int, sys.stdin):
 }
 
 @test "a file larger than the memory goes through the spill file" {
-	start -o memory=4M
-	leave 24
 	head -c 80M /dev/urandom >"$T/big"
+	start -o memory=4M
+	leave 32
 	cp "$T/big" "$M/main/big"
 	sync "$M/main/big"
 	cmp "$T/big" "$M/main/big"
 	give_memory
+	healthy
+}
+
+@test "a file larger than the memory does so without a budget that fits" {
+	head -c 80M /dev/urandom >"$T/big"
+	start -o commit=3600
+	leave 32
+	cp "$T/big" "$M/main/big"
+	cmp "$T/big" "$M/main/big"
+	give_memory
+	sync "$M/main/big"
 	healthy
 }
 
