@@ -30,6 +30,8 @@ struct following {
 	struct oid tree;		/* of seen */
 	struct branch_state ours;
 	uint64_t sequence;
+	uint64_t changes;		/* of the work tree, when compared */
+	bool exact;			/* it had what seen has */
 	struct report *report;
 };
 
@@ -148,7 +150,18 @@ static int untrack(struct following *f)
 	}
 	if (r >= 0)
 		r = delta_between(odb, &from, &f->tree, &delta);
-	return r < 0 ? r : worktree_untrack(f->b->worktree, delta);
+	return r < 0 ? r : worktree_untrack(f->b->worktree, delta,
+					    f->exact ? &f->changes : NULL);
+}
+
+/* What was written since consider is not to be committed at once. */
+static int look(struct following *f, const struct caller *caller)
+{
+	int r = untrack(f);
+
+	return r < 0 ? r : branch_look_unchanged(f->b, caller,
+						 f->exact ? &f->changes : NULL,
+						 &f->ours, f->report);
 }
 
 /* Whether to wait: 1; or to go on: 0. */
@@ -168,9 +181,9 @@ static int consider(struct following *f)
 	r = worktree_track(f->b->worktree, delta);
 	if (r < 0)
 		return r;
-	if (inside_has_all_changed(f->b, delta))
-		return 0;
-	return waits(f);
+	f->changes = worktree_changes(f->b->worktree);
+	f->exact = inside_has_all_changed(f->b, delta);
+	return f->exact ? 0 : waits(f);
 }
 
 static int follow(struct following *f, const struct caller *caller)
@@ -186,11 +199,8 @@ static int follow(struct following *f, const struct caller *caller)
 	r = consider(f);
 	if (r)
 		return r;
-	if (!oid_equal(&f->tree, &f->ours.tree)) {
-		r = untrack(f);
-		if (r == 0)
-			r = branch_look(f->b, caller, &f->ours, f->report);
-	}
+	if (!oid_equal(&f->tree, &f->ours.tree))
+		r = look(f, caller);
 	if (r == 0)
 		r = check_automatic(f);
 	return r < 0 ? r : move(f);

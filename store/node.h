@@ -146,6 +146,7 @@ struct worktree {
 	struct links *shared;		/* those with a snapshot */
 	bool links_loaded;		/* those that are stored are there */
 	struct timespec changed_since;	/* state */
+	_Atomic uint64_t changes;	/* counts them; raised under lock */
 	struct irmin_cache *irmin;	/* fixed; locks itself */
 	_Atomic uint32_t rules;		/* counts changes of what is ignored */
 	/* state; below these they are to be applied; inner references */

@@ -134,6 +134,11 @@ int worktree_check_writable(struct worktree *w)
 	return w->refusal;
 }
 
+uint64_t worktree_changes(struct worktree *w)
+{
+	return w->changes;
+}
+
 bool worktree_is_changed(struct worktree *w, struct timespec *ret_since)
 {
 	SCOPED_READ(&w->lock);

@@ -282,6 +282,8 @@ int worktree_each_writer(struct worktree *w,
 
 /* Whether anything is CHANGED; when that began (zero if not). */
 bool worktree_is_changed(struct worktree *w, struct timespec *ret_since);
+/* A number that each change raises, and nothing else does. */
+uint64_t worktree_changes(struct worktree *w);
 
 /* Paths not yet captured (names of new directories stand for what is below
  * only where they are empty), in order, with 'A', 'M' or 'D'; visit as for
@@ -304,8 +306,10 @@ int worktree_track(struct worktree *w, const struct delta *delta);
 
 /* What a delta between stored trees takes away, and is here though rules ignore it,
  * is to be in the local face alone from now on: `git rm --cached`.  What has several
- * names stays Git's.  Errors of changes. */
-int worktree_untrack(struct worktree *w, const struct delta *delta);
+ * names stays Git's.  changes: NULL, or what worktree_changes said, and says then.
+ * -EAGAIN: it says something else already; errors of changes. */
+int worktree_untrack(struct worktree *w, const struct delta *delta,
+		     uint64_t *changes);
 
 /* Whether rules ignore the file or folder at a path, and what is below, also where
  * Git has it. */
