@@ -150,7 +150,18 @@ static int untrack(struct following *f)
 	}
 	if (r >= 0)
 		r = delta_between(odb, &from, &f->tree, &delta);
-	return r < 0 ? r : worktree_untrack(f->b->worktree, delta);
+	return r < 0 ? r : worktree_untrack(f->b->worktree, delta,
+					    f->exact ? &f->changes : NULL);
+}
+
+/* What was written since consider is not to be committed at once. */
+static int look(struct following *f, const struct caller *caller)
+{
+	int r = untrack(f);
+
+	return r < 0 ? r : branch_look_unchanged(f->b, caller,
+						 f->exact ? &f->changes : NULL,
+						 &f->ours, f->report);
 }
 
 /* Whether to wait: 1; or to go on: 0. */
@@ -188,16 +199,8 @@ static int follow(struct following *f, const struct caller *caller)
 	r = consider(f);
 	if (r)
 		return r;
-	/* what was written since consider is not to be committed at once; and where
-	 * all is as git has it nothing can have stayed */
-	if (!oid_equal(&f->tree, &f->ours.tree)) {
-		if (!f->exact)
-			r = untrack(f);
-		if (r == 0)
-			r = branch_look_unchanged(f->b, caller, f->exact ?
-						  &f->changes : NULL,
-						  &f->ours, f->report);
-	}
+	if (!oid_equal(&f->tree, &f->ours.tree))
+		r = look(f, caller);
 	if (r == 0)
 		r = check_automatic(f);
 	return r < 0 ? r : move(f);

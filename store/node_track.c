@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/node.h"
 
+#include <errno.h>
+
 /* What git has committed though rules ignore it, and what it has given up. */
 
 static int track_tree(struct node *dir, const struct oid *oid);
@@ -206,16 +208,23 @@ static int untrack_delta(struct node *dir, const struct delta *delta)
 	return r;
 }
 
-int worktree_untrack(struct worktree *w, const struct delta *delta)
+int worktree_untrack(struct worktree *w, const struct delta *delta,
+		     uint64_t *changes)
 {
 	SCOPED_WRITE(&w->lock);
 	int r = worktree_check_writable(w);
 
+	if (r == 0 && changes && *changes != w->changes)
+		return -EAGAIN;
 	if (r == 0)
 		r = node_open_directory_locked(w->root);
 	if (r == 0)
 		r = directory_reserve(w->root->directory, delta->count);
-	return r < 0 ? r : untrack_delta(w->root, delta);
+	if (r == 0)
+		r = untrack_delta(w->root, delta);
+	if (changes)
+		*changes = w->changes;
+	return r;
 }
 
 static bool is_ignored_locked(struct node *n)

@@ -307,8 +307,10 @@ int worktree_track(struct worktree *w, const struct delta *delta);
 
 /* What a delta between stored trees takes away, and is here though rules ignore it,
  * is to be in the local face alone from now on: `git rm --cached`.  What has several
- * names stays Git's.  Errors of changes. */
-int worktree_untrack(struct worktree *w, const struct delta *delta);
+ * names stays Git's.  changes: NULL, or what worktree_changes said, and says then.
+ * -EAGAIN: it says something else already; errors of changes. */
+int worktree_untrack(struct worktree *w, const struct delta *delta,
+		     uint64_t *changes);
 
 /* Whether rules ignore the file or folder at a path, and what is below, also where
  * Git has it. */

@@ -78,10 +78,14 @@ static void untrack(struct face *s, const char *tree)
 {
 	struct fixture *f = &s->fixture;
 	struct oid to = text_to_tree(f->odb, tree);
+	uint64_t changes = worktree_changes(f->w) + 1;
 	struct delta *delta;
 
 	assert_int_equal(delta_between(f->odb, &f->head, &to, &delta), 0);
-	assert_int_equal(worktree_untrack(f->w, delta), 0);
+	assert_int_equal(worktree_untrack(f->w, delta, &changes), -EAGAIN);
+	changes--;
+	assert_int_equal(worktree_untrack(f->w, delta, &changes), 0);
+	assert_true(changes == worktree_changes(f->w));
 	delta_free(delta);
 }
 
