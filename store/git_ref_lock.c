@@ -158,6 +158,22 @@ static void sleep_ms(unsigned int milliseconds)
 	nanosleep(&time, NULL);
 }
 
+static void remove_mark(struct ref_lock *lock)
+{
+	ref_mark_remove(lock->dir_fd, STEAL(lock->mark));
+}
+
+static int open_marked(struct ref_lock *lock)
+{
+	int r;
+
+	lock->mark = ref_mark_set(lock->dir_fd, lock->lock_name);
+	r = open_lock(lock);
+	if (r < 0)
+		remove_mark(lock);
+	return r;
+}
+
 int ref_lock_take(int dir_fd, const char *name, unsigned int milliseconds,
 		  struct ref_lock *ret_lock)
 {
@@ -169,16 +185,15 @@ int ref_lock_take(int dir_fd, const char *name, unsigned int milliseconds,
 		free(lock.name);
 		return -ENOMEM;
 	}
-	r = open_lock(&lock);
+	r = open_marked(&lock);
 	for (unsigned int t = 0; r == -EBUSY && t < milliseconds; t += RETRY_MS) {
 		sleep_ms(RETRY_MS);
-		r = open_lock(&lock);
+		r = open_marked(&lock);
 	}
 	if (r < 0) {
 		ref_lock_release(&lock);
 		return r;
 	}
-	lock.mark = ref_mark_set(dir_fd, lock.lock_name);
 	*ret_lock = lock;
 	return 0;
 }
@@ -192,16 +207,10 @@ int ref_lock_write(struct ref_lock *lock, const void *data, size_t size)
 	return r;
 }
 
-static void remove_mark(struct ref_lock *lock)
-{
-	ref_mark_remove(lock->dir_fd, STEAL(lock->mark));
-}
-
 static int rename_lock(struct ref_lock *lock)
 {
 	int r;
 
-	remove_mark(lock);
 	if (renameat(lock->dir_fd, lock->lock_name, lock->dir_fd,
 		     lock->name) == 0)
 		return 0;
@@ -228,17 +237,18 @@ int ref_lock_commit(struct ref_lock *lock)
 		return r == -EISDIR ? -EEXIST : r;
 	close(lock->fd);
 	lock->fd = -1;
+	remove_mark(lock);
 	return is_new ? sync_parents(lock->dir_fd, lock->name, lock->made) :
 			ref_sync_folder(lock->dir_fd, lock->name);
 }
 
 void ref_lock_release(struct ref_lock *lock)
 {
-	remove_mark(lock);
 	if (lock->fd >= 0) {
 		unlinkat(lock->dir_fd, lock->lock_name, 0);
 		close(lock->fd);
 	}
+	remove_mark(lock);
 	free(lock->lock_name);
 	free(lock->name);
 }

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FOLDER "irminfs"
 #define PREFIX "ref-lock."
@@ -51,6 +52,30 @@ static bool is_lock(const char *name)
 	       length > 5 && strcmp(name + length - 5, ".lock") == 0;
 }
 
+static bool is_before(const struct statx_timestamp *a,
+		      const struct statx_timestamp *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec
+				      : a->tv_nsec < b->tv_nsec;
+}
+
+/* Whether the lock was made after the mark.  Where the disk does not know when
+ * files were made, whether it was changed since. */
+static bool is_ours(int dir_fd, const char *lock, int folder_fd,
+		    const char *mark)
+{
+	struct statx l, m;
+
+	if (statx(dir_fd, lock, AT_SYMLINK_NOFOLLOW, STATX_BTIME | STATX_CTIME,
+		  &l) < 0 ||
+	    statx(folder_fd, mark, AT_SYMLINK_NOFOLLOW,
+		  STATX_BTIME | STATX_CTIME, &m) < 0)
+		return false;
+	if (l.stx_mask & m.stx_mask & STATX_BTIME)
+		return !is_before(&l.stx_btime, &m.stx_btime);
+	return !is_before(&l.stx_ctime, &m.stx_ctime);
+}
+
 static int recover_one(struct git_repo *repo, int folder_fd, const char *mark)
 {
 	char name[PATH_MAX];
@@ -59,11 +84,12 @@ static int recover_one(struct git_repo *repo, int folder_fd, const char *mark)
 	if (n < 0)
 		return errno == ENOENT ? 0 : -errno;
 	name[n] = '\0';
-	if (is_lock(name) && unlinkat(repo->dir_fd, name, 0) == 0)
+	if (is_lock(name) && is_ours(repo->dir_fd, name, folder_fd, mark)) {
+		if (unlinkat(repo->dir_fd, name, 0) < 0 && errno != ENOENT)
+			return -errno;
 		log_warning("removed %s/%s, which was left behind when the "
 			    "store was last in use", repo->path, name);
-	else if (is_lock(name) && errno != ENOENT && errno != ENOTDIR)
-		return -errno;
+	}
 	return unlinkat(folder_fd, mark, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 

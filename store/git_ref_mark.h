@@ -7,9 +7,8 @@
  * A lock file tells nobody whose it is, so one that a killed process left
  * behind would lock its ref for ever.  While we hold one, a symbolic link in
  * irminfs/ names it; who has the store's lock may remove what such links name
- * (git_refs_recover).  The link is made after the lock and goes before it, so
- * that it never names a lock of another program: a kill in the instant between
- * the two leaves a lock without a mark, which people must remove, as with Git.
+ * (git_refs_recover).  The link is made before the lock and goes after it: a lock
+ * that is older than its mark is another program's, which kept us from taking it.
  */
 
 /* Link that names lock_name, in a new allocation; NULL: there is none, since

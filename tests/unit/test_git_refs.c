@@ -200,6 +200,9 @@ static void locks_that_we_left_are_removed(void **state)
 		free(lock.lock_name);
 		free(lock.mark);
 	}
+	/* a kill before y could be taken */
+	shell_do(f->path, "sleep 0.1; "
+		 "ln -s refs/heads/y.lock irminfs/ref-lock.99");
 	assert_int_equal(update(f, "refs/heads/x", &f->a, &f->b), -EBUSY);
 	assert_int_equal(git_refs_recover(f->repo), 0);
 	assert_int_equal(update(f, "refs/heads/x", &f->a, &f->b), 0);
