@@ -234,7 +234,8 @@ class Run:
             return found
         while at < len(data):
             watch, mask, _, size = struct.unpack_from("iIII", data, at)
-            found.append((watch, hex(mask), data[at + 16:at + 16 + size].rstrip(b"\0")))
+            # whether setuid goes is told together with what it goes with
+            found.append((watch, hex(mask & ~4), data[at + 16:at + 16 + size].rstrip(b"\0")))
             at += 16 + size
         return found
 
