@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/private.h"
+#include "fs/queue.h"
 
 /* What the store wants to be done when it changes what the kernel has cached. */
 
@@ -108,6 +109,7 @@ void front_install(struct fs *fs)
 			.changed = node_changed,
 			.begin = merge_begins,
 			.end = merge_ends,
+			.retyped = queue_retyped,
 			.context = fs,
 		},
 		.flush_mappings = flush_mappings,

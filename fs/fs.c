@@ -4,6 +4,7 @@
 #include "fs/connection.h"
 #include "fs/guard.h"
 #include "fs/handle.h"
+#include "fs/loop.h"
 #include "fs/operations.h"
 
 #include <errno.h>
@@ -11,11 +12,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
-
-/* Threads that serve the kernel are started as they are needed; those that wait
- * in fsync are many at times.  So many are kept when idle. */
-#define THREADS_MAX 512
-#define THREADS_IDLE 16
 
 /* How long ending waits for the pages of shared mappings. */
 #define FLUSH_MILLISECONDS 10000
@@ -181,6 +177,7 @@ int fs_mount(struct store *store, const struct fs_options *options,
 	if (!fs)
 		return report_set(report, -ENOMEM, "out of memory");
 	fs->no_xattr = options->no_xattr;
+	libfuse_log_begin();
 	r = init(fs, options);
 	if (r == -EINVAL)
 		report_set(report, r, "FUSE does not know the mount options "
@@ -202,17 +199,7 @@ int fs_mount(struct store *store, const struct fs_options *options,
 
 int fs_run(struct fs *fs)
 {
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int r;
-
-	if (!config)
-		return -ENOMEM;
-	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
-	fuse_loop_cfg_set_idle_threads(config, THREADS_IDLE);
-	r = fuse_session_loop_mt(fs->session, config);
-	fuse_loop_cfg_destroy(config);
-	/* positive: a signal ended it */
-	return r < 0 ? r : 0;
+	return loop_run(fs);
 }
 
 /* First the kernel gives up what it waits for, then jobs and notifications end,

@@ -145,6 +145,7 @@ void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir_id, const char *name)
 	if (r == 0)
 		r = inode->kind == INODE_NODE ?
 			node_link(inode->node, dir->node, name) : -EPERM;
+	queue_apply_types(fs, dir);
 	if (r < 0)
 		reply_error(req, r);
 	else

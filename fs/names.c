@@ -95,6 +95,16 @@ static int lookup_exact(struct fs *fs, struct inode *space, const char *name,
 	return r;
 }
 
+/* Whether another program may have made it just now. */
+static bool find_outside(struct fs *fs, const struct inode *space,
+			 const char *name)
+{
+	scoped_free char *full = NULL;
+
+	return join(space, name, false, &full) == 0 &&
+	       store_find_outside(fs->store, full);
+}
+
 static bool exists(struct fs *fs, const char *full)
 {
 	struct branch *branch;
@@ -142,6 +152,8 @@ static int lookup(struct fs *fs, struct inode *space, const char *name,
 {
 	int r = lookup_exact(fs, space, name, ret);
 
+	if (r == -ENOENT && find_outside(fs, space, name))
+		r = lookup_exact(fs, space, name, ret);
 	*ret_keep = r == 0;
 	if (r == -ENOENT && name_is_encoded(name))
 		r = lookup_encoded(fs, space, name, ret);

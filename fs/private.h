@@ -111,6 +111,9 @@ static inline struct caller caller_of(fuse_req_t req, const char *operation)
 	};
 }
 
+/* What libfuse says goes to the log from now on (libfuse_log.c). */
+void libfuse_log_begin(void);
+
 /* ---- inodes (inode.c) ---- */
 
 enum inode_kind {

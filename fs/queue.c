@@ -114,8 +114,8 @@ static int set_type(struct inode *inode, const char *value, size_t size)
 	return node_set_type(inode->node, type);
 }
 
-/* What the kernel has kept of it when it was a plain directory.  Later: it has
- * locked the directory for whoever asks. */
+/* What the kernel has kept of it when it was something else.  Later: it has locked
+ * the directory for whoever asks. */
 struct dropping {
 	struct fs *fs;
 	struct inode *dir;
@@ -129,18 +129,43 @@ static int drop_name(void *context, const struct listed *entry)
 	return 0;
 }
 
+static void tell_retyped(struct fs *fs, struct inode *inode)
+{
+	struct dropping dropping = { fs, inode };
+
+	queue_changed(fs, inode);
+	/* without memory some names may be kept: nothing more can be done */
+	node_list(inode->node, 0, drop_name, &dropping);
+}
+
+void queue_retyped(void *context, struct node *dir)
+{
+	struct inode *inode = inode_find_node(context, dir);
+
+	if (!inode)
+		return;
+	tell_retyped(context, inode);
+	inode_unref(context, inode);
+}
+
+void queue_apply_types(struct fs *fs, const struct inode *inode)
+{
+	struct worktree *w = inode->kind == INODE_NODE ?
+				     node_worktree(inode->node) : NULL;
+
+	if (w && worktree_has_new_types(w))
+		worktree_apply_types(w, queue_retyped, fs);
+}
+
 int queue_convert(struct fs *fs, struct inode *inode, const char *value,
 		  size_t size)
 {
-	struct dropping dropping = { fs, inode };
 	bool was_queue = queue_is(inode);
 	int r = set_type(inode, value, size);
 
 	queue_tell_attributes(fs, inode);
 	if (r < 0 || was_queue)
 		return r;
-	queue_changed(fs, inode);
-	/* without memory some names may be kept: nothing more can be done */
-	node_list(inode->node, 0, drop_name, &dropping);
+	tell_retyped(fs, inode);
 	return 0;
 }

@@ -27,6 +27,14 @@ int queue_claim(fuse_req_t req, struct inode *inode);
 /* The listing of dir changed without the kernel's knowing. */
 void queue_changed(struct fs *fs, struct inode *dir);
 
+/* A directory became a queue, or a plain one: the kernel forgets what it has kept of
+ * it.  context: the struct fs. */
+void queue_retyped(void *context, struct node *dir);
+
+/* An operation in the tree of inode may have changed a .gitattributes: directories
+ * follow it, before the answer. */
+void queue_apply_types(struct fs *fs, const struct inode *inode);
+
 /* An operation in the tree of inode may have rewritten the root's .gitattributes:
  * tells the kernel, later. */
 void queue_tell_attributes(struct fs *fs, struct inode *inode);

@@ -108,6 +108,7 @@ struct cutting {
 	struct record *extra;
 	struct branch *other;
 	bool last;		/* struct record */
+	const uint64_t *changes;	/* NULL: any number of them */
 	uint64_t sequence;
 	bool captured;
 };
@@ -177,6 +178,11 @@ static int take(void *context, struct delta *delta)
 	struct cutting *c = context;
 	struct branch *about[2] = { c->b, c->other };
 
+	/* the work tree is locked */
+	if (c->changes && *c->changes != worktree_changes(c->b->worktree)) {
+		delta_free(delta);
+		return -EAGAIN;
+	}
 	if (delta)
 		return take_delta(c, delta);
 	if (c->extra)
@@ -250,13 +256,15 @@ static int check(struct store *store, int r)
 	return r;
 }
 
-/* last: the commit is somebody's, who will name it. */
+/* last: the commit is somebody's, who will name it; changes: as of cutting. */
 static int cut_for(struct branch *b, const struct caller *caller,
-		   const char *message, bool last, uint64_t *ret_sequence)
+		   const char *message, bool last, const uint64_t *changes,
+		   uint64_t *ret_sequence)
 {
 	scoped(identity_release) struct identity identity = { 0 };
 	struct cutting c = {
 		.b = b, .identity = &identity, .message = message, .last = last,
+		.changes = changes,
 	};
 	struct timespec since;
 	int r;
@@ -287,25 +295,21 @@ int branch_wait(struct branch *b)
 int branch_sync(struct branch *b, const struct caller *caller)
 {
 	uint64_t sequence;
-	int r = cut_for(b, caller, NULL, false, &sequence);
+	int r = cut_for(b, caller, NULL, false, NULL, &sequence);
 
 	if (!r && sequence)
 		r = check(b->store, engine_wait(b->store->engine, sequence));
 	return r;
 }
 
-int branch_commit(struct branch *b, const struct caller *caller,
-		  const char *message, struct oid *ret_head)
+static int commit(struct branch *b, const struct caller *caller,
+		  const char *message, const uint64_t *changes,
+		  struct oid *ret_head)
 {
 	uint64_t sequence;
 	struct oid head;
-	int r;
+	int r = cut_for(b, caller, message, true, changes, &sequence);
 
-	if (message && strlen(message) > MESSAGE_MAX)
-		return -EMSGSIZE;
-	if (message && !*message)
-		message = NULL;
-	r = cut_for(b, caller, message, true, &sequence);
 	if (!r)
 		r = check(b->store, engine_publish(b->store->engine,
 						   b->incarnation, sequence,
@@ -315,10 +319,20 @@ int branch_commit(struct branch *b, const struct caller *caller,
 	return r;
 }
 
-int branch_publish(struct branch *b, const struct caller *caller,
-		   struct oid *ret_head)
+int branch_commit(struct branch *b, const struct caller *caller,
+		  const char *message, struct oid *ret_head)
 {
-	return branch_commit(b, caller, NULL, ret_head);
+	if (message && strlen(message) > MESSAGE_MAX)
+		return -EMSGSIZE;
+	if (message && !*message)
+		message = NULL;
+	return commit(b, caller, message, NULL, ret_head);
+}
+
+int branch_publish(struct branch *b, const struct caller *caller,
+		   const uint64_t *changes, struct oid *ret_head)
+{
+	return commit(b, caller, NULL, changes, ret_head);
 }
 
 bool branch_is_published(struct branch *b, struct oid *ret_head)

@@ -47,22 +47,29 @@ int branch_peek(struct branch *b, struct branch_state *ret)
 }
 
 static int look(struct branch *b, const struct caller *caller,
-		struct branch_state *ret)
+		const uint64_t *changes, struct branch_state *ret)
 {
 	struct worktree *tree;
 	struct oid commit;
 	int r = branch_worktree(b, &tree);
 
 	if (r == 0)
-		r = branch_publish(b, caller, &commit);
+		r = branch_publish(b, caller, changes, &commit);
 	return r < 0 ? r : branch_peek(b, ret);
 }
 
 int branch_look(struct branch *b, const struct caller *caller,
 		struct branch_state *ret, struct report *report)
 {
+	return branch_look_unchanged(b, caller, NULL, ret, report);
+}
+
+int branch_look_unchanged(struct branch *b, const struct caller *caller,
+			  const uint64_t *changes, struct branch_state *ret,
+			  struct report *report)
+{
 	scoped_free char *name = NULL;
-	int r = look(b, caller, ret);
+	int r = look(b, caller, changes, ret);
 
 	if (r == 0 || r == -EAGAIN)
 		return r;

@@ -28,6 +28,11 @@ struct branch_state {
  * branch_publish, with report. */
 int branch_look(struct branch *b, const struct caller *caller,
 		struct branch_state *ret, struct report *report);
+/* The same if *changes is still what worktree_changes says (or NULL); -EAGAIN: it
+ * is not, and nothing was committed. */
+int branch_look_unchanged(struct branch *b, const struct caller *caller,
+			  const uint64_t *changes, struct branch_state *ret,
+			  struct report *report);
 
 /* What the last cut has; commits nothing.  -EAGAIN: there was another one
  * meanwhile; errors of loading and reading. */

@@ -54,7 +54,7 @@ static int read_branch(struct branch *b, const char *file,
 	int r;
 
 	if (!strcmp(file, "head")) {
-		r = branch_publish(b, caller, &head);
+		r = branch_publish(b, caller, NULL, &head);
 		if (!r) {
 			inside_settle(b);
 			r = branch_head(b, &head);

@@ -37,7 +37,7 @@ void delta_free(struct delta *delta)
 
 static int grow(struct delta *delta)
 {
-	size_t capacity = delta->capacity ? delta->capacity * 2 : 8;
+	size_t capacity = delta->capacity ? delta->capacity * 2 : 2;
 	struct delta_entry *entries;
 
 	if (delta->count < delta->capacity)
@@ -269,6 +269,7 @@ int delta_store_own(struct delta *delta, struct odb *local)
 
 /* ---- comparing ---- */
 
+/* 1: one of these, which are not roots, is a file that is stored as a tree. */
 static int compare_trees(struct odb *odb, const struct oid *from,
 			 const struct oid *to, unsigned int depth,
 			 struct delta **ret_delta);
@@ -289,15 +290,6 @@ static int add_object(struct odb *odb, struct delta *delta,
 	return 0;
 }
 
-/* 1: it is a folder, and no file that is stored as one. */
-static int is_folder(struct odb *odb, const struct tree_entry *entry)
-{
-	uint32_t mode = entry->mode;
-	int r = contents_recognise(odb, &entry->oid, &mode, NULL);
-
-	return r < 0 ? r : mode == MODE_TREE;
-}
-
 /* A name that stands at the same place in both trees. */
 static int compare_entry(struct odb *odb, const struct tree_entry *from,
 			 const struct tree_entry *to, unsigned int depth,
@@ -305,16 +297,14 @@ static int compare_entry(struct odb *odb, const struct tree_entry *from,
 {
 	struct delta_entry *added;
 	struct delta *below;
-	int r;
+	int r = 1;
 
 	if (from->mode == to->mode && oid_equal(&from->oid, &to->oid))
 		return 0;
-	r = is_folder(odb, from);
+	if (from->mode == MODE_TREE && to->mode == MODE_TREE)
+		r = compare_trees(odb, &from->oid, &to->oid, depth + 1, &below);
 	if (r == 1)
-		r = is_folder(odb, to);
-	if (r < 1)
-		return r < 0 ? r : add_object(odb, delta, to);
-	r = compare_trees(odb, &from->oid, &to->oid, depth + 1, &below);
+		return add_object(odb, delta, to);
 	if (r < 0)
 		return r;
 	added = delta_add(delta, DELTA_DIRECTORY, MODE_TREE, to->name);
@@ -325,6 +315,12 @@ static int compare_entry(struct odb *odb, const struct tree_entry *from,
 	added->directory = below;
 	added->oid = to->oid;
 	return 0;
+}
+
+static bool is_same_entry(const struct tree_entry *a, const struct tree_entry *b)
+{
+	return a->mode == b->mode && oid_equal(&a->oid, &b->oid) &&
+	       strcmp(a->name, b->name) == 0;
 }
 
 /* Both trees are in Git's order, in which a file and a folder of one name stand
@@ -339,8 +335,9 @@ static int compare_entries(struct odb *odb, const struct tree *from,
 	while (r == 0 && (i < from->count || j < to->count)) {
 		const struct tree_entry *a = &from->entries[i];
 		const struct tree_entry *b = &to->entries[j];
-		int order = i == from->count ? 1 :
-			    j == to->count   ? -1 :
+		int order = i == from->count	  ? 1 :
+			    j == to->count	  ? -1 :
+			    is_same_entry(a, b) ? 0 :
 			    tree_compare(a->name, a->mode, b->name, b->mode);
 
 		if (order == 0)
@@ -356,20 +353,34 @@ static int compare_entries(struct odb *odb, const struct tree *from,
 	return r;
 }
 
+/* 1: the tree is a file that is stored as one. */
+static int is_rope(struct odb *odb, const struct oid *oid,
+		   const struct tree *tree)
+{
+	uint32_t mode = MODE_TREE;
+	int r = contents_may_be_rope(tree) ?
+		contents_recognise(odb, oid, &mode, NULL) : 0;
+
+	return r < 0 ? r : mode != MODE_TREE;
+}
+
 static int compare_trees(struct odb *odb, const struct oid *from,
 			 const struct oid *to, unsigned int depth,
 			 struct delta **ret_delta)
 {
 	scoped(cleanup_treep) struct tree *a = NULL, *b = NULL;
 	struct delta *delta;
-	int r;
+	int r = tree_read(odb, from, &a);
 
-	if (depth > TREE_DEPTH_MAX)
-		return -EUCLEAN;
-	r = tree_read(odb, from, &a);
 	if (r == 0)
 		r = tree_read(odb, to, &b);
-	if (r < 0)
+	if (r == 0 && depth)
+		r = is_rope(odb, from, a);
+	if (r == 0 && depth)
+		r = is_rope(odb, to, b);
+	if (r == 0 && depth > TREE_DEPTH_MAX)
+		r = -EUCLEAN;
+	if (r)
 		return r;
 	delta = delta_new(false);
 	if (!delta)

@@ -377,6 +377,12 @@ void directory_renew(struct directory *d, struct entry *e)
 	e->captured = 0;
 }
 
+void directory_untrack(struct directory *d, struct entry *e)
+{
+	directory_renew(d, e);
+	e->git_file = 0;
+}
+
 void directory_index_drop(struct directory *d, const struct entry *e)
 {
 	*index_slot(d, e->name) = SLOT_USED;

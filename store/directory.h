@@ -19,7 +19,7 @@
  *   replaced  either had the name, but for another entry, which is gone; a
  *             replaced entry that is not live stands for the missing name
  *   git_had   with replaced: Git had it
- *   git_file  with git_had: and it was no folder
+ *   git_file  with git_had: and it was no folder, nor was it untracked
  */
 
 struct node;
@@ -112,6 +112,10 @@ void directory_supersede(struct directory *d, struct entry *e, bool remember);
 
 /* The live entry stays what it is, but counts as another one than is stored. */
 void directory_renew(struct directory *d, struct entry *e);
+
+/* The live entry stays what it is, and Git is to have it no more; nor will it have
+ * what takes the name, if rules ignore that. */
+void directory_untrack(struct directory *d, struct entry *e);
 
 /* The live entry is gone. */
 void directory_remove(struct directory *d, struct entry *e, bool remember);

@@ -28,26 +28,39 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->place, y->place);
 }
 
+/* Of the place of an entry. */
+static bool is_foreign(const struct directory_places *p, const char *place)
+{
+	return p->foreign && places_is_foreign(p, place);
+}
+
 static bool is_before(const struct directory_places *p, uint32_t position,
 		      const struct sorted *than)
 {
 	const struct sorted at = {
 		.place = p->at[position],
-		.foreign = places_is_foreign(p, p->at[position]),
+		.foreign = is_foreign(p, p->at[position]),
 	};
 
 	return compare(&at, than) < 0;
 }
 
-/* How many positions of the ordered ones have only what is before `than`. */
+/* How many positions of the ordered ones have only what is before `than`.  That
+ * is mostly near the end: a search in steps that double from there does not touch
+ * what is far from it. */
 static uint32_t count_before(const struct directory_places *p,
 			     const struct sorted *than)
 {
-	uint32_t low = 0, high = p->ordered;
+	uint32_t low = 0, high = p->ordered, step = 1;
 
 	while (low < high) {
-		uint32_t middle = low + (high - low) / 2, i = middle;
+		uint32_t back = (high - low + 1) / 2, middle, i;
 
+		if (low == 0 && step < back) {
+			back = step;
+			step *= 2;
+		}
+		i = middle = high - back;
 		while (i < high && !p->at[i])
 			i++;
 		if (i < high && is_before(p, i, than))
@@ -68,7 +81,7 @@ void places_note_order(struct directory *d, uint32_t position,
 
 	if (position < p->ordered) {
 		/* a new name leaves the key as it is */
-		if (!has_key || !old || places_is_foreign(p, old))
+		if (!has_key || !old || is_foreign(p, old))
 			p->ordered = position;
 		return;
 	}
@@ -97,7 +110,7 @@ static int collect(const struct directory *d, uint32_t first,
 			continue;
 		sorted[n++] = (struct sorted){
 			.entry = d->entries[i], .place = p->at[i],
-			.foreign = places_is_foreign(p, p->at[i]),
+			.foreign = is_foreign(p, p->at[i]),
 		};
 	}
 	qsort(sorted, n, sizeof(*sorted), compare);
@@ -116,7 +129,7 @@ static uint32_t first_to_move(const struct directory *d)
 		if (p->at[i] && (!least.place || is_before(p, i, &least)))
 			least = (struct sorted){
 				.place = p->at[i],
-				.foreign = places_is_foreign(p, p->at[i]),
+				.foreign = is_foreign(p, p->at[i]),
 			};
 	return least.place ? count_before(p, &least) : d->count;
 }
@@ -190,7 +203,7 @@ static int each_ordered(struct directory *d, char *prefix, bool foreign,
 		if (!p->at[i])
 			continue;
 		if (!is_in(p->at[i], prefix, length) ||
-		    places_is_foreign(p, p->at[i]) != foreign)
+		    is_foreign(p, p->at[i]) != foreign)
 			break;
 		r = visit(context, &d->entries[i]);
 	}

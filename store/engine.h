@@ -93,6 +93,7 @@ struct cut {
 	struct cut *next_held;
 	int held, error;
 	bool journaled;
+	bool doubled;		/* folding: it has taken one over already */
 	uint64_t first;		/* it stands for this cut and its branch's others
 				 * up to sequence: all, if it has no frame */
 	uint64_t *folded;	/* those of them that have frames of their own */
@@ -208,6 +209,10 @@ typedef int engine_outside_visit(void *context,
 				 const struct outside_change *change);
 int engine_look_outside(struct engine *engine, const char *name,
 			engine_outside_visit *visit, void *context);
+
+/* Whether engine_look_outside may have to tell of a ref of that name as a branch's
+ * that is new.  Reads that ref and does not wait. */
+bool engine_may_be_new(struct engine *engine, const char *name);
 
 /* Makes the thread try to write refs that it could not write, now. */
 void engine_retry_refs(struct engine *engine);

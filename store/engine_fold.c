@@ -74,24 +74,40 @@ static bool fold(struct cut *older, bool all)
 	take_frames(older, newer);
 	newer->first = older->first;
 	newer->error = older->error;
+	newer->doubled = true;
 	return true;
 }
 
-struct cut *engine_fold(struct cut **cuts, bool all)
+/* Adds to *folded what becomes part of a later one; false: nothing did. */
+static bool fold_pairs(struct cut **cuts, bool all, struct cut **folded)
 {
-	struct cut **link = cuts, *folded = NULL;
+	struct cut **link = cuts;
+	bool any = false;
 
 	while (*link) {
 		struct cut *older = *link;
 
-		if (!is_foldable(older, all) ||
+		if (older->doubled || !is_foldable(older, all) ||
 		    (older->records[0].last && !all) || !fold(older, all)) {
+			older->doubled = false;
 			link = &older->next;
 			continue;
 		}
+		any = true;
 		*link = older->next;
-		older->next = folded;
-		folded = older;
+		older->next = *folded;
+		*folded = older;
 	}
+	return any;
+}
+
+/* Two by two, then these two by two: one after the other each would copy all that
+ * the ones before it had, and there may be thousands. */
+struct cut *engine_fold(struct cut **cuts, bool all)
+{
+	struct cut *folded = NULL;
+
+	while (fold_pairs(cuts, all, &folded))
+		;
 	return folded;
 }

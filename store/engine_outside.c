@@ -186,6 +186,20 @@ int engine_look_outside(struct engine *engine, const char *name,
 	return -EAGAIN;
 }
 
+bool engine_may_be_new(struct engine *e, const char *name)
+{
+	struct engine_storage *s = e->storage;
+	const struct table_ref *gone;
+	struct oid oid;
+
+	if (s->ops->ref_read(s, name, &oid) < 0)
+		return false;
+	SCOPED_LOCK(&e->lock);
+	gone = table_find_gone(e->table, name);
+	return !table_find_name(e->table, name) &&
+	       !(gone && oid_equal(&gone->outside, &oid));
+}
+
 void engine_retry_refs(struct engine *engine)
 {
 	SCOPED_LOCK(&engine->lock);

@@ -240,21 +240,24 @@ static bool has_same_tree(struct engine *e, const struct oid *a,
 	return same;
 }
 
-/* Our head is lost, but not what its ref has: somebody collected garbage after
+/* 1: our head is lost, but not what its ref has: somebody collected garbage after
  * we were killed between table and refs, or the disk is damaged.  Going back is
- * all that is left. */
-static bool must_go_back(struct work *work, const struct table_branch *b,
-			 const struct oid *seen)
+ * all that is left.  Otherwise 0, or why it cannot be found out. */
+static int must_go_back(struct work *work, const struct table_branch *b,
+			const struct oid *seen)
 {
 	char hex[OID_HEX_SIZE], seen_hex[OID_HEX_SIZE];
+	int r = check_commit(work->engine, &b->head);
 
-	if (check_commit(work->engine, &b->head) == 0 ||
-	    check_commit(work->engine, seen) < 0)
-		return false;
+	if (r == 0 || engine_is_transient(r))
+		return r;
+	r = check_commit(work->engine, seen);
+	if (r < 0)
+		return engine_is_transient(r) ? r : 0;
 	log_error("the newest commit %s of branch %s is lost: the branch is what "
 		  "refs/heads/%s has, %s", oid_hex(&b->head, hex), b->name,
 		  b->name, oid_hex(seen, seen_hex));
-	return true;
+	return 1;
 }
 
 /* What git made of the branch in its folder, when we died before we followed: it
@@ -288,6 +291,7 @@ static int reconcile_branch(struct work *work, uint64_t incarnation)
 	struct table_branch *b = table_find(work->table, incarnation);
 	struct engine_storage *s = work->engine->storage;
 	const struct ref *ref = find_ref(&work->refs, b->name);
+	int r;
 
 	if (!ref) {
 		lose_ref(work, b);
@@ -300,19 +304,27 @@ static int reconcile_branch(struct work *work, uint64_t incarnation)
 		set_outside(work, b, &ref->oid);
 		return 0;
 	}
-	if (must_go_back(work, b, &ref->oid)) {
+	r = must_go_back(work, b, &ref->oid);
+	if (r < 0)
+		return r;
+	if (r) {
 		adopt(work, b, &ref->oid);
 		return 0;
 	}
 	if (oid_equal(&ref->oid, &b->outside) ||
 	    settle_inside(work, b, &ref->oid))
 		return 0;
-	if (oid_equal(&b->head, &b->outside) ||
-	    s->ops->is_ancestor(s, &b->head, &ref->oid) == 1) {
+	r = oid_equal(&b->head, &b->outside) ? 1 :
+		s->ops->is_ancestor(s, &b->head, &ref->oid);
+	if (r == 1) {
 		adopt(work, b, &ref->oid);
 		return 0;
 	}
-	if (s->ops->is_ancestor(s, &ref->oid, &b->head) == 1) {
+	if (!engine_is_transient(r))
+		r = s->ops->is_ancestor(s, &ref->oid, &b->head);
+	if (engine_is_transient(r))
+		return r;
+	if (r == 1) {
 		set_outside(work, b, &ref->oid);
 		return 0;
 	}

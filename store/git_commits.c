@@ -59,6 +59,9 @@ int git_commits_since(struct git_repo *repo, const struct oid *tip,
 
 	if (git_is_shallow(repo))
 		return -ENOTSUP;
+	r = git_memory_check();
+	if (r < 0)
+		return r;
 	SCOPED_HANDLE(handle, repo);
 	r = git_revwalk_new(&walk, handle->repository);
 	if (r < 0)

@@ -22,8 +22,11 @@ int git_config_read(struct git_repo *repo, const char *key, char **ret_value)
 {
 	SCOPED_HANDLE(handle, repo);
 	git_buf value = { 0 };
-	int r = read_value(handle->repository, key, &value);
+	int r = git_memory_check();
 
+	if (r < 0)
+		return r;
+	r = read_value(handle->repository, key, &value);
 	/* a name that is no key cannot have a value */
 	if (r == GIT_ENOTFOUND || r == GIT_EINVALIDSPEC)
 		return -ENOENT;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <git2.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *git_error_text(void)
@@ -95,4 +96,16 @@ int git_error_of_read(int code)
 	if (r >= 0 || r == -EUCLEAN || r == -ENOMEM)
 		return r;
 	return -EIO;
+}
+
+/* As much as its windows take. */
+#define MEMORY_LEAST ((size_t)16 << 20)
+
+int git_memory_check(void)
+{
+	/* volatile: otherwise the compiler sees no use of it */
+	void *volatile memory = malloc(MEMORY_LEAST);
+
+	free(memory);
+	return memory ? 0 : -ENOMEM;
 }

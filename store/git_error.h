@@ -15,6 +15,11 @@ int git_error_to_errno(int code);
  * -ENOMEM. */
 int git_error_of_read(int code);
 
+/* 0, or -ENOMEM where there is so little memory that libgit2 is not to be asked: in
+ * walks of the history and configuration files a failed allocation crashes it, and
+ * objects that it finds no memory to look for it takes for missing. */
+int git_memory_check(void);
+
 /* Its sentence; valid until the thread's next call into libgit2. */
 const char *git_error_text(void);
 

@@ -60,7 +60,9 @@ int git_find_merge_bases(struct git_repo *repo, const struct oid *a,
 
 	if (git_is_shallow(repo))
 		return git_shallow_merge_bases(repo, a, b, ret, ret_count);
-	r = check_commits(repo, a, b);
+	r = git_memory_check();
+	if (r == 0)
+		r = check_commits(repo, a, b);
 	if (r < 0)
 		return r;
 	{
@@ -85,7 +87,9 @@ int git_is_ancestor(struct git_repo *repo, const struct oid *ancestor,
 		return 1;
 	if (git_is_shallow(repo))
 		return git_shallow_is_ancestor(repo, ancestor, commit);
-	r = check_commits(repo, ancestor, commit);
+	r = git_memory_check();
+	if (r == 0)
+		r = check_commits(repo, ancestor, commit);
 	if (r < 0)
 		return r;
 	SCOPED_HANDLE(handle, repo);

@@ -64,6 +64,22 @@ static int copy_object(git_odb_object *object, enum object_type *ret_type,
 	return 0;
 }
 
+/* Whether it is worth while to look for what was missing once more. */
+static int look_again(git_odb *odb)
+{
+	if (git_memory_check() == 0)
+		return git_odb_refresh(odb);
+	git_error_set_oom();
+	return GIT_ERROR;
+}
+
+static int error_of_read(int code)
+{
+	if (code == GIT_ENOTFOUND && git_memory_check() < 0)
+		return -ENOMEM;
+	return git_error_of_read(code);
+}
+
 /* libgit2 looks again on disk when it misses an object, and checks the hash of
  * what it reads. */
 static int read_object(struct git_objects *g, const struct oid *oid,
@@ -74,8 +90,10 @@ static int read_object(struct git_objects *g, const struct oid *oid,
 	SCOPED_HANDLE(handle, g->repo);
 	int r = git_odb_read(&object, handle->odb, to_git_oid(oid));
 
+	if (r == GIT_ENOTFOUND && (r = look_again(handle->odb)) == 0)
+		r = git_odb_read(&object, handle->odb, to_git_oid(oid));
 	if (r < 0)
-		return git_error_of_read(r);
+		return error_of_read(r);
 	return copy_object(object, ret_type, ret_data, ret_size);
 }
 
@@ -144,8 +162,11 @@ static int read_header(struct git_objects *g, const struct oid *oid,
 	size_t size;
 	int r = git_odb_read_header(&size, &type, handle->odb, to_git_oid(oid));
 
+	if (r == GIT_ENOTFOUND && (r = look_again(handle->odb)) == 0)
+		r = git_odb_read_header(&size, &type, handle->odb,
+					to_git_oid(oid));
 	if (r < 0)
-		return git_error_of_read(r);
+		return error_of_read(r);
 	*ret_type = (enum object_type)type;
 	*ret_size = size;
 	return 0;

@@ -396,6 +396,73 @@ int git_refs_each(struct git_repo *repo, const char *prefix,
 	return r;
 }
 
+/* ---- whether there is a branch ---- */
+
+#define HEADS "refs/heads/"
+
+void git_packed_mark(struct git_repo *repo, struct git_packed_mark *ret)
+{
+	struct stat st;
+
+	*ret = (struct git_packed_mark){ 0 };
+	if (fstatat(repo->dir_fd, "packed-refs", &st, 0) == 0)
+		*ret = (struct git_packed_mark){
+			.inode = st.st_ino, .size = st.st_size,
+			.mtime = st.st_mtim,
+		};
+}
+
+static bool is_same_mark(const struct git_packed_mark *a,
+			 const struct git_packed_mark *b)
+{
+	return a->inode == b->inode && a->size == b->size &&
+	       a->mtime.tv_sec == b->mtime.tv_sec &&
+	       a->mtime.tv_nsec == b->mtime.tv_nsec;
+}
+
+static int peek_names(const struct names *names, const char *path,
+		      git_branch_visit *visit, void *context)
+{
+	size_t length = strlen(path);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < names->count; i++) {
+		const char *name = names->names[i];
+
+		if (strncmp(name, path, length) == 0 &&
+		    (name[length] == '\0' || name[length] == '/'))
+			r = visit(context, name + strlen(HEADS));
+	}
+	return r;
+}
+
+int git_branch_peek(struct git_repo *repo, const char *name,
+		    const struct git_packed_mark *known,
+		    git_branch_visit *visit, void *context)
+{
+	scoped(names_release) struct names loose = { 0 }, packed = { 0 };
+	char path[sizeof(HEADS) + NAME_MOST];
+	struct git_packed_mark mark;
+	struct stat st;
+	int r = 0;
+
+	if (git_branch_check_name(name) < 0)
+		return 0;
+	snprintf(path, sizeof(path), HEADS "%s", name);
+	if (fstatat(repo->dir_fd, path, &st, 0) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			return visit(context, name);
+		r = list_folder(repo->dir_fd, path, &loose);
+	}
+	if (r == 0)
+		r = peek_names(&loose, path, visit, context);
+	git_packed_mark(repo, &mark);
+	if (r || is_same_mark(&mark, known))
+		return r;
+	r = list_packed(repo->dir_fd, &packed);
+	return r < 0 ? r : peek_names(&packed, path, visit, context);
+}
+
 /* ---- HEAD ---- */
 
 int git_head_read(struct git_repo *repo, char **ret_name)

@@ -55,6 +55,24 @@ int git_refs_each(struct git_repo *repo, const char *prefix,
 /* Full name.  -ENOENT; -EUCLEAN: the ref is broken. */
 int git_ref_read(struct git_repo *repo, const char *name, struct oid *ret_oid);
 
+/* What packed-refs is, to see whether it is another file or was changed. */
+struct git_packed_mark {
+	uint64_t inode, size;
+	struct timespec mtime;
+};
+
+/* Zero if there is none. */
+void git_packed_mark(struct git_repo *repo, struct git_packed_mark *ret);
+
+/* Calls visit with each branch of that name or below it (without refs/heads/) that
+ * has a file, or is in a packed-refs other than `known`; maybe twice.  For a name
+ * that none has it takes two system calls.  Nonzero from visit ends it and is
+ * returned.  Errors of reading. */
+typedef int git_branch_visit(void *context, const char *name);
+int git_branch_peek(struct git_repo *repo, const char *name,
+		    const struct git_packed_mark *known,
+		    git_branch_visit *visit, void *context);
+
 /* Compare and set, durably: old zero: must not exist; new zero: delete (from
  * packed-refs too).  -ESTALE: it is not old; -EBUSY: locked by another program;
  * -EEXIST: clashes with a ref that is a prefix of it, or the reverse;

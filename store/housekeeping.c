@@ -95,11 +95,14 @@ static int tend(struct housekeeping *h)
 		r = housekeeping_run(h, commit_graph);
 	if (r == -EAGAIN)	/* after the shortest rest */
 		return 1;
-	if (r < 0 && !h->complained)
+	if (r >= 0)
+		h->failures = 0;
+	else if (h->failures++ == 0)	/* as when another git merges them */
+		return 1;
+	if (h->failures == 2)
 		log_warning("the packs of %s cannot be merged: %s; reading from "
 			    "it becomes slower", git_repo_path(h->repo),
-			    strerror(-r));
-	h->complained = r < 0;
+			    r == -EIO ? h->said : strerror(-r));
 	return r;
 }
 

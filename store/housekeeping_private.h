@@ -13,7 +13,9 @@ struct housekeeping {
 	clock_function *clock;
 	pthread_t thread;
 	struct timespec rest;		/* the thread's: nothing before that */
-	bool complained;		/* the thread's */
+	unsigned int failures;		/* the thread's; in a row */
+	char said[160];			/* the thread's: what git said last of
+					 * a failure */
 	bool urgent;			/* the thread's: no low priority */
 
 	pthread_mutex_t lock;		/* leaf; guards what follows */
@@ -27,7 +29,8 @@ struct housekeeping {
 
 /* Runs git with arguments (ending with NULL) to its end or until h->stop.  1: it
  * was stopped; -EAGAIN: one that another daemon has started is at work, or what
- * that has started; -EIO: it failed; errors of posix_spawn(3). */
+ * that has started; -EIO: it failed and h->said says why; errors of
+ * posix_spawn(3). */
 int housekeeping_run(struct housekeeping *h, const char *const *arguments);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -48,7 +49,7 @@ static int lock_packs(struct housekeeping *h, int *ret_fd)
 }
 
 static int start(struct housekeeping *h, const char *const *arguments,
-		 int lock, pid_t *ret_pid)
+		 int err, int lock, pid_t *ret_pid)
 {
 	scoped_fd int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	const char *argv[ARGUMENTS_MOST] = { "git" };
@@ -65,7 +66,7 @@ static int start(struct housekeeping *h, const char *const *arguments,
 	argv[1] = option;
 	while (*arguments && n < ARGUMENTS_MOST - 1)
 		argv[n++] = *arguments++;
-	r = git_program_start((char *const *)(uintptr_t)argv, null, null, true,
+	r = git_program_start((char *const *)(uintptr_t)argv, null, err, true,
 			      lock, ret_pid);
 	if (r < 0)
 		return r;
@@ -185,15 +186,31 @@ static void sweep(struct housekeeping *h, const char *folder, pid_t pid,
 
 /* ---- running ---- */
 
+/* The last line of what it has written to err. */
+static void note_said(struct housekeeping *h, int err)
+{
+	char text[1024];
+	ssize_t size = pread(err, text, sizeof(text) - 1, 0);
+	char *line;
+
+	while (size > 0 && text[size - 1] == '\n')
+		size--;
+	text[size > 0 ? size : 0] = '\0';
+	line = strrchr(text, '\n');
+	line = line ? line + 1 : text;
+	snprintf(h->said, sizeof(h->said), "git: %.140s",
+		 *line ? line : "it was killed");
+}
+
 int housekeeping_run(struct housekeeping *h, const char *const *arguments)
 {
 	time_t since = time(NULL) - 1;
-	scoped_fd int lock = -1;
+	scoped_fd int err = memfd_create("git", MFD_CLOEXEC), lock = -1;
 	pid_t pid;
-	int r = lock_packs(h, &lock);
+	int r = err < 0 ? -errno : lock_packs(h, &lock);
 
 	if (r == 0)
-		r = start(h, arguments, lock, &pid);
+		r = start(h, arguments, err, lock, &pid);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&h->lock);
@@ -201,6 +218,8 @@ int housekeeping_run(struct housekeeping *h, const char *const *arguments)
 	r = wait_locked(h);
 	h->child = 0;
 	pthread_mutex_unlock(&h->lock);
+	if (r == -EIO)
+		note_said(h, err);
 	if (r == 1)
 		end_group(pid);
 	if (r != 0) {

@@ -73,15 +73,21 @@ static int walk_files(struct branch *b, const struct delta *delta,
 
 /* ---- the same paths ---- */
 
+struct path {
+	char *text;
+	bool untracked;		/* `git rm --cached`: it need not have changed */
+};
+
 struct paths {
-	char **paths;
+	struct worktree *tree;
+	struct path *paths;
 	size_t count, next;
 };
 
 static void paths_release(struct paths *p)
 {
 	for (size_t i = 0; i < p->count; i++)
-		free(p->paths[i]);
+		free(p->paths[i].text);
 	free(p->paths);
 }
 
@@ -89,16 +95,26 @@ static int add_path(void *context, const char *path,
 		    const struct delta_entry *entry)
 {
 	struct paths *p = context;
-	char **more = reallocarray(p->paths, p->count + 1, sizeof(*more));
+	struct path *more = reallocarray(p->paths, p->count + 1, sizeof(*more));
 
 	if (!more)
 		return -ENOMEM;
 	p->paths = more;
-	more[p->count] = strdup(path);
-	if (!more[p->count])
+	more[p->count].text = strdup(path);
+	if (!more[p->count].text)
 		return -ENOMEM;
-	p->count++;
+	more[p->count++].untracked = entry->kind == DELTA_REMOVED &&
+				     worktree_is_ignored(p->tree, path);
 	return 0;
+}
+
+/* Moves on to that path, or to the end. */
+static bool skip_to(struct paths *p, const char *path)
+{
+	while (p->next < p->count && p->paths[p->next].untracked &&
+	       (!path || strcmp(p->paths[p->next].text, path) != 0))
+		p->next++;
+	return p->next < p->count;
 }
 
 /* 1: another one than the delta has at this place. */
@@ -106,16 +122,17 @@ static int compare_path(void *context, char status, const char *path)
 {
 	struct paths *p = context;
 
-	return p->next == p->count || strcmp(p->paths[p->next++], path) != 0;
+	return !skip_to(p, path) ||
+	       strcmp(p->paths[p->next++].text, path) != 0;
 }
 
 static bool has_same_paths(struct branch *b, const struct delta *delta)
 {
-	scoped(paths_release) struct paths paths = { 0 };
+	scoped(paths_release) struct paths paths = { .tree = b->worktree };
 
 	return walk_files(b, delta, add_path, &paths) == 0 &&
 	       worktree_each_changed(b->worktree, compare_path, &paths) == 0 &&
-	       paths.next == paths.count;
+	       !skip_to(&paths, NULL);
 }
 
 /* ---- the same files ---- */
@@ -204,7 +221,10 @@ static int compare_file(void *context, const char *path,
 
 	if (r < 0)
 		return entry->kind != DELTA_REMOVED;
-	same = entry->kind == DELTA_OBJECT && is_object(b, n, entry);
+	if (entry->kind == DELTA_REMOVED)
+		same = worktree_is_ignored(b->worktree, path);
+	else
+		same = entry->kind == DELTA_OBJECT && is_object(b, n, entry);
 	node_unref(n);
 	return !same;
 }

@@ -30,6 +30,8 @@ struct following {
 	struct oid tree;		/* of seen */
 	struct branch_state ours;
 	uint64_t sequence;
+	uint64_t changes;		/* of the work tree, when compared */
+	bool exact;			/* it had what seen has */
 	struct report *report;
 };
 
@@ -128,6 +130,29 @@ static int check_automatic(struct following *f)
 	return r < 0 ? r : r ? 0 : -ENOTSUP;
 }
 
+/* What git's commits do not have and rules ignore stays where it is, beside Git:
+ * `git rm --cached`.  Commits of ours that give way do not say otherwise, others do.
+ * When it is about to be captured: until then a commit may bring it back. */
+static int untrack(struct following *f)
+{
+	scoped_commit struct commit *commit = NULL;
+	scoped_delta struct delta *delta = NULL;
+	struct odb *odb = f->b->store->odb;
+	struct oid from = f->ours.tree;
+	int r = are_automatic(f->b, &f->ours.commit, f->before);
+
+	if (r == 0 && oid_is_zero(f->before))
+		return 0;
+	if (r == 0) {
+		r = commit_read(odb, f->before, &commit);
+		if (r == 0)
+			from = commit->tree;
+	}
+	if (r >= 0)
+		r = delta_between(odb, &from, &f->tree, &delta);
+	return r < 0 ? r : worktree_untrack(f->b->worktree, delta);
+}
+
 /* Whether to wait: 1; or to go on: 0. */
 static int consider(struct following *f)
 {
@@ -145,9 +170,9 @@ static int consider(struct following *f)
 	r = worktree_track(f->b->worktree, delta);
 	if (r < 0)
 		return r;
-	if (inside_has_all_changed(f->b, delta))
-		return 0;
-	return waits(f);
+	f->changes = worktree_changes(f->b->worktree);
+	f->exact = inside_has_all_changed(f->b, delta);
+	return f->exact ? 0 : waits(f);
 }
 
 static int follow(struct following *f, const struct caller *caller)
@@ -163,8 +188,16 @@ static int follow(struct following *f, const struct caller *caller)
 	r = consider(f);
 	if (r)
 		return r;
-	if (!oid_equal(&f->tree, &f->ours.tree))
-		r = branch_look(f->b, caller, &f->ours, f->report);
+	/* what was written since consider is not to be committed at once; and where
+	 * all is as git has it nothing can have stayed */
+	if (!oid_equal(&f->tree, &f->ours.tree)) {
+		if (!f->exact)
+			r = untrack(f);
+		if (r == 0)
+			r = branch_look_unchanged(f->b, caller, f->exact ?
+						  &f->changes : NULL,
+						  &f->ours, f->report);
+	}
 	if (r == 0)
 		r = check_automatic(f);
 	return r < 0 ? r : move(f);

@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#define uthash_fatal(message) abort()
+/* A full memory is an error of the caller: handle.tbl is NULL after HASH_ADD. */
+#define HASH_NONFATAL_OOM 1
 /* An id is as good as any hash of it. */
 #define HASH_FUNCTION(key, length, hash) memcpy(&(hash), key, sizeof(hash))
 #include <uthash.h>
@@ -90,11 +91,13 @@ static int insert(struct memory_odb *m, struct memory_object *object)
 	SCOPED_LOCK(&m->lock);
 
 	HASH_FIND(hh, m->objects, &object->oid, sizeof(object->oid), present);
-	if (present)
-		free(object);
-	else
+	if (!present) {
 		HASH_ADD(hh, m->objects, oid, sizeof(object->oid), object);
-	return 0;
+		if (object->hh.tbl)
+			return 0;
+	}
+	free(object);
+	return present ? 0 : -ENOMEM;
 }
 
 static int memory_write(struct odb *odb, enum object_type type,

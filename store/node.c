@@ -124,7 +124,7 @@ static void attach(struct node *n, struct node *dir, struct entry *e)
 	dir->refs++;
 	n->parent = dir;
 	n->position = e - dir->directory->entries;
-	n->rules = strcmp(e->name, IGNORE_NAME) == 0;
+	n->rules = node_rules_of_name(e->name);
 	e->node = n;
 }
 

@@ -68,6 +68,10 @@ struct attributes {
 
 void attributes_free(struct attributes *a);	/* accepts NULL */
 
+/* A file of rules: node_rules_of_name. */
+#define RULES_IGNORE 1u		/* IGNORE_NAME */
+#define RULES_TYPES 2u		/* ATTRIBUTES_NAME */
+
 #define SIZE_UNKNOWN UINT64_MAX
 
 struct node {
@@ -110,7 +114,7 @@ struct node {
 	uint8_t displaced : 1;		/* its number is in worktree->displaced */
 	uint8_t pending : 1;		/* unlinked, but to be pushed */
 	uint8_t structured : 1;		/* oid is the tree of a stored rope */
-	uint8_t rules : 1;		/* it is called .gitignore */
+	uint8_t rules : 2;		/* by its name: RULES_* */
 	uint8_t own : 1;		/* as its entry's: oid is in the local
 					 * face, unless its contents are open */
 	uint8_t linked : 1;		/* it is in worktree->links */
@@ -142,12 +146,14 @@ struct worktree {
 	struct links *shared;		/* those with a snapshot */
 	bool links_loaded;		/* those that are stored are there */
 	struct timespec changed_since;	/* state */
+	_Atomic uint64_t changes;	/* counts them; raised under lock */
 	struct irmin_cache *irmin;	/* fixed; locks itself */
 	_Atomic uint32_t rules;		/* counts changes of what is ignored */
 	/* state; below these they are to be applied; inner references */
 	struct node *stale[STALE_MOST + 1];
 	unsigned int stale_count;
 	_Atomic bool rewritten;		/* the root's .gitattributes, by us */
+	_Atomic bool retype;		/* .gitattributes files, by others */
 };
 
 #define EPOCHS_MAX 1024u
@@ -263,8 +269,13 @@ int node_is_own_name_locked(struct node *dir, const char *name);
  * that is in it: 1 or 0.  -ENOMEM. */
 int node_is_ignored_folder_locked(struct node *dir, const char *name);
 
-/* A .gitignore of dir, or dir's own name, is another one.  "state". */
-void node_rules_changed(struct node *dir);
+/* Whether rules ignore a file of that name in the loaded directory dir, also one that
+ * Git has: 1 or 0.  -ENOMEM. */
+int node_is_ignored_name_locked(struct node *dir, const char *name);
+
+unsigned int node_rules_of_name(const char *name);	/* 0: none */
+/* Rules of that kind of dir, or dir's own name, are other ones.  "state". */
+void node_rules_changed(struct node *dir, unsigned int rules);
 /* What is in dir may be ignored, or not any more, for another reason.  "state". */
 void node_look_again(struct node *dir);
 /* dir has another path: new files in it, of which memory alone knows, are as

@@ -241,7 +241,7 @@ static void change_done(struct change *change)
 		attributes_drop_privileges(n->attributes);
 	node_mark(n, true);
 	if (n->rules && n->parent)
-		node_rules_changed(n->parent);
+		node_rules_changed(n->parent, n->rules);
 }
 
 /* ---- contents that can splice ---- */

@@ -186,6 +186,16 @@ static int was_tracked_locked(const struct node *dir, const char *name)
 	return r == -ENOMEM ? r : r == 0 && e.mode != MODE_TREE;
 }
 
+int node_is_ignored_name_locked(struct node *dir, const char *name)
+{
+	int r;
+
+	if (!dir->worktree->options.local || node_is_typed(dir))
+		return 0;
+	r = refresh_locked(dir);
+	return r < 0 ? r : is_ignored_locked(dir, name, false);
+}
+
 int node_is_own_name_locked(struct node *dir, const char *name)
 {
 	int r;

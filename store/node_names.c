@@ -145,7 +145,7 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 	attributes_touch(dir, &spare, &n->attributes->mtime);
 	node_mark(n, !node_is_special(n));
 	if (n->rules)
-		node_rules_changed(dir);
+		node_rules_changed(dir, n->rules);
 	return 0;
 }
 
@@ -349,8 +349,7 @@ static int remove_name(struct node *dir, const char *name, bool directory)
 	leaving_done_locked(&leaving, &now);
 	attributes_touch(dir, &spare, &now);
 	node_mark(dir, true);
-	if (strcmp(name, IGNORE_NAME) == 0)
-		node_rules_changed(dir);
+	node_rules_changed(dir, node_rules_of_name(name));
 	attribute_edit_execute_locked(&edit, dir->worktree, &now);
 	return 0;
 }

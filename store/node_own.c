@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/ignore.h"
 #include "store/node.h"
 
 #include <errno.h>
@@ -79,11 +80,19 @@ void node_look_again(struct node *dir)
 		add_stale(dir->worktree, dir);
 }
 
-void node_rules_changed(struct node *dir)
+unsigned int node_rules_of_name(const char *name)
+{
+	return strcmp(name, IGNORE_NAME) == 0 ? RULES_IGNORE :
+	       strcmp(name, ATTRIBUTES_NAME) == 0 ? RULES_TYPES : 0;
+}
+
+void node_rules_changed(struct node *dir, unsigned int rules)
 {
 	struct worktree *w = dir->worktree;
 
-	if (!w->options.local || dir->removed)
+	if (rules & RULES_TYPES)
+		w->retype = true;
+	if (!(rules & RULES_IGNORE) || !w->options.local || dir->removed)
 		return;
 	w->rules++;
 	add_stale(w, dir);
@@ -128,7 +137,7 @@ static int claim_fresh_locked(struct node *dir)
 
 void node_directory_moved_locked(struct node *dir)
 {
-	node_rules_changed(dir);
+	node_rules_changed(dir, RULES_IGNORE);
 	/* what fails here is done with the rest */
 	if (dir->worktree->options.local && dir->directory)
 		claim_fresh_locked(dir);

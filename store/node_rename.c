@@ -253,14 +253,13 @@ static void move_locked(struct rename *rename, const struct timespec *now)
 }
 
 /* What is ignored may be something else now. */
-static void renamed_locked(struct rename *rename, bool had_rules)
+static void renamed_locked(struct rename *rename, unsigned int rules)
 {
 	struct node *moved = rename->moved.node, *other = rename->other.node;
 
-	if (had_rules || moved->rules) {
-		node_rules_changed(rename->from_dir);
-		node_rules_changed(rename->to_dir);
-	}
+	rules |= moved->rules;
+	node_rules_changed(rename->from_dir, rules);
+	node_rules_changed(rename->to_dir, rules);
 	if (node_is_directory(moved))
 		node_directory_moved_locked(moved);
 	if (rename->exchange && node_is_directory(other))
@@ -269,7 +268,7 @@ static void renamed_locked(struct rename *rename, bool had_rules)
 
 static void execute_locked(struct rename *rename)
 {
-	bool had_rules = rename->moved.node->rules;
+	unsigned int rules = rename->moved.node->rules;
 	struct timespec now;
 
 	rename->from_dir->worktree->options.clock(&now);
@@ -288,7 +287,7 @@ static void execute_locked(struct rename *rename)
 	} else {
 		move_locked(rename, &now);
 	}
-	renamed_locked(rename, had_rules);
+	renamed_locked(rename, rules);
 	attribute_edit_execute_locked(&rename->edit,
 				      rename->moved.node->worktree, &now);
 }

@@ -40,6 +40,7 @@ void node_keep(struct node *n)
 
 static void mark(struct node *n, unsigned int how)
 {
+	n->worktree->changes++;
 	/* a file whose last names go one after the other may be in what is gone */
 	for (; n && !n->removed; n = n->parent, how = NODE_MODIFIED) {
 		n->flags |= how;

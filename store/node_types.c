@@ -440,3 +440,111 @@ int node_set_type(struct node *n, const char *name)
 	attribute_edit_execute_locked(&edit, n->worktree, &now);
 	return 0;
 }
+
+/* ---- other lines ---- */
+
+struct retyped {
+	struct node **dir;		/* references from outside */
+	size_t count;
+};
+
+static void retyped_release(struct retyped *retyped)
+{
+	while (retyped->count)
+		node_unref(retyped->dir[--retyped->count]);
+	free(retyped->dir);
+}
+
+static int note_retyped(struct retyped *retyped, struct node *n)
+{
+	struct node **more = reallocarray(retyped->dir, retyped->count + 1,
+					  sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	retyped->dir = more;
+	more[retyped->count++] = node_ref(n);
+	return 0;
+}
+
+/* Truncating the file on the way to another text must not lose an order. */
+static bool can_be_plain(const struct directory *d)
+{
+	return !d->live && !d->places->pending;
+}
+
+/* Moves entries of its parent. */
+static int retype_locked(struct node *n, struct retyped *retyped)
+{
+	const struct directory_type *type = NULL;
+	struct directory *d = n->directory;
+	struct node *dir = n->parent;
+	int r = node_directory_type(dir, node_entry(n)->name, &type);
+
+	if (r < 0 || !type == !d->places)
+		return r;
+	if (type ? check_convertible(n) < 0 : !can_be_plain(d))
+		return 0;
+	r = directory_reserve(dir->directory, 1);
+	if (r == 0)
+		r = note_retyped(retyped, n);
+	if (r == 0 && type)
+		r = convert(d, type);
+	if (r < 0)
+		return r;
+	if (!type)
+		places_free(d);
+	store_anew_locked(n);
+	return 0;
+}
+
+static int retype_below_locked(struct node *dir, struct retyped *retyped)
+{
+	struct directory *d = dir->directory;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < d->count; i++) {
+		struct node *n = d->entries[i].node;
+
+		if (!n || !node_is_directory(n) || !n->directory)
+			continue;
+		r = retype_locked(n, retyped);
+		i = n->position;
+		if (r == 0 && !node_is_typed(n))
+			r = retype_below_locked(n, retyped);
+	}
+	return r;
+}
+
+bool worktree_has_new_types(struct worktree *w)
+{
+	return w->retype;
+}
+
+static int retype(struct worktree *w, struct retyped *retyped)
+{
+	SCOPED_WRITE(&w->lock);
+	int r;
+
+	if (!atomic_exchange(&w->retype, false) || !w->root->directory ||
+	    worktree_check_writable(w) < 0)
+		return 0;
+	r = retype_below_locked(w->root, retyped);
+	if (r == -ENOMEM)
+		w->retype = true;
+	return r;
+}
+
+void worktree_apply_types(struct worktree *w, worktree_tell *tell,
+			  void *context)
+{
+	scoped(retyped_release) struct retyped retyped = { 0 };
+	int r = w->retype ? retype(w, &retyped) : 0;
+
+	if (r < 0)
+		log_warning("some directories stay what they were, although "
+			    ATTRIBUTES_NAME " files have changed: %s",
+			    strerror(-r));
+	for (size_t i = 0; tell && i < retyped.count; i++)
+		tell(context, retyped.dir[i]);
+}

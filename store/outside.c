@@ -34,6 +34,8 @@ struct outside {
 	_Atomic bool soon;		/* which does not take long */
 	/* looking: */
 	struct oid told;		/* the last one that was told to wait */
+	pthread_mutex_t mark_lock;	/* leaf */
+	struct git_packed_mark mark;	/* whose refs were looked at; mark_lock */
 };
 
 static const struct caller *caller_of(struct outside *o, struct caller *ret)
@@ -415,13 +417,24 @@ static int settle(void *context, const struct outside_change *change)
 
 /* ---- looking ---- */
 
+static void set_mark(struct outside *o, const struct git_packed_mark *mark)
+{
+	SCOPED_LOCK(&o->mark_lock);
+	o->mark = *mark;
+}
+
 static void look(struct outside *o, const char *name)
 {
 	SCOPED_LOCK(&o->looking);
-	int r = engine_look_outside(o->store->engine, name, settle, o);
+	struct git_packed_mark mark;
+	int r;
 
+	git_packed_mark(o->store->repo, &mark);
+	r = engine_look_outside(o->store->engine, name, settle, o);
 	if (r < 0)
 		o->again = true;
+	else if (!name)
+		set_mark(o, &mark);
 	if (r < 0 && r != -EAGAIN)
 		log_error("refs of the repository cannot be read: %s",
 			  strerror(-r));
@@ -440,6 +453,31 @@ void outside_catch_up(struct store *store, struct branch *b)
 	b->git_hurries++;
 	look(o, name);
 	b->git_hurries--;
+}
+
+/* 1: it looked. */
+static int look_if_new(void *context, const char *name)
+{
+	struct outside *o = context;
+
+	if (is_live(o->store, name) ||
+	    !engine_may_be_new(o->store->engine, name))
+		return 0;
+	look(o, name);
+	return 1;
+}
+
+bool store_find_outside(struct store *store, const char *name)
+{
+	struct outside *o = store->outside;
+	struct git_packed_mark mark;
+
+	if (!o)
+		return false;
+	pthread_mutex_lock(&o->mark_lock);
+	mark = o->mark;
+	pthread_mutex_unlock(&o->mark_lock);
+	return git_branch_peek(store->repo, name, &mark, look_if_new, o) == 1;
 }
 
 /* ---- the thread ---- */
@@ -503,6 +541,7 @@ int outside_start(struct store *store)
 		return -ENOMEM;
 	o->store = store;
 	pthread_mutex_init(&o->looking, NULL);
+	pthread_mutex_init(&o->mark_lock, NULL);
 	o->end_fd = eventfd(0, EFD_CLOEXEC);
 	r = o->end_fd < 0 ? -errno :
 		ref_watch_new(git_repo_dir_fd(store->repo), &o->watch);
@@ -518,6 +557,7 @@ int outside_start(struct store *store)
 		if (o->end_fd >= 0)
 			close(o->end_fd);
 		pthread_mutex_destroy(&o->looking);
+		pthread_mutex_destroy(&o->mark_lock);
 		free(o);
 		return r;
 	}
@@ -536,6 +576,7 @@ void outside_stop(struct store *store)
 	ref_watch_free(o->watch);
 	close(o->end_fd);
 	pthread_mutex_destroy(&o->looking);
+	pthread_mutex_destroy(&o->mark_lock);
 	free(o);
 	store->outside = NULL;
 }

@@ -32,6 +32,12 @@ static int compare_oids(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct oid));
 }
 
+/* Whether an error says nothing about the object. */
+static bool is_unknown(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 /* Sorted, without duplicates and zeros: equal sets pin the same commit.  What
  * is missing cannot be kept, and would break `git gc`: it is left out, and
  * odb_read_header has logged it. */
@@ -48,13 +54,18 @@ static int tidy(struct git_repo *repo, const struct oid *oids, size_t count,
 	qsort(sorted, count, sizeof(*sorted), compare_oids);
 	for (size_t i = 0; i < count; i++) {
 		enum object_type type;
+		int r;
 
 		if (oid_is_zero(&sorted[i]) ||
-		    (kept && oid_equal(&sorted[kept - 1], &sorted[i])) ||
-		    odb_read_header(git_repo_odb(repo), &sorted[i], &type,
-				    NULL) < 0)
+		    (kept && oid_equal(&sorted[kept - 1], &sorted[i])))
 			continue;
-		sorted[kept++] = sorted[i];
+		r = odb_read_header(git_repo_odb(repo), &sorted[i], &type, NULL);
+		if (is_unknown(r)) {
+			free(sorted);
+			return r;
+		}
+		if (r == 0)
+			sorted[kept++] = sorted[i];
 	}
 	*ret = sorted;
 	*ret_count = kept;
@@ -62,12 +73,13 @@ static int tidy(struct git_repo *repo, const struct oid *oids, size_t count,
 }
 
 /* A file is a blob, or the tree of a structure. */
-static uint32_t mode_of(struct odb *odb, const struct oid *oid)
+static int mode_of(struct odb *odb, const struct oid *oid, uint32_t *ret_mode)
 {
 	enum object_type type;
+	int r = odb_read_header(odb, oid, &type, NULL);
 
-	return odb_read_header(odb, oid, &type, NULL) == 0 &&
-			       type == OBJECT_TREE ? MODE_TREE : MODE_FILE;
+	*ret_mode = r == 0 && type == OBJECT_TREE ? MODE_TREE : MODE_FILE;
+	return is_unknown(r) ? r : 0;
 }
 
 static int write_tree(struct odb *odb, const struct oid *blobs, size_t count,
@@ -81,7 +93,10 @@ static int write_tree(struct odb *odb, const struct oid *blobs, size_t count,
 	if (!entries || !names)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		entries[i].mode = mode_of(odb, &blobs[i]);
+		int r = mode_of(odb, &blobs[i], &entries[i].mode);
+
+		if (r < 0)
+			return r;
 		entries[i].oid = blobs[i];
 		entries[i].name = oid_hex(&blobs[i], names + i * OID_HEX_SIZE);
 	}

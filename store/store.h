@@ -94,6 +94,11 @@ int store_branch(struct store *store, const char *name,
 struct branch *branch_ref(struct branch *b);
 void branch_unref(struct branch *b);
 
+/* Looks, cheaply where there is none, for a branch of that name or below it which
+ * another program has made and the store has not noticed yet; true: it looked, and
+ * may have it now.  May wait for what is being published, and for a merge. */
+bool store_find_outside(struct store *store, const char *name);
+
 /* Whether some branch's name begins with name + "/". */
 bool store_is_space(struct store *store, const char *name);
 

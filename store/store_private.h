@@ -234,9 +234,10 @@ int branch_cut(struct branch *b, const struct identity *identity,
 /* Rules of .gitignore that changed since.  Not for fsync; done by branch_cut. */
 void branch_apply_rules(struct branch *b);
 
-/* Captures what is changed and returns b's head once that is in Git. */
+/* Captures what is changed and returns b's head once that is in Git.  -EAGAIN:
+ * changes is not NULL and differs from worktree_changes at that moment. */
 int branch_publish(struct branch *b, const struct caller *caller,
-		   struct oid *ret_head);
+		   const uint64_t *changes, struct oid *ret_head);
 
 /* Whether all that is queued about b is in Git, and its head then.  Does not
  * block; may be called under store->lock. */

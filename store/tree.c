@@ -18,11 +18,17 @@ static unsigned char next_byte(const char *name, size_t length, size_t at,
 
 int tree_compare(const char *a, uint32_t a_mode, const char *b, uint32_t b_mode)
 {
-	size_t a_length = strlen(a), b_length = strlen(b);
-	size_t shorter = a_length < b_length ? a_length : b_length;
-	int order = memcmp(a, b, shorter);
+	size_t a_length, b_length, shorter;
 	unsigned char a_next, b_next;
+	int order;
 
+	/* mostly the first byte tells */
+	if (*a && *b && *a != *b)
+		return (int)(unsigned char)*a - (int)(unsigned char)*b;
+	a_length = strlen(a);
+	b_length = strlen(b);
+	shorter = a_length < b_length ? a_length : b_length;
+	order = memcmp(a, b, shorter);
 	if (order)
 		return order;
 	a_next = next_byte(a, a_length, shorter, a_mode);
@@ -47,13 +53,20 @@ static uint32_t normalise(uint32_t mode)
 	return 0;
 }
 
-/* Reads "MODE NAME\0OID" at p; returns the byte behind it or NULL. */
-static const char *decode_entry(const char *p, const char *end,
-				struct tree_entry *ret)
+/* Reads "MODE " at p; returns the byte behind it or NULL. */
+static const char *decode_mode(const char *p, const char *end, uint32_t *ret)
 {
 	uint32_t mode = 0;
-	const char *nul;
 
+	/* nearly all are one of these */
+	if (end - p >= 7 && memcmp(p, "100644 ", 7) == 0) {
+		*ret = MODE_FILE;
+		return p + 7;
+	}
+	if (end - p >= 6 && memcmp(p, "40000 ", 6) == 0) {
+		*ret = MODE_TREE;
+		return p + 6;
+	}
 	if (p == end || *p == ' ')
 		return NULL;
 	for (; p < end && *p != ' '; p++) {
@@ -61,36 +74,62 @@ static const char *decode_entry(const char *p, const char *end,
 			return NULL;
 		mode = mode << 3 | (*p - '0');
 	}
-	if (p == end)
-		return NULL;
-	p++;
-	nul = memchr(p, '\0', end - p);
+	*ret = normalise(mode);
+	return p < end && *ret ? p + 1 : NULL;
+}
+
+/* Reads "MODE NAME\0OID" at p; returns the byte behind it or NULL. */
+static const char *decode_entry(const char *p, const char *end,
+				struct tree_entry *ret, size_t *ret_length)
+{
+	const char *nul;
+
+	p = decode_mode(p, end, &ret->mode);
+	nul = p ? memchr(p, '\0', end - p) : NULL;
 	if (!nul || nul == p || end - nul - 1 < OID_SIZE || memchr(p, '/', nul - p))
 		return NULL;
-	ret->mode = normalise(mode);
 	ret->name = p;
 	memcpy(ret->oid.id, nul + 1, OID_SIZE);
-	return ret->mode ? nul + 1 + OID_SIZE : NULL;
+	*ret_length = nul - p;
+	return nul + 1 + OID_SIZE;
 }
+
+/* Whether an entry may come right behind another one. */
+static bool is_in_order(const struct tree_entry *before, size_t before_length,
+			const struct tree_entry *entry, size_t length)
+{
+	size_t shorter = length < before_length ? length : before_length;
+	int order = memcmp(before->name, entry->name, shorter);
+
+	if (order || length == before_length)
+		return order < 0;
+	return next_byte(before->name, before_length, shorter, before->mode) <
+	       next_byte(entry->name, length, shorter, entry->mode);
+}
+
+/* The shortest mode is that of a directory. */
+#define ENTRY_MIN (sizeof("40000 a") + OID_SIZE)
 
 static size_t count_at_most(size_t size)
 {
-	return size / (sizeof("1 a") + OID_SIZE) + 1;
+	return size < ENTRY_MIN ? 1 : size / ENTRY_MIN;
 }
 
 static int decode_entries(struct tree *tree, size_t size)
 {
 	const char *p = tree->data, *end = p + size;
+	size_t before = 0, length;
 
 	while (p < end) {
 		struct tree_entry *entry = &tree->entries[tree->count];
 
-		p = decode_entry(p, end, entry);
-		if (!p || (tree->count &&
-			   (tree_compare(entry[-1].name, entry[-1].mode,
-					 entry->name, entry->mode) >= 0 ||
-			    strcmp(entry[-1].name, entry->name) == 0)))
+		if ((size_t)(end - p) < ENTRY_MIN)
 			return -EUCLEAN;
+		p = decode_entry(p, end, entry, &length);
+		if (!p || (tree->count &&
+			   !is_in_order(entry - 1, before, entry, length)))
+			return -EUCLEAN;
+		before = length;
 		tree->count++;
 	}
 	return 0;

@@ -53,7 +53,7 @@ int worktree_new(const struct worktree_options *options,
 	w->rules = 1;
 	/* what was ignored may be tracked from now on */
 	if (options->track_ignored || options->rules_unsure)
-		node_rules_changed(w->root);
+		node_rules_changed(w->root, RULES_IGNORE);
 	rwlock_init(&w->lock);
 	pthread_mutex_init(&w->state, NULL);
 	pthread_mutex_init(&w->appending, NULL);
@@ -132,6 +132,11 @@ void worktree_refuse(struct worktree *w, int error)
 int worktree_check_writable(struct worktree *w)
 {
 	return w->refusal;
+}
+
+uint64_t worktree_changes(struct worktree *w)
+{
+	return w->changes;
 }
 
 bool worktree_is_changed(struct worktree *w, struct timespec *ret_since)

@@ -173,6 +173,21 @@ int node_type_name(struct node *n, char ret_type[32]);
  * -ENAMETOOLONG. */
 int node_set_type(struct node *n, const char *type);
 
+/* What is told of directories, without locks. */
+typedef void worktree_tell(void *context, struct node *dir);
+
+/* Whether .gitattributes files were changed, but by this program, so that the next
+ * function has something to do. */
+bool worktree_has_new_types(struct worktree *w);
+
+/* Directories that are loaded follow .gitattributes files that were changed since: one
+ * that node_set_type would make a queue becomes that as there, and an empty queue
+ * with nothing pending becomes a plain directory; others stay what they are until
+ * they are loaded again.  tell (or NULL) is called of those that became something
+ * else.  Without memory it is done the next time. */
+void worktree_apply_types(struct worktree *w, worktree_tell *tell,
+			  void *context);
+
 /* Whether this program has rewritten the root's .gitattributes since this was
  * asked last: it is another file then. */
 bool worktree_took_attributes(struct worktree *w);
@@ -268,6 +283,8 @@ int worktree_each_writer(struct worktree *w,
 
 /* Whether anything is CHANGED; when that began (zero if not). */
 bool worktree_is_changed(struct worktree *w, struct timespec *ret_since);
+/* A number that each change raises, and nothing else does. */
+uint64_t worktree_changes(struct worktree *w);
 
 /* Paths not yet captured (names of new directories stand for what is below
  * only where they are empty), in order, with 'A', 'M' or 'D'; visit as for
@@ -287,6 +304,15 @@ int worktree_apply_rules(struct worktree *w);
 /* What a delta between stored trees brings is to be in Git here too, where the
  * local face alone has it.  Errors of changes. */
 int worktree_track(struct worktree *w, const struct delta *delta);
+
+/* What a delta between stored trees takes away, and is here though rules ignore it,
+ * is to be in the local face alone from now on: `git rm --cached`.  What has several
+ * names stays Git's.  Errors of changes. */
+int worktree_untrack(struct worktree *w, const struct delta *delta);
+
+/* Whether rules ignore the file or folder at a path, and what is below, also where
+ * Git has it. */
+bool worktree_is_ignored(struct worktree *w, const char *path);
 
 /* Takes everything CHANGED, atomically: calls take once with the delta (NULL
  * when nothing changed) while the tree is locked exclusively, so that what take
@@ -311,6 +337,9 @@ struct worktree_watch {
 	/* The listing and times of a directory, or attributes of any node,
 	 * changed. */
 	void (*changed)(void *context, struct node *n);
+	/* A directory became one of a type, or a plain one (worktree_apply_types):
+	 * nothing of the names in it may stay cached.  Or NULL. */
+	worktree_tell *retyped;
 	/* Before the first .changing, and after everything, failed or not. */
 	void (*begin)(void *context);
 	void (*end)(void *context);

@@ -178,8 +178,8 @@ void plan_execute_locked(struct plan *plan)
 	w->number++;
 	epoch = add_time(w, &now);
 	for (size_t i = 0; i < plan->step_count; i++) {
-		if (strcmp(plan->steps[i].name, IGNORE_NAME) == 0)
-			node_rules_changed(plan->steps[i].dir);
+		node_rules_changed(plan->steps[i].dir,
+				   node_rules_of_name(plan->steps[i].name));
 		if (plan->steps[i].kind == STEP_PUT)
 			put(&plan->steps[i], epoch, &now);
 		else if (plan->steps[i].kind == STEP_REMOVE)
@@ -438,6 +438,9 @@ int worktree_apply(struct worktree *w, const struct delta *delta,
 					&path);
 		if (watch && r == 0)
 			tell_changed(&plan, watch);
+		if (r == 0)
+			worktree_apply_types(w, watch ? watch->retyped : NULL,
+					     watch ? watch->context : NULL);
 		if (watch)
 			watch->end(watch->context);
 	}

@@ -169,7 +169,7 @@ static bool is_empty(const struct delta *delta)
 }
 
 /* What changed in a directory that stays, and its own facts only if those did,
- * or all of it. */
+ * or all of it.  Takes below. */
 static int put_directory(struct delta *delta, const char *name,
 			 const struct node *dir, const struct entry *e,
 			 struct delta *below)
@@ -178,8 +178,10 @@ static int put_directory(struct delta *delta, const char *name,
 	struct delta_entry *entry;
 	int r = add(delta, DELTA_DIRECTORY, MODE_TREE, name, dir, e, &entry);
 
-	if (r < 0)
+	if (r < 0) {
+		delta_free(below);
 		return r;
+	}
 	if (!below->complete &&
 	    !(n->flags & (NODE_ATTRIBUTES | NODE_ENTRY)))
 		local_free(STEAL(entry->local));

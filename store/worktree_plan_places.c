@@ -20,6 +20,17 @@ struct wanted {
 	struct local *local;		/* of facts, if it is ours to free */
 };
 
+/* Memory for texts, which all live as long as the gathering.  For a merge of few
+ * changes that on the stack is enough: pieces from the heap of a daemon with a long
+ * queue are far apart, and in no cache. */
+#define TEXT_SIZE 2048
+
+struct text {
+	struct text *next;
+	size_t used;
+	_Alignas(max_align_t) char bytes[TEXT_SIZE];
+};
+
 /* A name that the plan takes or frees. */
 struct named {
 	bool taken;
@@ -38,25 +49,52 @@ struct gathering {
 	bool all;			/* what is not wanted goes */
 	struct named *names;
 	struct buffer path;
+	struct text *texts;		/* NULL: `text` is enough so far */
+	struct text text;
 };
 
 static void gathering_release(struct gathering *g)
 {
-	struct named *named, *next;
-
-	HASH_ITER(hh, g->names, named, next) {
-		HASH_DEL(g->names, named);
-		free(named);
-	}
-	for (size_t i = 0; i < g->count; i++) {
-		free(g->wanted[i].place);
+	HASH_CLEAR(hh, g->names);
+	for (size_t i = 0; i < g->count; i++)
 		local_free(g->wanted[i].local);
-	}
-	for (size_t i = 0; i < g->gone_count; i++)
-		free(g->gone[i]);
 	free(g->wanted);
 	free(g->gone);
 	buffer_release(&g->path);
+	while (g->texts) {
+		struct text *next = g->texts->next;
+
+		free(g->texts);
+		g->texts = next;
+	}
+}
+
+/* NULL: no memory. */
+static void *take_memory(struct gathering *g, size_t size)
+{
+	struct text *t = g->texts ?: &g->text;
+	size_t rounded = (size + 15) / 16 * 16;
+
+	if (rounded > TEXT_SIZE - t->used) {
+		/* what it is asked for stands behind it, of any size */
+		t = malloc(sizeof(*t) + rounded);
+		if (!t)
+			return NULL;
+		t->next = g->texts;
+		t->used = 0;
+		g->texts = t;
+		return t + 1;
+	}
+	t->used += rounded;
+	return t->bytes + t->used - rounded;
+}
+
+static char *copy_text(struct gathering *g, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = take_memory(g, size);
+
+	return copy ? memcpy(copy, text, size) : NULL;
 }
 
 /* ---- gathering ---- */
@@ -71,7 +109,7 @@ static int want(void *context, const char *place, const struct tree_entry *e)
 	if (!grown)
 		return -ENOMEM;
 	g->wanted = grown;
-	copy = strdup(place);
+	copy = copy_text(g, place);
 	if (!copy)
 		return -ENOMEM;
 	grown[g->count++] = (struct wanted){
@@ -88,7 +126,7 @@ static int give_up(struct gathering *g, const char *path)
 	if (!grown)
 		return -ENOMEM;
 	g->gone = grown;
-	grown[g->gone_count] = strdup(path);
+	grown[g->gone_count] = copy_text(g, path);
 	return grown[g->gone_count] ? (g->gone_count++, 0) : -ENOMEM;
 }
 
@@ -236,15 +274,13 @@ static int note_name(struct gathering *g, const char *name, bool taken)
 	if (!named) {
 		size_t length = strlen(name);
 
-		named = calloc(1, sizeof(*named) + length + 1);
+		named = take_memory(g, sizeof(*named) + length + 1);
 		if (!named)
 			return -ENOMEM;
 		memcpy(named->name, name, length + 1);
 		HASH_ADD_KEYPTR(hh, g->names, named->name, length, named);
-		if (!named->hh.tbl) {
-			free(named);
+		if (!named->hh.tbl)
 			return -ENOMEM;
-		}
 	}
 	named->taken = taken;
 	return 0;
@@ -314,13 +350,8 @@ static int remove_files(struct gathering *g)
 			r = take_away(g, e);
 		else if (places_is_gone(g->d, place))
 			r = blame(g, place);
-		if (e || is_element(g, place))
-			free(place);
-		else
+		if (!e && !is_element(g, place))
 			g->gone[left++] = place;
-		if (r < 0)
-			while (++i < g->gone_count)
-				g->gone[left++] = g->gone[i];
 	}
 	g->gone_count = left;
 	return r;

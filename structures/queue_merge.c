@@ -305,6 +305,23 @@ static int merge_next(struct merge *m, const struct tree_entry *at)
 	return keep(m, merge_foreign(sides));
 }
 
+/* Most entries are the same in all three: keeps those that come next. */
+static int keep_common(struct merge *m)
+{
+	const struct tree_entry *base, *ours, *theirs;
+	int r = 0;
+
+	while (r == 0 && (base = peek(m, BASE)) && (ours = peek(m, OURS)) &&
+	       (theirs = peek(m, THEIRS)) && is_same(base, ours) &&
+	       is_same(base, theirs) && strcmp(base->name, ours->name) == 0 &&
+	       strcmp(base->name, theirs->name) == 0) {
+		for (int i = 0; i < SIDES; i++)
+			m->next[i]++;
+		r = keep(m, base);
+	}
+	return r;
+}
+
 static int read_trees(struct merge *m, const struct oid sides[SIDES])
 {
 	int r;
@@ -331,8 +348,13 @@ static int merge_trees(struct merge *m)
 
 	if (queue_place_is_leaf(m->place))
 		r = merge_elements(m);
-	while (r == 0 && (at = find_next(m)))
+	if (r == 0)
+		r = keep_common(m);
+	while (r == 0 && (at = find_next(m))) {
 		r = merge_next(m, at);
+		if (r == 0)
+			r = keep_common(m);
+	}
 	if (r == 0)
 		r = queue_node_settle(m->merged);
 	return r;

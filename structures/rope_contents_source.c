@@ -75,7 +75,7 @@ struct contents *contents_source_of(struct rope_source *source)
 int rope_of_contents(struct contents *c, struct rope **ret)
 {
 	struct rope_source *source;
-	struct rope *rope;
+	struct rope *rope = NULL;
 	int r = contents_source_new(contents_ref(c), &source);
 
 	if (r < 0)

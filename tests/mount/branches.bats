@@ -184,6 +184,27 @@ END
 	[ "$(ls "$M" | xargs)" = "main old" ]
 }
 
+@test "a branch that git has just made is there at once" {
+	start
+	echo 1 >"$M/main/f"
+	cat "$M/main/.irmin/head"
+	for n in $(seq 20); do
+		# no answer may be kept that there is none
+		[ ! -e "$M/new$n" ]
+		[ ! -e "$M/in$n" ]
+		[ ! -e "$M/deep$n" ]
+		git -C "$STORE" branch "new$n" main
+		[ "$(cat "$M/new$n/f")" = 1 ]
+		git -C "$M/main" branch "in$n"
+		[ "$(ls "$M/in$n")" = f ]
+		git -C "$STORE" branch "deep$n/x/y" main
+		[ "$(cat "$M/deep$n/x/y/f")" = 1 ]
+	done
+	git -C "$STORE" branch packed main
+	git -C "$STORE" pack-refs --all
+	[ "$(ls "$M/packed")" = f ]
+}
+
 @test "the timer commits by itself" {
 	start -o commit=1
 	echo timer >"$M/main/f"

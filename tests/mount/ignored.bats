@@ -389,6 +389,71 @@ src/keep.o"
 	[ "$(tracked | grep -c log)" -eq 8 ]
 }
 
+# untrack: a.o and all of build were in Git, and are not any more
+untrack() {
+	cd "$M/main"
+	mkdir -p build/d src
+	for file in a.o build/x build/d/y src/b.o keep.c; do
+		echo 1 >"$file"
+	done
+	git add .
+	git commit -qm first
+	printf '*.o\n/build\n' >.gitignore
+	git add .gitignore
+	git rm -qr --cached a.o build src/b.o keep.c
+	git commit -qm untracked
+	cd "$T"
+}
+
+# untracked: rules ignore them, but for keep.c, which the branch has again
+untracked() {
+	cat "$M/main/.irmin/head" >"$T/head"
+	[ "$(tracked)" = "$(printf '.gitignore\nkeep.c')" ] &&
+		[ -z "$(git -C "$M/main" status --short)" ]
+}
+
+@test "git rm --cached takes ignored files out of Git and keeps them" {
+	start -o commit=1000
+	untrack
+	wait_for 10 untracked || { git -C "$STORE" log --stat main; false; }
+	mkdir "$M/main/.irmin/fork/x"
+	[ "$(cd "$M/x" && cat a.o build/x build/d/y src/b.o)" = "$(yes 1 | head -4)" ]
+	[ -z "$(git -C "$M/x" status --short)" ]
+	echo 2 >"$M/main/a.o"
+	echo 2 >"$M/main/build/d/y"
+	rm "$M/main/src/b.o"
+	echo 2 >"$M/main/src/b.o"
+	untracked
+	restart -o commit=1000
+	untracked
+	[ "$(cd "$M/main" && cat a.o build/x build/d/y src/b.o | xargs)" = "2 1 2 2" ]
+	git -C "$M/main" add -f a.o build/x
+	git -C "$M/main" commit -qm "here again"
+	wait_for 10 eval \
+		'[ "$(cat "$M/main/.irmin/head")" = "$(git -C "$STORE" rev-parse main)" ]'
+	echo 3 >"$M/main/a.o"
+	cat "$M/main/.irmin/head"
+	[ "$(tracked)" = "$(printf '.gitignore\na.o\nbuild/x\nkeep.c')" ]
+	[ "$(git -C "$STORE" show main:a.o)" = 3 ]
+	"$IRMINFS" fsck -C "$M"
+}
+
+@test "what git rm --cached has taken out of Git stays so after a crash" {
+	start -o commit=1
+	untrack
+	for i in 1 2 3; do
+		wait_for 10 untracked ||
+			{ git -C "$STORE" log --stat main; false; }
+		crash
+		start -o commit=1
+		[ "$(cd "$M/main" && cat a.o build/x build/d/y src/b.o | xargs)" = \
+			"1 1 1 1" ]
+		echo "$i" >"$M/main/keep.c"
+		wait_for 10 eval '[ "$(git -C "$STORE" show main:keep.c)" = "$i" ]'
+	done
+	untracked
+}
+
 @test "the repository of local faces has what ignored files need" {
 	start -o commit=1000
 	echo '*.o' >"$M/main/.gitignore"

@@ -252,6 +252,69 @@ for i in range(400):
 	store_git fsck --strict
 }
 
+# type_of DIRECTORY: what it is on main
+type_of() {
+	cat "$M/main/$1/.irmin/type"
+}
+
+@test "directories follow lines that are written into .gitattributes at once" {
+	start
+	mkdir -p "$M/main/jobs" "$M/main/x/jobs/d" "$M/main/q"
+	echo 2 >"$M/main/jobs/b"
+	echo 1 >"$M/main/jobs/a"
+	# the kernel knows all of it, and what is not there
+	[ "$(ls "$M/main/jobs" "$M/main/x/jobs" | grep -c .)" -eq 5 ]
+	[ ! -e "$M/main/jobs/new" ]
+	{
+		echo 'jobs irmin=queue' >"$M/main/.gitattributes"
+		echo more
+	} >>"$M/main/jobs/b"
+	Q=$M/main/jobs
+	[ "$(type_of jobs)" = queue ]
+	# there is more than files in it
+	[ "$(type_of x/jobs)" != queue ]
+	push new
+	push 0
+	[ "$(names)" = "a b new 0 " ]
+	run ! mkdir "$Q/d"
+	# as editors write it
+	sed -i 's/^jobs/q/' "$M/main/.gitattributes"
+	[ "$(type_of q)" = queue ]
+	# what has elements keeps their order
+	[ "$(type_of jobs)" = queue ]
+	sed -i 's/^q/jobs/' "$M/main/.gitattributes"
+	[ "$(type_of q)" != queue ]
+	mkdir "$M/main/q/d"
+	restart
+	[ "$(names)" = "a b new 0 " ]
+	[ "$(cat "$Q/b")" = $'2\nmore' ]
+	[ -d "$M/main/q/d" ]
+	rm "$Q"/*
+	rm "$M/main/.gitattributes"
+	[ "$(type_of jobs)" != queue ]
+	mkdir "$Q/d"
+}
+
+@test "directories follow lines that git brings" {
+	start
+	mkdir "$M/main/jobs"
+	echo 1 >"$M/main/jobs/a"
+	sync "$M/main/jobs/a"
+	[ ! -e "$M/main/jobs/new" ]
+	store_git clone -q "$STORE" "$T/clone"
+	echo 'jobs irmin=queue' >"$T/clone/.gitattributes"
+	git -C "$T/clone" add .
+	git -C "$T/clone" commit -qm queue
+	git -C "$T/clone" push -q
+	Q=$M/main/jobs
+	wait_for 10 eval '[ "$(type_of jobs)" = queue ]'
+	push new
+	[ "$(names)" = "a new " ]
+	restart
+	[ "$(names)" = "a new " ]
+	store_git fsck --strict
+}
+
 @test "an empty queue is there after a remount; rmdir takes its line away" {
 	start
 	queue deep/jobs

@@ -124,9 +124,9 @@ def shell(wrong):
         wrong["rounds"] += 1
         time.sleep(0.0005)  # leaves the processors to the merges
         done = subprocess.run(["sh", "-c", "cat f0 >/dev/null && (cd sub && cat ../f1 g >/dev/null)"],
-                              stderr=subprocess.DEVNULL)
+                              stderr=subprocess.PIPE, check=False)
         if done.returncode:
-            wrong["sh"] += 1
+            wrong[f"sh: {done.stderr.decode().strip()}"] += 1
 
 
 READERS = (absolute, relative, below, descriptor, path_descriptor, identity, create, shell)

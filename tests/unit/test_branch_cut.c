@@ -38,6 +38,25 @@ static void nothing_changed_is_no_commit(void **state)
 	assert_shell(f, "2", "git rev-list --count main");
 }
 
+/* What git has committed is followed only as it was when it was compared. */
+static void changes_since_then_are_no_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct branch *b = branch_of(f, "main");
+	uint64_t before, after;
+
+	write_file(f, "main", "a", "1");
+	before = worktree_changes(b->worktree);
+	write_file(f, "main", "a", "2");
+	after = worktree_changes(b->worktree);
+	assert_int_equal(branch_publish(b, &tester, &before, NULL), -EAGAIN);
+	assert_shell(f, "1", "git rev-list --count main");
+	assert_true(worktree_is_changed(b->worktree, NULL));
+	assert_int_equal(branch_publish(b, &tester, &after, NULL), 0);
+	assert_shell(f, "2", "git show main:a");
+	branch_unref(b);
+}
+
 static void messages_and_trailers(void **state)
 {
 	struct fixture *f = *state;
@@ -209,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		store_test(sync_makes_one_commit),
 		store_test(nothing_changed_is_no_commit),
+		store_test(changes_since_then_are_no_commit),
 		store_test(messages_and_trailers),
 		store_test(configuration_names_the_author),
 		store_test(other_configuration_shows_a_second_later),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/unit/engine_journal.h"
 #include "store/checksum.h"
+#include "store/engine_private.h"
 #include "store/journal_record.h"
 
 /* ---- durable ---- */
@@ -194,6 +195,51 @@ static void some_cuts_stay_commits(void **state)
 	assert_true(has_file(fork, "d"));
 	assert_false(has_file(fork, "e"));
 	close_engine();
+}
+
+#define MANY 1024
+#define DOUBLINGS 10
+
+static struct cut *many_cuts(void)
+{
+	struct cut *cuts = NULL, **end = &cuts;
+
+	for (int i = 0; i < MANY; i++) {
+		struct cut *cut = cut_new(1);
+		char name[16];
+
+		snprintf(name, sizeof(name), "%d", i);
+		cut->records[0] = quiet(1, name, "1");
+		cut->first = cut->sequence = i + 1;
+		cut->journaled = true;
+		*end = cut;
+		end = &cut->next;
+	}
+	return cuts;
+}
+
+/* Thousands may wait: what they are folded through must not be their square. */
+static void many_are_folded_two_by_two(void **state)
+{
+	struct cut *cuts = many_cuts(), *next;
+	struct cut *folded = engine_fold(&cuts, false);
+	size_t frames = 0, entries = 0, count = 0;
+
+	assert_null(cuts->next);
+	assert_int_equal(cuts->first, 1);
+	assert_int_equal(cuts->sequence, MANY);
+	assert_int_equal(cuts->folded_count, MANY - 1);
+	assert_int_equal(cuts->records[0].delta->count, MANY);
+	cut_free(cuts);
+	for (; folded; folded = next, count++) {
+		next = folded->next;
+		frames += folded->folded_count;
+		entries += folded->records[0].delta->capacity;
+		cut_free(folded);
+	}
+	assert_int_equal(count, MANY - 1);
+	assert_true(frames <= MANY * DOUBLINGS);
+	assert_true(entries <= 2 * MANY * DOUBLINGS);
 }
 
 /* ---- little room ---- */
@@ -508,6 +554,7 @@ int main(void)
 		JTEST(cuts_of_one_branch_become_one_commit),
 		JTEST(keep_all_keeps_all),
 		JTEST(some_cuts_stay_commits),
+		JTEST(many_are_folded_two_by_two),
 		JTEST(a_full_journal_publishes),
 		JTEST(a_cut_that_fits_nowhere_is_published),
 		JTEST(a_full_disk_under_the_journal_loses_nothing),

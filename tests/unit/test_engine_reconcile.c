@@ -292,6 +292,35 @@ static void a_lost_head_goes_back_to_the_ref(void **state)
 	check_stable(table);
 }
 
+static const struct odb_ops *whole;
+static struct oid unread;
+
+static int read_other_header(struct odb *db, const struct oid *oid,
+			     enum object_type *ret_type, uint64_t *ret_size)
+{
+	return oid_equal(oid, &unread) ? -ENOMEM :
+		whole->read_header(db, oid, ret_type, ret_size);
+}
+
+static void without_memory_no_head_is_lost(void **state)
+{
+	struct oid old = outside_commit(NULL), head = outside_commit(&old);
+	struct odb_ops ops = *odb->ops;
+	struct table *table;
+
+	whole = odb->ops;
+	unread = head;
+	ops.read_header = read_other_header;
+	odb->ops = &ops;
+	save_branch("a", &head, &old);
+	set_ref("a", &old);
+	assert_int_equal(try_open(odb, false, NULL), -ENOMEM);
+	odb->ops = whole;
+	table = opened_table();
+	assert_true(oid_equal(&table->branches[0].head, &head));
+	check_stable(table);
+}
+
 static void a_broken_ref_loses_nothing(void **state)
 {
 	struct oid head = outside_commit(NULL);
@@ -357,6 +386,7 @@ int main(void)
 		TEST(names_that_clash_are_moved_aside),
 		TEST(damaged_branches_are_kept),
 		TEST(a_lost_head_goes_back_to_the_ref),
+		TEST(without_memory_no_head_is_lost),
 		TEST(a_broken_ref_loses_nothing),
 		TEST(a_damaged_table_is_never_thrown_away),
 		TEST(a_store_that_cannot_be_written_does_not_open),

@@ -457,6 +457,54 @@ static void updates_exclude_each_other(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- peeking ---- */
+
+static int add_branch(void *context, const char *name)
+{
+	struct buffer *text = context;
+
+	return buffer_printf(text, "%s ", name);
+}
+
+static void assert_peek(struct fixture *f, const char *name,
+			const struct git_packed_mark *known, const char *want)
+{
+	scoped_buffer struct buffer text = { 0 };
+
+	assert_int_equal(buffer_puts(&text, ""), 0);
+	assert_int_equal(git_branch_peek(f->repo, name, known, add_branch,
+					 &text), 0);
+	assert_string_equal(text.data, want);
+}
+
+static void branches_are_peeked_at_by_name(void **state)
+{
+	struct fixture *f = *state;
+	struct git_packed_mark none = { 0 }, mark;
+
+	assert_int_equal(update(f, "refs/heads/a", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/d/e/f", &zero, &f->a), 0);
+	git_packed_mark(f->repo, &mark);
+	assert_int_equal(mark.inode, 0);
+	assert_peek(f, "a", &none, "a ");
+	assert_peek(f, "d", &none, "d/e/f ");
+	assert_peek(f, "d/e/f", &none, "d/e/f ");
+	assert_peek(f, "e", &none, "");
+	assert_peek(f, "a/b", &none, "");
+	assert_peek(f, ".git", &none, "");
+	assert_peek(f, "..", &none, "");
+	free(shell(f->path, "git pack-refs --all && mkdir -p refs/heads/d"));
+	assert_peek(f, "a", &none, "a ");
+	assert_peek(f, "d", &none, "d/e/f ");
+	assert_peek(f, "dd", &none, "");
+	git_packed_mark(f->repo, &mark);
+	assert_peek(f, "a", &mark, "");
+	assert_peek(f, "d", &mark, "");
+	assert_int_equal(update(f, "refs/heads/b", &zero, &f->a), 0);
+	free(shell(f->path, "git pack-refs --all"));
+	assert_peek(f, "b", &mark, "b ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +520,7 @@ int main(void)
 		TEST(head_is_read_and_set),
 		TEST(reflogs_are_kept_where_wanted),
 		TEST(updates_exclude_each_other),
+		TEST(branches_are_peeked_at_by_name),
 	};
 
 	return cmocka_run_group_tests_name("git_refs", tests, NULL, NULL);

@@ -187,6 +187,22 @@ static void a_repack_that_is_killed_leaves_nothing(void **state)
 	assert_readable(f, 40);
 }
 
+/* As when a git of the user's has merged some of them meanwhile. */
+static void a_failure_is_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+
+	replace_git(f, "cd ${1#--git-dir=}; touch ../failed; "
+		    "echo 'fatal: a pack went' >&2; exit 128");
+	make_packs(f, 40);
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	assert_true(comes_true(f, 10, "test -f ../failed"));
+	setenv("PATH", f->search, 1);
+	assert_true(comes_true(f, 30, FEW));
+	housekeeping_free(h);
+}
+
 /* As after SIGKILL: what the first git has started is still there. */
 static void one_at_a_time(void **state)
 {
@@ -286,6 +302,7 @@ int main(void)
 		TEST(kept_packs_stay),
 		TEST(closing_does_not_wait),
 		TEST(a_repack_that_is_killed_leaves_nothing),
+		TEST(a_failure_is_tried_again),
 		TEST(one_at_a_time),
 		TEST(nothing_starts_in_a_pause),
 		TEST(garbage_goes_after_an_hour),

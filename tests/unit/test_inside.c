@@ -216,6 +216,31 @@ static void merges_do_not_give_way(void **state)
 	assert_shell(f, "1", "git show main:b");
 }
 
+/* The branch has captured it by itself, so that git's commit takes nothing away. */
+static void untracked_files_stay_beside_git(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", ".gitignore", "");
+	write_file(f, "main", "keep", "1");
+	sync_branch(f, "main");
+	open_git(f, "main");
+	/* held: what is captured does not reach the ref */
+	free(shell(f, "touch irminfs/git/1/MERGE_HEAD"));
+	write_file(f, "main", "d/a.o", "1");
+	sync_branch(f, "main");
+	write_file(f, "main", ".gitignore", "*.o\n");
+	free(shell(f, "rm irminfs/git/1/MERGE_HEAD; " GIT
+		   "update-index --cacheinfo 100644,$(printf '*.o\\n' | "
+		   "git hash-object -w --stdin),.gitignore && "
+		   GIT "commit -qm mine"));
+	await_shell(f, "mine", "git log -1 --format=%s main");
+	reopen_store(f);
+	assert_shell(f, ".gitignore keep",
+		     "git ls-tree -r --name-only main | xargs");
+	assert_string_equal(file_text(f, "main", "d/a.o"), "1");
+}
+
 static void folders_of_dropped_branches_go(void **state)
 {
 	struct fixture *f = *state;
@@ -248,6 +273,7 @@ int main(void)
 		TEST(a_commit_of_all_is_taken_over),
 		TEST(files_stay_when_the_branch_is_set_back),
 		TEST(merges_do_not_give_way),
+		TEST(untracked_files_stay_beside_git),
 		TEST(folders_of_dropped_branches_go),
 	};
 

@@ -159,6 +159,38 @@ static void links_are_not_followed(void **state)
 	assert_int_equal(files->ops->flush_apart(files, 0), -ELOOP);
 }
 
+#define BLOCK 4096u
+#define BLOCKS 40u
+
+/* Whole blocks and parts of them, short and long, over each other: some go around
+ * the page cache, some through it. */
+static void all_writes_show_in_their_order(void **state)
+{
+	static char model[BLOCKS * BLOCK], got[BLOCKS * BLOCK];
+	uint64_t at, size, random = 1;
+
+	open_files();
+	assert_int_equal(files->ops->write(files, 1, model, sizeof(model), 0), 0);
+	for (int i = 0; i < 400; i++) {
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		at = (random >> 33) % BLOCKS * BLOCK;
+		size = ((random >> 40) % 24 + 1) * BLOCK;
+		if (i % 4 == 0) {
+			at += (random >> 50) % BLOCK;
+			size -= (random >> 20) % BLOCK;
+		}
+		if (at + size > sizeof(model))
+			size = sizeof(model) - at;
+		memset(model + at, i, size);
+		assert_int_equal(files->ops->write(files, 1, model + at, size,
+						   at), 0);
+		if (i % 16 == 0)
+			assert_int_equal(files->ops->flush(files, 1), 0);
+		assert_int_equal(read_at(1, got, sizeof(got), 0), sizeof(got));
+		assert_memory_equal(got, model, sizeof(got));
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -167,6 +199,7 @@ int main(void)
 		TEST(a_file_is_no_folder),
 		TEST(files_have_their_names),
 		TEST(what_is_written_is_read),
+		TEST(all_writes_show_in_their_order),
 		TEST(files_are_cut),
 		TEST(flushing_takes_any_file),
 		TEST(a_read_only_opening_makes_nothing),

@@ -159,6 +159,68 @@ static void branches_come_and_go(void **state)
 	assert_shell(f, "2", "git show deep/new:b");
 }
 
+/* Without waiting for the thread that notices it. */
+static void new_branches_are_found_by_name(void **state)
+{
+	static const char *const commands[] = {
+		"git branch new%d main", "git branch new%d/x/y main",
+		"git branch -q new%d main && git pack-refs --all",
+	};
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	for (int i = 0; i < 30; i++) {
+		char name[16], command[256];
+
+		snprintf(name, sizeof(name), "new%d%s", i,
+			 i % 3 == 1 ? "/x/y" : "");
+		assert_false(has_branch(f, name));
+		snprintf(command, sizeof(command), "cd %s && ", f->path);
+		snprintf(command + strlen(command), 128, commands[i % 3], i);
+		assert_int_equal(system(command), 0);
+		name[strcspn(name, "/")] = '\0';
+		store_find_outside(f->store, name);
+		assert_true(has_branch(f, name) ||
+			    store_is_space(f->store, name));
+	}
+	assert_string_equal(file_text(f, "new29", "a"), "1");
+	assert_string_equal(file_text(f, "new28/x/y", "a"), "1");
+}
+
+static void what_is_given_up_here_is_not_found(void **state)
+{
+	struct fixture *f = *state;
+	struct branch *b;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	for (int i = 0; i < 10; i++) {
+		fork_branch(f, "main", "b");
+		free(shell(f, "git rev-parse b"));
+		b = branch_of(f, "b");
+		if (i % 2)
+			assert_int_equal(store_drop(f->store, b, &tester, NULL),
+					 0);
+		else
+			assert_int_equal(store_rename(f->store, b, i ? "c/d" :
+						      "e", &tester, NULL), 0);
+		branch_unref(b);
+		for (int j = 0; j < 20; j++) {
+			assert_false(store_find_outside(f->store, "b"));
+			usleep(5000);
+		}
+		assert_false(has_branch(f, "b"));
+		b = i % 2 ? NULL : branch_of(f, i ? "c/d" : "e");
+		if (b)
+			store_drop(f->store, b, &tester, NULL);
+		branch_unref(b);
+	}
+	assert_false(store_find_outside(f->store, "none"));
+	assert_false(store_find_outside(f->store, ".git"));
+	assert_false(store_find_outside(f->store, "main/x"));
+}
+
 static void packing_and_collecting_change_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -232,6 +294,8 @@ int main(void)
 		TEST(an_open_file_keeps_it_behind),
 		TEST(branches_come_and_go),
 		TEST(an_older_dropped_branch_comes_back_as_it_was),
+		TEST(new_branches_are_found_by_name),
+		TEST(what_is_given_up_here_is_not_found),
 		TEST(packing_and_collecting_change_nothing),
 		TEST(a_push_arrives),
 	};

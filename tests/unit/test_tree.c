@@ -77,6 +77,11 @@ static void damaged_trees_are_refused(void **state)
 	assert_int_equal(DECODE("100644 a\0" ID "100644 a\0" ID), -EUCLEAN);
 	assert_int_equal(DECODE("100644 a\0" ID "40000 a\0" ID), -EUCLEAN);
 	assert_int_equal(DECODE("100644 a\0" "123"), -EUCLEAN);
+	/* behind as many entries as there can be in so many bytes */
+	assert_int_equal(DECODE("40000 a\0" ID "40000 b\0" ID "100644 c"),
+			 -EUCLEAN);
+	assert_int_equal(DECODE("100644 a.\0" ID "40000 a\0" ID), 0);
+	assert_int_equal(DECODE("40000 a\0" ID "100644 a.\0" ID), -EUCLEAN);
 	assert_int_equal(DECODE("100644 \0" ID), -EUCLEAN);
 	assert_int_equal(DECODE("100644 a/b\0" ID), -EUCLEAN);
 	assert_int_equal(DECODE("100844 a\0" ID), -EUCLEAN);

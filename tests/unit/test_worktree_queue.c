@@ -211,6 +211,104 @@ static void test_pattern(void **state)
 	fixture_close(f);
 }
 
+static void note_dir(void *context, struct node *dir)
+{
+	scoped_free char *path = node_path(dir);
+
+	assert_int_equal(buffer_printf(context, "%s ", path), 0);
+}
+
+/* want: the directories that become something else. */
+static void assert_retyped(struct fixture *f, const char *want)
+{
+	scoped_buffer struct buffer paths = { 0 };
+
+	assert_true(worktree_has_new_types(f->w));
+	assert_int_equal(buffer_puts(&paths, ""), 0);
+	worktree_apply_types(f->w, note_dir, &paths);
+	assert_string_equal(paths.data, want);
+	assert_false(worktree_has_new_types(f->w));
+}
+
+/* Directories that are loaded follow lines that somebody writes. */
+static void test_written(void **state)
+{
+	struct node *loaded;
+
+	OPEN("a/b=1\na/jobs/b=2\na/jobs/a=1\njobs/d/x=1\nq/jobs/x=1\n");
+	loaded = get(f, "jobs");
+	assert_list(f, "a/jobs", "a b ");
+	assert_list(f, "jobs", "d/ ");
+	assert_int_equal(put(f, "a/jobs/new", "3"), 0);
+	assert_int_equal(put(f, ".gitattributes", "*.c text\n"), 0);
+	assert_retyped(f, "");
+	assert_int_equal(put(f, ".gitattributes", "jobs irmin=queue\n"), 0);
+	/* what holds more than files stays as it was loaded */
+	assert_retyped(f, "a/jobs ");
+	assert_list(f, "jobs", "d/ ");
+	node_unref(loaded);
+	assert_list(f, "q/jobs", "x ");
+	assert_int_equal(put(f, "a/jobs/0", "4"), 0);
+	assert_list(f, "a/jobs", "a b new 0 ");
+	assert_int_equal(make_dir(f, "a/jobs/d"), -EPERM);
+	assert_true(cut(f));
+	assert_stored(f, "a/jobs", "a b new 0 ");
+	remount(f);
+	assert_list(f, "a/jobs", "a b new 0 ");
+	assert_file(f, "a/jobs/new", "3");
+	fixture_close(f);
+}
+
+/* In whatever way the lines come; what is open stays what it is. */
+static void test_written_elsewhere(void **state)
+{
+	struct node *n;
+
+	OPEN("d/jobs/a=1\nx=jobs irmin=queue\\n\n");
+	n = get(f, "d/jobs/a");
+	assert_int_equal(node_writer_begin(n), 0);
+	assert_int_equal(move(f, "x", "d/.gitattributes", 0), 0);
+	assert_retyped(f, "d/jobs ");
+	assert_int_equal(node_write(n, "2", 1, 1, false, false), 1);
+	node_writer_end(n);
+	node_unref(n);
+	assert_int_equal(put(f, "d/jobs/0", ""), 0);
+	assert_list(f, "d/jobs", "a 0 ");
+	assert_true(cut(f));
+	remount(f);
+	assert_file(f, "d/jobs/a", "12");
+	assert_list(f, "d/jobs", "a 0 ");
+	fixture_close(f);
+}
+
+/* An empty queue is a plain directory when its line goes; what has elements keeps
+ * their order. */
+static void test_line_removed(void **state)
+{
+	OPEN(".gitattributes=jobs irmin=queue\n");
+	assert_int_equal(make_dir(f, "jobs"), 0);
+	assert_int_equal(put(f, "jobs/b", "1"), 0);
+	assert_int_equal(put(f, "jobs/a", "2"), 0);
+	assert_int_equal(remove_at(f, ".gitattributes", false), 0);
+	assert_retyped(f, "");
+	assert_list(f, "jobs", "b a ");
+	assert_int_equal(put(f, ".gitattributes", "jobs irmin=queue\n"), 0);
+	assert_retyped(f, "");
+	assert_true(cut(f));
+	assert_stored(f, "jobs", "b a ");
+	assert_int_equal(remove_at(f, "jobs/a", false), 0);
+	assert_int_equal(remove_at(f, "jobs/b", false), 0);
+	assert_int_equal(put(f, ".gitattributes", ""), 0);
+	assert_retyped(f, "jobs ");
+	assert_int_equal(make_dir(f, "jobs/d"), 0);
+	assert_int_equal(put(f, "jobs/z", "3"), 0);
+	assert_true(cut(f));
+	assert_head(f, ".gitattributes=\njobs/z=3\n");
+	remount(f);
+	assert_list(f, "jobs", "z ");
+	fixture_close(f);
+}
+
 /* Files that plain Git put into a queue are shown last and stay. */
 static void test_foreign(void **state)
 {
@@ -353,6 +451,9 @@ int main(void)
 		cmocka_unit_test(test_convert_and_change),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_pattern),
+		cmocka_unit_test(test_written),
+		cmocka_unit_test(test_written_elsewhere),
+		cmocka_unit_test(test_line_removed),
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_in_the_way),
 		cmocka_unit_test(test_pending),

@@ -22,13 +22,15 @@ static void note_nothing(void *context)
 {
 }
 
+static worktree_tell *retyped;
+
 /* Makes the work tree follow to another tree; says which names changed. */
 static int follow(struct fixture *f, const struct oid *to, char **ret_path,
 		  struct buffer *names)
 {
 	const struct worktree_watch watch = {
 		.changing = note_name, .changed = note_dir,
-		.begin = note_nothing, .end = note_nothing, .context = names,
+		.retyped = retyped, .begin = note_nothing, .end = note_nothing, .context = names,
 	};
 	struct delta *delta;
 	int r;
@@ -320,6 +322,41 @@ static void test_follow_types(void **state)
 	fixture_close(f);
 }
 
+static void write_line(struct fixture *f)
+{
+	assert_int_equal(put(f, ".gitattributes", "q irmin=queue\n"), 0);
+}
+
+static void note_retyped(void *context, struct node *dir)
+{
+	buffer_puts(context, "RETYPED ");
+}
+
+/* Also one in which nothing else changes. */
+static void test_follow_line(void **state)
+{
+	scoped_buffer struct buffer names = { 0 };
+	struct oid to;
+	struct node *q;
+	char *path;
+
+	OPEN("d/q/b=2\nq/a=1\n");
+	/* not loaded there */
+	to = elsewhere(f, write_line);
+	retyped = note_retyped;
+	q = get(f, "q");
+	assert_list(f, "q", "a ");
+	assert_int_equal(follow(f, &to, &path, &names), 0);
+	retyped = NULL;
+	assert_non_null(strstr(names.data, "RETYPED"));
+	assert_int_equal(put(f, "q/0", "2"), 0);
+	assert_list(f, "q", "a 0 ");
+	assert_true(cut(f));
+	assert_stored(f, "q", "a 0 ");
+	node_unref(q);
+	fixture_close(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_follow_folders),
 		cmocka_unit_test(test_follow_foreign_folder),
 		cmocka_unit_test(test_follow_types),
+		cmocka_unit_test(test_follow_line),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
