@@ -10,7 +10,7 @@
 #include <sys/xattr.h>
 
 /* The kernel checks who may have which.  Kept are names of three of its
- * namespaces; the fourth, "system.", would be access control lists.
+ * namespaces; the fourth, "system.", has access control lists.
  *
  * TYPE_ATTRIBUTE is no attribute but what a directory is, in the root's
  * .gitattributes.  It can be asked for and set by name, and is not listed, so that
@@ -140,6 +140,69 @@ void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
 	reply(req, names, size, done);
 }
 
+/* ---- access control lists ---- */
+
+/* One that says what a mode says is set as the mode, and others are refused.
+ * Programs that keep lists, like tar --acls, give each file one that they found
+ * or made of its mode, and directories none for new files.  What is in it is as
+ * the kernel has checked it: a version, then (tag, permissions, id) by rising
+ * tag, all little-endian. */
+
+#define ACL_ACCESS "system.posix_acl_access"
+#define ACL_DEFAULT "system.posix_acl_default"
+#define ACL_SIZE (4 + 3 * 8)
+
+static bool is_acl(const char *name)
+{
+	return strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0;
+}
+
+static bool read_acl(const char *value, size_t size, mode_t *ret_mode)
+{
+	static const unsigned char tags[] = { 0x01, 0x04, 0x20 };
+	mode_t mode = 0;
+
+	if (size != ACL_SIZE)
+		return false;
+	for (size_t i = 0; i < 3; i++) {
+		const unsigned char *entry =
+			(const unsigned char *)value + 4 + i * 8;
+
+		if (entry[0] != tags[i] || entry[1] || entry[2] & ~7)
+			return false;
+		mode = mode << 3 | entry[2];
+	}
+	*ret_mode = mode;
+	return true;
+}
+
+/* As with chmod(2) the group's file is not setgid for who is not in the group;
+ * of the groups that somebody is in we see one. */
+static int set_acl(fuse_req_t req, struct inode *inode, const char *name,
+		   const char *value, size_t size)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct fs *fs = fs_of(req);
+	mode_t mode, keep = 07000;
+	struct stat st;
+	int r;
+
+	if (strcmp(name, ACL_ACCESS) != 0 || !read_acl(value, size, &mode))
+		return -EOPNOTSUPP;
+	r = node_stat(inode->node, &st);
+	if (r < 0)
+		return r;
+	if (ctx->uid && ctx->gid != st.st_gid)
+		keep &= ~S_ISGID;
+	st.st_mode = (st.st_mode & keep) | mode;
+	r = node_set_attributes(inode->node, &st, NODE_SET_MODE);
+	/* the reply does not tell the kernel of the mode */
+	if (r == 0)
+		fuse_lowlevel_notify_inval_inode(fs->session,
+						 inode_id(fs, inode), -1, 0);
+	return r;
+}
+
 /* ---- changing ---- */
 
 static int check_change(struct fs *fs, const struct inode *inode,
@@ -147,7 +210,7 @@ static int check_change(struct fs *fs, const struct inode *inode,
 {
 	if (inode->kind != INODE_NODE || (fs->no_xattr && !is_type(name)))
 		return -EOPNOTSUPP;
-	return check_name(name);
+	return is_acl(name) ? 0 : check_name(name);
 }
 
 static int set_type(fuse_req_t req, struct inode *inode, const char *value,
@@ -170,7 +233,9 @@ void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 	int r = check_change(fs, inode, name);
 
 	enter(req);
-	if (r == 0)
+	if (r == 0 && is_acl(name))
+		r = set_acl(req, inode, name, value, size);
+	else if (r == 0)
 		r = is_type(name) ?
 			set_type(req, inode, value, size, flags) :
 			node_set_xattr(inode->node, name, value, size, flags);
@@ -192,7 +257,8 @@ void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 	int r = check_change(fs, inode, name);
 
 	enter(req);
-	if (r == 0)
+	/* there is no list, and that is no error */
+	if (r == 0 && !is_acl(name))
 		r = is_type(name) ? remove_type(inode) :
 				    node_remove_xattr(inode->node, name);
 	reply_error(req, r);

@@ -348,6 +348,30 @@ END
 	[ -s "$M/main/f" ]
 }
 
+# RANDOM_CALLS=N in the environment: so many rounds
+@test "random system calls do what they do on ext4, and it lasts" {
+	needs_root
+	[ "$(stat -f -c %T "$T")" = ext2/ext3 ] || skip "there is no ext4 to compare with"
+	local calls=$BATS_TEST_DIRNAME/random_calls.py seed
+	chmod a+x "$BATS_RUN_TMPDIR" "$(dirname "$T")" "$T"
+	start -o suid,dev
+	mkdir -m 777 "$T/w" "$M/main/w"
+	for ((seed = 1; seed <= ${RANDOM_CALLS:-4}; seed++)); do
+		"$calls" "$seed" 1500 "$T/w" "$M/main/w"
+		"$calls" --tree "$M/main/w" >"$T/before"
+		mkdir "$M/main/.irmin/fork/b$seed"
+		"$calls" --tree "$M/b$seed/w" | diff "$T/before" -
+		sync "$M/main"
+		if ((seed % 2)); then
+			crash
+		else
+			stop
+		fi
+		start -o suid,dev
+		"$calls" --tree "$M/main/w" | diff "$T/before" -
+	done
+}
+
 @test "a listing can be left and taken up again at any entry" {
 	open_folder
 	python3 - <<'END'

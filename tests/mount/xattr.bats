@@ -151,7 +151,8 @@ fill() {
 	fill "$M/main/x"
 	tar -C "$M/main" --xattrs --xattrs-include='*' --acls -cf "$T/x.tar" x
 	mkdir "$M/main/back"
-	tar -C "$M/main/back" --xattrs --xattrs-include='*' --acls -xf "$T/x.tar"
+	tar -C "$M/main/back" --xattrs --xattrs-include='*' --acls -xf "$T/x.tar" 2>"$T/said"
+	[ ! -s "$T/said" ]
 	tell "$M/main/x" >"$T/before"
 	tell "$M/main/back/x" >"$T/after"
 	diff "$T/before" "$T/after"
@@ -233,6 +234,34 @@ fill() {
 	[[ "$output" == *"not supported"* ]]
 	cp -a a b
 	cmp a b
+}
+
+@test "an access control list that says what a mode says is the mode" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	start
+	cd "$M/main"
+	touch a
+	chown 13 a
+	chmod 2640 a
+	# user::rwx group::r-- other::--x
+	local list=0x0200000001000700ffffffff04000400ffffffff20000100ffffffff
+	run setpriv --reuid 14 --clear-groups setfattr -n system.posix_acl_access -v $list a
+	[ "$status" -ne 0 ]
+	[ "$(stat -c %a a)" = 2640 ]
+	setfattr -n system.posix_acl_access -v $list a
+	[ "$(stat -c %a a)" = 2741 ]
+	setpriv --reuid 13 --regid 13 --clear-groups setfattr -n system.posix_acl_access -v $list a
+	[ "$(stat -c %a a)" = 741 ]
+	setfattr -x system.posix_acl_access a
+	setfattr -x system.posix_acl_default .
+	[ "$(stat -c %a a)" = 741 ]
+	# with a mask
+	run setfattr -n system.posix_acl_access -v "${list:0:42}10000700ffffffff${list:42}" a
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"not supported"* ]]
+	cd /
+	restart
+	[ "$(stat -c %a "$M/main/a")" = 741 ]
 }
 
 @test "limits are told by their errors" {
