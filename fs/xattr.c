@@ -192,6 +192,9 @@ static int set_acl(fuse_req_t req, struct inode *inode, const char *name,
 	r = node_stat(inode->node, &st);
 	if (r < 0)
 		return r;
+	/* not all kernels ask who does it */
+	if (ctx->uid && ctx->uid != st.st_uid)
+		return -EPERM;
 	if (ctx->uid && ctx->gid != st.st_gid)
 		keep &= ~S_ISGID;
 	st.st_mode = (st.st_mode & keep) | mode;
