@@ -154,7 +154,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *given, int set,
 		r = set_node(inode, given, set);
 	else if (inode->kind == INODE_CONTROL)
 		r = set_control(inode, set);
-	queue_apply_types(fs_of(req), inode);
+	queue_apply_types(fs_of(req), inode, false);
 	if (r < 0)
 		reply_error(req, r);
 	else

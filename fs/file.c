@@ -41,7 +41,7 @@ static int open_node(fuse_req_t req, struct inode *inode,
 	int r = 0;
 
 	info->keep_cache = 1;
-	info->noflush = 1;
+	info->noflush = !is_writable(info) || !node_tells_types(inode->node);
 	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
 	if (!is_changing(info))
 		return 0;
@@ -56,7 +56,7 @@ static int open_node(fuse_req_t req, struct inode *inode,
 	if (r == 0 && (info->flags & O_TRUNC))
 		r = node_truncate(inode->node, 0, false);
 	if (info->flags & O_TRUNC)
-		queue_apply_types(fs_of(req), inode);
+		queue_apply_types(fs_of(req), inode, false);
 	if (r < 0 && is_writable(info))
 		node_writer_end(inode->node);
 	return r;
@@ -101,6 +101,7 @@ void op_flush(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
 
 	if (inode_of(fs, id)->kind == INODE_NODE && pending_of(info))
 		pending_flushed(fs, pending_of(info));
+	queue_apply_types(fs, inode_of(fs, id), true);
 	reply_error(req, 0);
 }
 
@@ -153,7 +154,7 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	r = drop_privileges(req, inode, connection_kills_privileges());
 	done = r < 0 ? r : node_write(inode->node, data, size, offset, append,
 				      false);
-	queue_apply_types(fs_of(req), inode);
+	queue_apply_types(fs_of(req), inode, false);
 	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
 		r = sync_branch(req, inode);
 	if (done < 0 || r < 0)
@@ -234,7 +235,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
 	if (done == 0)
 		done = node_copy_range(from->node, from_offset, to->node,
 				       to_offset, length < most ? length : most);
-	queue_apply_types(fs_of(req), to);
+	queue_apply_types(fs_of(req), to, false);
 	if (done < 0)
 		reply_error(req, done);
 	else

@@ -16,6 +16,9 @@
  *	...
  *	r = ioctl(fd, IRMINFS_SPLICE(size), s);
  *
+ * The kernel learns of the new size when somebody asks for it: call fstat(2) before
+ * sendfile(2), splice(2), copy_file_range(2) and the use of mappings.
+ *
  * One call is all or nothing, for readers of the file and for commits; insert more
  * than IRMINFS_SPLICE_MAX bytes with several calls.
  *

@@ -145,7 +145,7 @@ void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir_id, const char *name)
 	if (r == 0)
 		r = inode->kind == INODE_NODE ?
 			node_link(inode->node, dir->node, name) : -EPERM;
-	queue_apply_types(fs, dir);
+	queue_apply_types(fs, dir, false);
 	if (r < 0)
 		reply_error(req, r);
 	else
@@ -170,11 +170,12 @@ static int make_file(fuse_req_t req, struct inode *dir, const char *name,
 static int note_pending(fuse_req_t req, struct inode *dir, const char *name,
 			struct node *node, struct fuse_file_info *info)
 {
+	bool is_pending = node_is_pending(node);
 	struct pending *p;
 
 	info->fh = is_writable(info) ? HANDLE_WRITABLE : 0;
-	info->noflush = !node_is_pending(node);
-	if (info->noflush)
+	info->noflush = !is_pending && !node_tells_types(node);
+	if (!is_pending)
 		return 0;
 	p = pending_new(fs_of(req), dir, name, node, fuse_req_ctx(req)->pid);
 	if (!p) {

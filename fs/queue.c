@@ -148,13 +148,13 @@ void queue_retyped(void *context, struct node *dir)
 	inode_unref(context, inode);
 }
 
-void queue_apply_types(struct fs *fs, const struct inode *inode)
+void queue_apply_types(struct fs *fs, const struct inode *inode, bool closed)
 {
 	struct worktree *w = inode->kind == INODE_NODE ?
 				     node_worktree(inode->node) : NULL;
 
 	if (w && worktree_has_new_types(w))
-		worktree_apply_types(w, queue_retyped, fs);
+		worktree_apply_types(w, closed, queue_retyped, fs);
 }
 
 int queue_convert(struct fs *fs, struct inode *inode, const char *value,

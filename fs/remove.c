@@ -120,7 +120,7 @@ static int unlink_node(fuse_req_t req, struct inode *dir, const char *name)
 
 	if (r == -ENOENT)
 		r = node_unlink(dir->node, name);
-	queue_apply_types(fs, dir);
+	queue_apply_types(fs, dir, false);
 	return r == -ENOENT ? hide_git(fs, dir, name) : r;
 }
 

@@ -74,7 +74,7 @@ static int rename_node(fuse_req_t req, struct inode *from_dir, const char *from,
 	r = node_rename_named(from_dir->node, from, to_dir->node, to, flags,
 			      &name);
 	queue_tell_attributes(fs_of(req), from_dir);
-	queue_apply_types(fs_of(req), from_dir);
+	queue_apply_types(fs_of(req), from_dir, false);
 	if (r == 0 && queue_is(to_dir))
 		tell_pushed(fs_of(req), to_dir, to, name);
 	return r;

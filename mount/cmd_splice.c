@@ -84,9 +84,14 @@ static int failed(const struct splicing *s)
 /* The size bytes in the request take the place of what is to be deleted. */
 static int send_splice(struct splicing *s, size_t size)
 {
+	struct stat st;
+
 	s->request->offset = s->offset;
 	s->request->delete_size = s->delete_size;
 	if (ioctl(s->fd, IRMINFS_SPLICE(size), s->request) < 0)
+		return failed(s);
+	/* what copies between files goes by the size that the kernel knows */
+	if (fstat(s->fd, &st) < 0)
 		return failed(s);
 	s->offset += size;
 	s->delete_size = 0;

@@ -8,7 +8,7 @@
  * from that for as long as it takes, and switching the branch to the outcome
  * only if nothing was committed to it meanwhile. */
 
-#define SWITCH_ATTEMPTS 8
+#define SWITCH_ATTEMPTS 50
 
 /* Conflicts that one merge adds to a report at most: it is part of the branch
  * table.  More of them come up when these are resolved. */

@@ -25,6 +25,8 @@ struct directory_places {
 	uint32_t ordered_left;		/* while entries move together: of it */
 	uint32_t foreign;		/* entries without a key */
 	uint32_t pending;		/* elements that are being made */
+	bool hidden;			/* what Git does not have, from before it was
+					 * a queue, is not shown */
 };
 
 /* Makes an empty directory one of a type, or one whose places are to be set

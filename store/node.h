@@ -313,6 +313,8 @@ void shelf_tidy(struct node *folder);
 
 /* ---- node_writers.c ---- */
 
+/* Whether somebody has a .gitattributes open for writing. */
+bool worktree_writes_types_locked(struct worktree *w);
 /* The nodes that are open for writing, each with the reference that refer takes;
  * the caller frees the array.  -ENOMEM. */
 int worktree_collect_writers(struct worktree *w,

@@ -246,8 +246,12 @@ static int add_own(struct loading *l, const char *name,
 	int r;
 
 	*ret = NULL;
-	if (d->places || !mode || !is_name(l, name))
+	if (!mode || !is_name(l, name))
 		return 0;
+	if (d->places) {
+		d->places->hidden = true;
+		return 0;
+	}
 	r = directory_reserve(d, 1);
 	if (r < 0)
 		return r;

@@ -274,7 +274,8 @@ static int check_empty_locked(struct node *n)
 	r = node_open_directory_locked(n);
 	if (r < 0)
 		return r;
-	if (node_is_typed(n) && n->directory->places->pending)
+	if (node_is_typed(n) && (n->directory->places->pending ||
+				 n->directory->places->hidden))
 		return -ENOTEMPTY;
 	return directory_is_empty(n->directory) ? 0 : -ENOTEMPTY;
 }

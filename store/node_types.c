@@ -470,7 +470,7 @@ static int note_retyped(struct retyped *retyped, struct node *n)
 /* Truncating the file on the way to another text must not lose an order. */
 static bool can_be_plain(const struct directory *d)
 {
-	return !d->live && !d->places->pending;
+	return !d->live && !d->places->pending && !d->places->hidden;
 }
 
 /* Moves entries of its parent. */
@@ -521,11 +521,13 @@ bool worktree_has_new_types(struct worktree *w)
 	return w->retype;
 }
 
-static int retype(struct worktree *w, struct retyped *retyped)
+static int retype(struct worktree *w, bool closed, struct retyped *retyped)
 {
 	SCOPED_WRITE(&w->lock);
 	int r;
 
+	if (!closed && worktree_writes_types_locked(w))
+		return 0;
 	if (!atomic_exchange(&w->retype, false) || !w->root->directory ||
 	    worktree_check_writable(w) < 0)
 		return 0;
@@ -535,11 +537,11 @@ static int retype(struct worktree *w, struct retyped *retyped)
 	return r;
 }
 
-void worktree_apply_types(struct worktree *w, worktree_tell *tell,
+void worktree_apply_types(struct worktree *w, bool closed, worktree_tell *tell,
 			  void *context)
 {
 	scoped(retyped_release) struct retyped retyped = { 0 };
-	int r = w->retype ? retype(w, &retyped) : 0;
+	int r = w->retype ? retype(w, closed, &retyped) : 0;
 
 	if (r < 0)
 		log_warning("some directories stay what they were, although "

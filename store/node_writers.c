@@ -63,6 +63,23 @@ bool node_has_writers(struct node *n)
 	return find(n->worktree, n);
 }
 
+bool node_tells_types(struct node *n)
+{
+	SCOPED_READ(&n->worktree->lock);
+
+	return n->rules & RULES_TYPES;
+}
+
+bool worktree_writes_types_locked(struct worktree *w)
+{
+	SCOPED_LOCK(&w->state);
+
+	for (struct writer *at = w->writers; at; at = at->hh.next)
+		if (at->node->rules & RULES_TYPES)
+			return true;
+	return false;
+}
+
 int worktree_collect_writers(struct worktree *w,
 			     struct node *(*refer)(struct node *n),
 			     struct node ***ret, size_t *ret_count)

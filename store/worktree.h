@@ -184,8 +184,10 @@ bool worktree_has_new_types(struct worktree *w);
  * that node_set_type would make a queue becomes that as there, and an empty queue
  * with nothing pending becomes a plain directory; others stay what they are until
  * they are loaded again.  tell (or NULL) is called of those that became something
- * else.  Without memory it is done the next time. */
-void worktree_apply_types(struct worktree *w, worktree_tell *tell,
+ * else.  While somebody has such a file open for writing, who may have written half of
+ * it, nothing is done unless `closed`: it is being closed.  Without memory it is done
+ * the next time. */
+void worktree_apply_types(struct worktree *w, bool closed, worktree_tell *tell,
 			  void *context);
 
 /* Whether this program has rewritten the root's .gitattributes since this was
@@ -273,6 +275,9 @@ ssize_t node_copy_range(struct node *from, uint64_t from_offset,
 int node_writer_begin(struct node *n);
 void node_writer_end(struct node *n);
 bool node_has_writers(struct node *n);
+/* Whether it is a .gitattributes file, so that worktree_apply_types has something to
+ * do when a writer closes it. */
+bool node_tells_types(struct node *n);
 /* Calls visit for each node with writers, with a reference held during it and
  * no lock.  -ENOMEM: for none. */
 int worktree_each_writer(struct worktree *w,

@@ -439,7 +439,7 @@ int worktree_apply(struct worktree *w, const struct delta *delta,
 		if (watch && r == 0)
 			tell_changed(&plan, watch);
 		if (r == 0)
-			worktree_apply_types(w, watch ? watch->retyped : NULL,
+			worktree_apply_types(w, false, watch ? watch->retyped : NULL,
 					     watch ? watch->context : NULL);
 		if (watch)
 			watch->end(watch->context);

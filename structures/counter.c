@@ -80,12 +80,16 @@ static int print(int64_t value, bool newline, struct merge_output *ret)
 /* What is no counter on some side, or leaves the range, is in conflict. */
 static int merge(const struct merge_input *input, struct merge_output *ret)
 {
+	struct merge_side before = input->base;
 	struct counter base, ours, theirs;
 	bool newline;
 	int64_t value;
 
+	/* where there is none plain Git gives an empty file */
+	if (!before.size)
+		before.data = NULL;
 	if (!input->ours.data || !input->theirs.data ||
-	    !parse(&input->base, &base) || !parse(&input->ours, &ours) ||
+	    !parse(&before, &base) || !parse(&input->ours, &ours) ||
 	    !parse(&input->theirs, &theirs) ||
 	    !add(&base, &ours, &theirs, &value))
 		return merge_type_find("binary")->merge(input, ret);

@@ -295,6 +295,47 @@ type_of() {
 	mkdir "$Q/d"
 }
 
+# A program writes line by line: what is there in between is no text of the user's.
+@test "directories follow a .gitattributes when it is closed" {
+	start
+	mkdir "$M/main/jobs" "$M/main/src"
+	echo 1 >"$M/main/src/a"
+	echo 1 >"$M/main/jobs/a"
+	python3 - "$M/main" <<'END'
+import os, sys
+main = sys.argv[1]
+def is_queue(name):
+    with open(f"{main}/{name}/.irmin/type") as f:
+        return f.read().strip() == "queue"
+with open(f"{main}/.gitattributes", "wb", buffering=0) as f:
+    f.write(b"* irmin=queue\n")
+    os.unlink(f"{main}/jobs/a")
+    assert not is_queue("src") and not is_queue("jobs")
+    f.write(b"src -irmin\n")
+END
+	[ "$(type_of src)" != queue ]
+	[ "$(type_of jobs)" = queue ]
+}
+
+# What a queue does not show does not go with it.
+@test "a queue that hides files of before cannot be removed" {
+	start
+	echo '*.o' >"$M/main/.gitignore"
+	mkdir -p "$M/main/k/d"
+	echo 1 >"$M/main/k/a"
+	echo obj >"$M/main/k/x.o"
+	echo 'k irmin=queue' >"$M/main/.gitattributes"
+	restart
+	[ "$(type_of k)" = queue ]
+	rm "$M/main/k/a"
+	run ! rmdir "$M/main/k"
+	rm "$M/main/.gitattributes"
+	restart
+	[ "$(cat "$M/main/k/x.o")" = obj ]
+	rm -r "$M/main/k/x.o" "$M/main/k/d"
+	rmdir "$M/main/k"
+}
+
 @test "directories follow lines that git brings" {
 	start
 	mkdir "$M/main/jobs"

@@ -225,7 +225,7 @@ static void assert_retyped(struct fixture *f, const char *want)
 
 	assert_true(worktree_has_new_types(f->w));
 	assert_int_equal(buffer_puts(&paths, ""), 0);
-	worktree_apply_types(f->w, note_dir, &paths);
+	worktree_apply_types(f->w, false, note_dir, &paths);
 	assert_string_equal(paths.data, want);
 	assert_false(worktree_has_new_types(f->w));
 }
