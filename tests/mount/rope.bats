@@ -177,6 +177,53 @@ END
 	[ "$(type_of main:sub/x)" = tree ]
 }
 
+@test "a rope that gets a name of Git's is a blob" {
+	start
+	echo '*.r irmin=rope' >"$M/main/.gitattributes"
+	mkdir "$M/main/d"
+	seq 10 | tee "$M/main/a.r" >"$M/main/d/b.r"
+	echo '*.o' >"$M/main/i.r"
+	irminfs commit -C "$M/main"
+	[ "$(type_of main:a.r)" = tree ]
+	restart
+	mv "$M/main/a.r" "$M/main/.gitattributes"
+	mv "$M/main/d/b.r" "$M/main/d/.gitattributes"
+	mv "$M/main/i.r" "$M/main/.gitignore"
+	irminfs commit -C "$M/main"
+	[ "$(type_of main:.gitattributes)" = blob ]
+	[ "$(type_of main:d/.gitattributes)" = blob ]
+	[ "$(type_of main:.gitignore)" = blob ]
+	store_git fsck --strict
+	restart
+	seq 10 | cmp - "$M/main/.gitattributes"
+	[ "$(ls "$M/main")" = d ]
+	mkdir "$M/main/d/below"
+	irminfs mkqueue "$M/main/d/jobs"
+	touch "$M/main/x.o"
+	: >"$M/main/x.c"
+	irminfs commit -C "$M/main"
+	[ "$(store_git ls-tree --name-only main | grep ^x)" = x.c ]
+}
+
+@test "an editor that writes beside and renames leaves a blob" {
+	start
+	echo '* irmin=rope' >"$M/main/.gitattributes"
+	irminfs commit -C "$M/main"
+	printf '* irmin=rope\nb -irmin\n' >"$M/main/tmp"
+	irminfs commit -C "$M/main"
+	[ "$(type_of main:tmp)" = tree ]
+	mv "$M/main/tmp" "$M/main/.gitattributes"
+	seq 10 | tee "$M/main/a" >"$M/main/b"
+	irminfs commit -C "$M/main"
+	[ "$(type_of main:.gitattributes)" = blob ]
+	[ "$(type_of main:a)" = tree ]
+	[ "$(type_of main:b)" = blob ]
+	store_git fsck --strict
+	crash
+	start
+	[ "$(ls "$M/main")" = "$(printf 'a\nb')" ]
+}
+
 @test "what is no valid rope is a folder" {
 	ropes
 	seq 50000 >"$M/main/a.rope"
