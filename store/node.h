@@ -550,7 +550,7 @@ void attribute_edit_release_locked(struct attribute_edit *edit);
 /* The bytes of a file called name in the loaded directory dir.  -EFBIG: more than
  * ATTRIBUTES_MAX; -EUCLEAN: it is stored as a rope; errors of contents_read. */
 int node_text_locked(struct node *dir, const char *name, struct buffer *ret);
-/* The root's .gitattributes; empty if there is none. */
+/* The root's .gitattributes; empty if there is none, or none that Git reads. */
 int attribute_text_locked(struct worktree *w, struct buffer *ret);
 
 /* ---- node_contents.c ---- */

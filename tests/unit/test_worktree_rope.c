@@ -242,6 +242,31 @@ static void a_rope_moves_as_it_is(void **state)
 
 /* ---- names that Git reads ---- */
 
+/* The tree is the one that there is, with a rope at path, as from elsewhere. */
+static void put_rope_at(const char *path, const char *text)
+{
+	struct tree_entry e;
+	struct tree *tree;
+	scoped_free struct tree_entry *entries = NULL;
+	size_t count = 0;
+
+	put_attribute();
+	assert_int_equal(put(&f, "foreign.r", text), 0);
+	assert_true(cut(&f));
+	assert_int_equal(tree_resolve(f.odb, &f.head, "foreign.r", &e), 0);
+	assert_int_equal(tree_read(f.odb, &f.head, &tree), 0);
+	entries = calloc(tree->count + 1, sizeof(*entries));
+	assert_non_null(entries);
+	for (size_t i = 0; i < tree->count; i++)
+		if (strcmp(tree->entries[i].name, path) != 0)
+			entries[count++] = tree->entries[i];
+	entries[count] = e;
+	entries[count++].name = (char *)path;
+	assert_int_equal(tree_write(f.odb, entries, count, &f.head), 0);
+	tree_free(tree);
+	reload();
+}
+
 static void assert_blob(const char *path, const char *text)
 {
 	assert_true(cut(&f));
@@ -350,6 +375,28 @@ static void the_name_may_come_in_between(void **state)
 	adopt(&f, delta);
 	assert_int_equal(stored_mode("a.r"), MODE_ROPE);
 	assert_blob(".gitignore", "text\n");
+}
+
+static void a_foreign_rope_has_no_lines(void **state)
+{
+	put_rope_at(".gitattributes", "*.r irmin=rope\n");
+	assert_int_equal(stored_mode(".gitattributes"), MODE_ROPE);
+	assert_list(&f, "", ".gitattributes foreign.r ");
+	assert_int_equal(make_dir(&f, "d"), 0);
+	assert_int_equal(put(&f, "d/a.r", "text\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("d/a.r"), MODE_FILE);
+	/* nor when it is open */
+	assert_file(&f, ".gitattributes", "*.r irmin=rope\n");
+	assert_int_equal(put(&f, "d/b.r", "text\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("d/b.r"), MODE_FILE);
+	assert_int_equal(make_queue("d"), -EEXIST);
+	put_attribute();
+	assert_int_equal(put(&f, "d/c.r", "text\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode(".gitattributes"), MODE_FILE);
+	assert_int_equal(stored_mode("d/c.r"), MODE_ROPE);
 }
 
 static void the_x_bit_is_in_the_object(void **state)
@@ -536,6 +583,7 @@ int main(void)
 		TEST(an_exchanged_rope_is_a_blob),
 		TEST(a_linked_rope_is_a_blob),
 		TEST(the_name_may_come_in_between),
+		TEST(a_foreign_rope_has_no_lines),
 		TEST(the_x_bit_is_in_the_object),
 		TEST(the_x_bit_may_come_in_between),
 		TEST(the_form_may_change_in_between),
