@@ -246,6 +246,8 @@ END
 	restart
 	[ "$(ls "$M/main")" = "$(printf 'a.rope\nd')" ]
 	grep -q '.gitattributes is stored as a tree' "$T/log"
+	run -1 irminfs fsck --store "$STORE"
+	[[ $output == *".gitattributes is a tree"* ]]
 	echo main >"$M/main/d/new"
 	mkdir "$M/main/d/below"
 	run -128 irminfs mkqueue "$M/main/d/jobs"
@@ -267,6 +269,9 @@ END
 	[ "$(type_of main:.gitattributes)" = blob ]
 	[ "$(type_of main:d/.gitattributes)" = blob ]
 	[ "$(type_of main:b.rope)" = tree ]
+	run -1 irminfs fsck --store "$STORE"
+	[[ $output == *"Branch other: its .gitattributes is a tree"* ]]
+	[[ $output != *"Branch main"* ]]
 }
 
 @test "what is no valid rope is a folder" {
