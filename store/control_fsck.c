@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/control_private.h"
+#include "store/irmin_attribute.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -225,6 +226,27 @@ static int add_branch(struct fsck *f, const char *name)
 	return 0;
 }
 
+/* What cannot be read is told when the commit is checked. */
+static int check_attributes(struct fsck *f, const char *name,
+			    const struct oid *head)
+{
+	struct odb *odb = f->control->store->odb;
+	struct tree_entry entry;
+	struct commit *commit;
+	int r = commit_read(odb, head, &commit);
+
+	if (r)
+		return r == -ENOMEM ? r : 0;
+	r = tree_resolve(odb, &commit->tree, ATTRIBUTES_NAME, &entry);
+	commit_free(commit);
+	if (r)
+		return r == -ENOMEM ? r : 0;
+	return entry.mode != MODE_TREE ? 0 :
+		branch_problem(f, name, "its " ATTRIBUTES_NAME " is a tree (a "
+			       "folder or a rope), so that its lines do not "
+			       "count; replace it by a file.");
+}
+
 static int check_branch(struct fsck *f, struct branch *b,
 			const struct branch_facts *facts)
 {
@@ -239,6 +261,8 @@ static int check_branch(struct fsck *f, struct branch *b,
 		return branch_problem(f, facts->name, "what is changed cannot "
 				      "be saved at present.");
 	r = queue_commit(f, &head, f->branch_count - 1);
+	if (!r)
+		r = check_attributes(f, facts->name, &head);
 	if (!r && facts->stuck)
 		return branch_problem(f, facts->name, facts->stuck);
 	return r ? r : check_ref(f, b, facts->name, &head);

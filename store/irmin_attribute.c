@@ -92,6 +92,16 @@ static int parse_locked(struct irmin_cache *cache, const struct oid *oid,
 	return 0;
 }
 
+/* Git reads no tree, nor do we; it is remembered as a file without lines, so that
+ * this is said once. */
+static int note_tree_locked(struct irmin_cache *cache, const struct oid *oid,
+			    bool is_root, struct attribute_file **ret)
+{
+	log_warning("a " ATTRIBUTES_NAME " is stored as a tree (a rope): its "
+		    "lines do not count until it is replaced");
+	return parse_locked(cache, oid, is_root, "", 0, ret);
+}
+
 static int read_blob_locked(struct irmin_cache *cache, struct odb *odb,
 			    const struct oid *oid, bool is_root,
 			    struct attribute_file **ret)
@@ -106,6 +116,8 @@ static int read_blob_locked(struct irmin_cache *cache, struct odb *odb,
 	if (*ret)
 		return 0;
 	r = odb_read_header(odb, oid, &type, &length);
+	if (r == 0 && type == OBJECT_TREE)
+		return note_tree_locked(cache, oid, is_root, ret);
 	if (r < 0 || length > ATTRIBUTES_MAX)
 		return r;
 	r = odb_read(odb, oid, OBJECT_BLOB, &data, &size);

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <string.h>
 
 /* Inside of worktree.h, for node*.c and worktree*.c.
  *
@@ -369,6 +370,20 @@ void attributes_touch_inode(struct node *n, struct attributes **spare,
 
 /* ---- node_names.c ---- */
 
+/* Of a file that plain Git itself reads, which is never stored as a rope. */
+static inline bool node_is_git_name(const char *name)
+{
+	return strncmp(name, ".git", 4) == 0;
+}
+
+/* The same of any name of the file n. */
+bool node_has_git_name(const struct node *n);
+/* n is about to get that name: if it is stored as a rope its contents are opened,
+ * for what follows. */
+int node_prepare_name_locked(struct node *n, const char *name);
+/* It has it: if need be it is to be stored anew, with all its names. */
+void node_named_locked(struct node *n, const char *name);
+
 /* Errors of tree_check_name; -EPERM also for CONTROL_NAME. */
 int node_check_new_name(const char *name);
 /* The same, but with a local face GIT_NAME may be. */
@@ -537,7 +552,7 @@ void attribute_edit_release_locked(struct attribute_edit *edit);
 /* The bytes of a file called name in the loaded directory dir.  -EFBIG: more than
  * ATTRIBUTES_MAX; -EUCLEAN: it is stored as a rope; errors of contents_read. */
 int node_text_locked(struct node *dir, const char *name, struct buffer *ret);
-/* The root's .gitattributes; empty if there is none. */
+/* The root's .gitattributes; empty if there is none, or none that Git reads. */
 int attribute_text_locked(struct worktree *w, struct buffer *ret);
 
 /* ---- node_contents.c ---- */

@@ -47,12 +47,22 @@ static int read_contents(struct contents *c, struct buffer *ret)
 	return 0;
 }
 
+/* Git does not read what it has as a tree. */
+static bool is_stored_rope(const struct entry *e)
+{
+	const struct node *n = node_target(e->node);
+
+	return mode_is_rope(n ? node_git_mode(n) : e->mode) &&
+	       (!n || node_is_clean(n));
+}
+
 static struct entry *find_file(struct worktree *w)
 {
 	struct entry *e = directory_find_live(w->root->directory,
 					      ATTRIBUTES_NAME);
 
-	return e && node_kind_of(e->mode) == KIND_FILE ? e : NULL;
+	return e && node_kind_of(e->mode) == KIND_FILE && !is_stored_rope(e) ?
+		e : NULL;
 }
 
 int node_text_locked(struct node *dir, const char *name, struct buffer *ret)
@@ -60,6 +70,8 @@ int node_text_locked(struct node *dir, const char *name, struct buffer *ret)
 	const struct entry *e = directory_find_live(dir->directory, name);
 	const struct node *n = node_target(e->node);
 
+	if (is_stored_rope(e))
+		return -EUCLEAN;
 	if (n && n->contents)
 		return read_contents(n->contents, ret);
 	return read_blob(node_odb(dir->worktree, e->own), n ? &n->oid : &e->oid,

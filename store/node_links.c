@@ -326,6 +326,8 @@ static int prepare_locked(struct linking *linking, const char *name)
 		r = check_locked(linking, name);
 	if (r == 0)
 		r = newcomer_init_locked(&linking->newcomer, dir, name, false);
+	if (r == 0)
+		r = node_prepare_name_locked(n, name);
 	if (r < 0)
 		return r;
 	linking->name = links_new_name(n);
@@ -348,6 +350,7 @@ static void execute_locked(struct linking *linking)
 	attributes_touch(dir, &linking->dir_spare, &now);
 	node_mark_name(name, n->flags & NODE_MODIFIED);
 	node_mark_attributes(n);
+	node_named_locked(n, node_entry(name)->name);
 }
 
 static int link_locked(struct linking *linking, const char *name)

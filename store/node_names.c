@@ -18,6 +18,33 @@ int node_check_name(const struct worktree *w, const char *name)
 	       node_check_new_name(name);
 }
 
+/* ---- names of files that plain Git reads ---- */
+
+bool node_has_git_name(const struct node *n)
+{
+	bool found = !n->unlinked && node_is_git_name(node_entry(n)->name);
+
+	for (struct node *m = links_others(n); m && !found; m = m->next_name)
+		found = node_is_git_name(node_entry(m)->name);
+	return found;
+}
+
+int node_prepare_name_locked(struct node *n, const char *name)
+{
+	return n->kind == KIND_FILE && n->structured && node_is_git_name(name) ?
+		node_open_contents_locked(n) : 0;
+}
+
+void node_named_locked(struct node *n, const char *name)
+{
+	/* what is being stored may become a rope */
+	if (n->kind == KIND_FILE && node_is_git_name(name) &&
+	    (n->structured || (n->flags & NODE_PENDING)))
+		node_mark(n, true);
+}
+
+/* ---- changing ---- */
+
 int node_open_for_change_locked(struct node *dir, size_t changes,
 				struct attributes **spare)
 {

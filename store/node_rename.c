@@ -178,8 +178,10 @@ static int prepare_own_locked(struct node *n, struct node *dir,
 		return r;
 	*ret = r;
 	/* other names would be what they are not */
-	return n->linked && n->own != r ? -EXDEV :
-					  node_prepare_own_locked(n, r);
+	if (n->linked && n->own != r)
+		return -EXDEV;
+	r = node_prepare_own_locked(n, r);
+	return r < 0 ? r : node_prepare_name_locked(n, name);
 }
 
 static int prepare_places_locked(struct rename *rename, const char *name)
@@ -266,6 +268,11 @@ static void renamed_locked(struct rename *rename, unsigned int rules)
 		node_directory_moved_locked(other);
 }
 
+static void named_locked(const struct leaving *leaving)
+{
+	node_named_locked(leaving->node, node_entry(leaving->at)->name);
+}
+
 static void execute_locked(struct rename *rename)
 {
 	unsigned int rules = rename->moved.node->rules;
@@ -287,6 +294,9 @@ static void execute_locked(struct rename *rename)
 	} else {
 		move_locked(rename, &now);
 	}
+	named_locked(&rename->moved);
+	if (rename->exchange)
+		named_locked(&rename->other);
 	renamed_locked(rename, rules);
 	attribute_edit_execute_locked(&rename->edit,
 				      rename->moved.node->worktree, &now);

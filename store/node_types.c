@@ -320,7 +320,7 @@ static int place_for(const struct directory *d, const char *name, char **ret)
 	char place[DIRECTORY_PLACE_SIZE];
 	int r = 0;
 
-	if (strncmp(name, ".git", strlen(".git")) != 0)
+	if (!node_is_git_name(name))
 		r = places_next(d, name, &earliest, name_bits(name), place);
 	else
 		snprintf(place, sizeof(place), "%s", name);

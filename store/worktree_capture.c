@@ -106,7 +106,7 @@ static int wants_rope(struct node *n, bool *ret)
 
 	if (!contents_kind() || n->own || n->parent->directory->places)
 		return 0;
-	if (strncmp(name, ".git", 4) != 0)
+	if (!node_has_git_name(n))
 		r = node_irmin_type(n->parent, name, type);
 	/* What cannot be found out changes nothing. */
 	*ret = r < 0 ? n->structured : strcmp(type, "rope") == 0;

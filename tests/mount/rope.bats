@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # Files that are stored as ropes (irmin=rope).
+bats_require_minimum_version 1.5.0
 load common
 
 irminfs() {
@@ -175,6 +176,102 @@ END
 	echo nested >"$M/main/sub/x"
 	sync "$M/main/sub/x"
 	[ "$(type_of main:sub/x)" = tree ]
+}
+
+@test "a rope that gets a name of Git's is a blob" {
+	start
+	echo '*.r irmin=rope' >"$M/main/.gitattributes"
+	mkdir "$M/main/d"
+	seq 10 | tee "$M/main/a.r" >"$M/main/d/b.r"
+	echo '*.o' >"$M/main/i.r"
+	irminfs commit -C "$M/main"
+	[ "$(type_of main:a.r)" = tree ]
+	restart
+	mv "$M/main/a.r" "$M/main/.gitattributes"
+	mv "$M/main/d/b.r" "$M/main/d/.gitattributes"
+	mv "$M/main/i.r" "$M/main/.gitignore"
+	irminfs commit -C "$M/main"
+	[ "$(type_of main:.gitattributes)" = blob ]
+	[ "$(type_of main:d/.gitattributes)" = blob ]
+	[ "$(type_of main:.gitignore)" = blob ]
+	store_git fsck --strict
+	restart
+	seq 10 | cmp - "$M/main/.gitattributes"
+	[ "$(ls "$M/main")" = d ]
+	mkdir "$M/main/d/below"
+	irminfs mkqueue "$M/main/d/jobs"
+	touch "$M/main/x.o"
+	: >"$M/main/x.c"
+	irminfs commit -C "$M/main"
+	[ "$(store_git ls-tree --name-only main | grep ^x)" = x.c ]
+}
+
+@test "an editor that writes beside and renames leaves a blob" {
+	start
+	echo '* irmin=rope' >"$M/main/.gitattributes"
+	irminfs commit -C "$M/main"
+	printf '* irmin=rope\nb -irmin\n' >"$M/main/tmp"
+	irminfs commit -C "$M/main"
+	[ "$(type_of main:tmp)" = tree ]
+	mv "$M/main/tmp" "$M/main/.gitattributes"
+	seq 10 | tee "$M/main/a" >"$M/main/b"
+	irminfs commit -C "$M/main"
+	[ "$(type_of main:.gitattributes)" = blob ]
+	[ "$(type_of main:a)" = tree ]
+	[ "$(type_of main:b)" = blob ]
+	store_git fsck --strict
+	crash
+	start
+	[ "$(ls "$M/main")" = "$(printf 'a\nb')" ]
+}
+
+@test "a rope that was pushed as .gitattributes has no lines" {
+	ropes
+	mkdir "$M/main/d"
+	printf '*.rope irmin=rope\n' | tee "$M/main/a.rope" >"$M/main/d/f"
+	irminfs commit -C "$M/main"
+	irminfs fork -C "$M" main side
+	echo side >"$M/side/side"
+	irminfs commit -C "$M/side"
+	git clone -q "$STORE" "$T/clone"
+	cd "$T/clone"
+	rm .gitattributes
+	cp -r a.rope .gitattributes
+	cp -r a.rope .gitignore
+	cp -r a.rope d/.gitattributes
+	git add -f .
+	git commit -qm "trees at names of Git's"
+	git push -q
+	wait_for 20 test -e "$M/main/.gitignore"
+	restart
+	[ "$(ls "$M/main")" = "$(printf 'a.rope\nd')" ]
+	grep -q '.gitattributes is stored as a tree' "$T/log"
+	run -1 irminfs fsck --store "$STORE"
+	[[ $output == *".gitattributes is a tree"* ]]
+	echo main >"$M/main/d/new"
+	mkdir "$M/main/d/below"
+	run -128 irminfs mkqueue "$M/main/d/jobs"
+	irminfs fork -C "$M" main other
+	echo other >"$M/other/other"
+	irminfs commit -C "$M/other"
+	irminfs merge -C "$M" other into main
+	[ "$(cat "$M/main/other")" = other ]
+	irminfs merge -C "$M" side into main
+	[ "$(cat "$M/main/side")" = side ]
+	# a new file is a blob again, and counts
+	echo '*.rope irmin=rope' >"$T/attributes"
+	cp "$T/attributes" "$M/main/.gitattributes"
+	rm "$M/main/.gitignore"
+	mv "$T/attributes" "$M/main/d/.gitattributes"
+	echo text >"$M/main/b.rope"
+	irminfs mkqueue "$M/main/d/jobs"
+	irminfs commit -C "$M/main"
+	[ "$(type_of main:.gitattributes)" = blob ]
+	[ "$(type_of main:d/.gitattributes)" = blob ]
+	[ "$(type_of main:b.rope)" = tree ]
+	run -1 irminfs fsck --store "$STORE"
+	[[ $output == *"Branch other: its .gitattributes is a tree"* ]]
+	[[ $output != *"Branch main"* ]]
 }
 
 @test "what is no valid rope is a folder" {

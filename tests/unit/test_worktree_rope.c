@@ -240,6 +240,165 @@ static void a_rope_moves_as_it_is(void **state)
 	assert_file(&f, "g/b", "new text\n");
 }
 
+/* ---- names that Git reads ---- */
+
+/* The tree is the one that there is, with a rope at path, as from elsewhere. */
+static void put_rope_at(const char *path, const char *text)
+{
+	struct tree_entry e;
+	struct tree *tree;
+	scoped_free struct tree_entry *entries = NULL;
+	size_t count = 0;
+
+	put_attribute();
+	assert_int_equal(put(&f, "foreign.r", text), 0);
+	assert_true(cut(&f));
+	assert_int_equal(tree_resolve(f.odb, &f.head, "foreign.r", &e), 0);
+	assert_int_equal(tree_read(f.odb, &f.head, &tree), 0);
+	entries = calloc(tree->count + 1, sizeof(*entries));
+	assert_non_null(entries);
+	for (size_t i = 0; i < tree->count; i++)
+		if (strcmp(tree->entries[i].name, path) != 0)
+			entries[count++] = tree->entries[i];
+	entries[count] = e;
+	entries[count++].name = (char *)path;
+	assert_int_equal(tree_write(f.odb, entries, count, &f.head), 0);
+	tree_free(tree);
+	reload();
+}
+
+static void assert_blob(const char *path, const char *text)
+{
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode(path), MODE_FILE);
+	reload();
+	assert_file(&f, path, text);
+	assert_false(cut(&f));
+}
+
+static void a_rope_with_a_name_of_git_is_a_blob(void **state)
+{
+	put_attribute();
+	assert_int_equal(make_dir(&f, "d"), 0);
+	assert_int_equal(put(&f, "a.r", "a irmin=rope\n"), 0);
+	assert_int_equal(put(&f, "d/i.r", "*.o\n"), 0);
+	assert_true(cut(&f));
+	reload();
+	assert_int_equal(move(&f, "a.r", "d/.gitattributes", 0), 0);
+	assert_blob("d/.gitattributes", "a irmin=rope\n");
+	assert_int_equal(move(&f, "d/i.r", ".gitignore", 0), 0);
+	assert_blob(".gitignore", "*.o\n");
+	/* and its lines count */
+	assert_int_equal(put(&f, "d/a", "text"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("d/a"), MODE_ROPE);
+	/* over the file that made it a rope */
+	assert_int_equal(put(&f, "new.r", "b irmin=rope\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("new.r"), MODE_ROPE);
+	assert_int_equal(move(&f, "new.r", ".gitattributes", 0), 0);
+	assert_blob(".gitattributes", "b irmin=rope\n");
+}
+
+static int make_queue(const char *path)
+{
+	struct node *n = get(&f, path);
+	int r = n ? node_set_type(n, "queue") : -ENOENT;
+
+	node_unref(n);
+	return r;
+}
+
+/* Before it is stored, too. */
+static void its_lines_count_at_once(void **state)
+{
+	put_attribute();
+	assert_int_equal(put(&f, "a.r", "a irmin=rope\n"), 0);
+	assert_true(cut(&f));
+	reload();
+	assert_int_equal(make_dir(&f, "q"), 0);
+	assert_int_equal(move(&f, "a.r", ".gitattributes", 0), 0);
+	assert_int_equal(put(&f, "a", "text"), 0);
+	assert_int_equal(make_queue("q"), 0);
+	assert_blob(".gitattributes", "a irmin=rope\n/q irmin=queue\n");
+	assert_int_equal(stored_mode("a"), MODE_ROPE);
+}
+
+static void an_exchanged_rope_is_a_blob(void **state)
+{
+	put_attribute();
+	assert_int_equal(put(&f, "a.r", "*.r irmin=rope\n"), 0);
+	assert_true(cut(&f));
+	reload();
+	assert_int_equal(move(&f, "a.r", ".gitattributes", RENAME_EXCHANGE), 0);
+	assert_blob(".gitattributes", "*.r irmin=rope\n");
+	assert_int_equal(put(&f, "a.r", "*.r irmin=rope\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("a.r"), MODE_ROPE);
+	reload();
+	assert_int_equal(move(&f, ".gitattributes", "a.r", RENAME_EXCHANGE), 0);
+	assert_blob(".gitattributes", "*.r irmin=rope\n");
+}
+
+/* All names of a file are stored alike. */
+static void a_linked_rope_is_a_blob(void **state)
+{
+	assert_int_equal(put(&f, ".gitattributes", "* irmin=rope\n"), 0);
+	assert_int_equal(make_dir(&f, "d"), 0);
+	assert_int_equal(make_dir(&f, "e"), 0);
+	assert_int_equal(put(&f, "e/f", ""), 0);
+	assert_int_equal(put(&f, "d/a.r", "*.o\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("d/a.r"), MODE_ROPE);
+	reload();
+	assert_int_equal(name_again(&f, "d/a.r", "e/.gitignore"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("d/a.r"), MODE_FILE);
+	assert_int_equal(stored_mode("e/.gitignore"), MODE_FILE);
+	assert_int_equal(put(&f, "d/a.r", "new\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("d/a.r"), MODE_FILE);
+	assert_int_equal(stored_mode("e/.gitignore"), MODE_FILE);
+	assert_file(&f, "e/.gitignore", "new\n");
+}
+
+/* While the rope is captured and not stored. */
+static void the_name_may_come_in_between(void **state)
+{
+	struct delta *delta;
+
+	put_attribute();
+	assert_int_equal(put(&f, "a.r", "text\n"), 0);
+	delta = capture(&f);
+	assert_int_equal(move(&f, "a.r", ".gitignore", 0), 0);
+	store_delta(&f, delta);
+	adopt(&f, delta);
+	assert_int_equal(stored_mode("a.r"), MODE_ROPE);
+	assert_blob(".gitignore", "text\n");
+}
+
+static void a_foreign_rope_has_no_lines(void **state)
+{
+	put_rope_at(".gitattributes", "*.r irmin=rope\n");
+	assert_int_equal(stored_mode(".gitattributes"), MODE_ROPE);
+	assert_list(&f, "", ".gitattributes foreign.r ");
+	assert_int_equal(make_dir(&f, "d"), 0);
+	assert_int_equal(put(&f, "d/a.r", "text\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("d/a.r"), MODE_FILE);
+	/* nor when it is open */
+	assert_file(&f, ".gitattributes", "*.r irmin=rope\n");
+	assert_int_equal(put(&f, "d/b.r", "text\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode("d/b.r"), MODE_FILE);
+	assert_int_equal(make_queue("d"), -EEXIST);
+	put_attribute();
+	assert_int_equal(put(&f, "d/c.r", "text\n"), 0);
+	assert_true(cut(&f));
+	assert_int_equal(stored_mode(".gitattributes"), MODE_FILE);
+	assert_int_equal(stored_mode("d/c.r"), MODE_ROPE);
+}
+
 static void the_x_bit_is_in_the_object(void **state)
 {
 	put_attribute();
@@ -419,6 +578,12 @@ int main(void)
 		TEST(other_changes_leave_overlays),
 		TEST(the_attribute_makes_ropes),
 		TEST(a_rope_moves_as_it_is),
+		TEST(a_rope_with_a_name_of_git_is_a_blob),
+		TEST(its_lines_count_at_once),
+		TEST(an_exchanged_rope_is_a_blob),
+		TEST(a_linked_rope_is_a_blob),
+		TEST(the_name_may_come_in_between),
+		TEST(a_foreign_rope_has_no_lines),
 		TEST(the_x_bit_is_in_the_object),
 		TEST(the_x_bit_may_come_in_between),
 		TEST(the_form_may_change_in_between),
