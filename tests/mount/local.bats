@@ -428,7 +428,7 @@ few_packs() {
 		chmod $((600 + i % 7)) "$M/main/many/$i"
 		cat "$M/main/.irmin/head" >/dev/null
 	done
-	wait_for 60 few_packs
+	wait_for 150 few_packs
 	facts "$M/main" >"$T/before"
 	restart
 	facts "$M/main" >"$T/after"
