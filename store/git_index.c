@@ -149,11 +149,41 @@ static int bring(struct git_repo *repo, git_index *index,
 	return 0;
 }
 
+/* ---- what Git does not see ---- */
+
+static bool is_skipped(const git_index_entry *entry)
+{
+	return entry->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE;
+}
+
+/* Writing the index looks after its version and the other flag that tells of
+ * these.  1: something was another way; 0. */
+static int skip_hidden(git_index *index, const struct git_index_view *view,
+		       bool *ret_has_hidden)
+{
+	bool has_hidden = false, changed = false;
+
+	for (size_t i = 0; i < git_index_entrycount(index); i++) {
+		git_index_entry *entry = (git_index_entry *)
+			git_index_get_byindex(index, i);
+		int hidden = view->is_hidden(view->context, entry->path);
+
+		if (hidden < 0)
+			return hidden;
+		has_hidden |= hidden;
+		if (is_skipped(entry) == !!hidden)
+			continue;
+		entry->flags_extended ^= GIT_INDEX_ENTRY_SKIP_WORKTREE;
+		changed = true;
+	}
+	*ret_has_hidden = has_hidden;
+	return changed;
+}
+
 /* ---- attributes ---- */
 
 struct looking {
-	git_index_look *look;
-	void *context;
+	const struct git_index_view *view;
 	bool all;
 	int64_t written;	/* second in which the index was */
 	int64_t now;
@@ -183,7 +213,8 @@ static void look_at(const struct looking *l, git_index_entry *entry)
 		return;
 	if (entry->mtime.seconds && !racy && !l->all)
 		return;
-	if (l->look(l->context, entry->path, &oid, &st) &&
+	if (!is_skipped(entry) &&
+	    l->view->look(l->view->context, entry->path, &oid, &st) &&
 	    st.st_mtim.tv_sec < l->now)
 		set_attributes(entry, &st);
 	else if (racy)
@@ -216,13 +247,13 @@ static int open_index(const char *path, git_index **ret, bool *ret_anew)
 
 int git_index_bring(struct git_repo *repo, const char *path,
 		    const struct oid *from, const struct oid *to, bool all,
-		    git_index_look *look, void *context)
+		    const struct git_index_view *view, bool *ret_has_hidden)
 {
-	struct looking l = { .look = look, .context = context, .all = all };
+	struct looking l = { .view = view, .all = all };
 	scoped(cleanup_index) git_index *index = NULL;
 	struct timespec now;
 	struct stat st;
-	bool anew;
+	bool anew, stays;
 	int r;
 
 	clock_real(&now);
@@ -231,9 +262,12 @@ int git_index_bring(struct git_repo *repo, const char *path,
 	r = open_index(path, &index, &anew);
 	if (r == 0 && git_index_has_conflicts(index))
 		r = -EBUSY;
-	if (r == 0)
+	stays = !all && !anew && from && oid_equal(from, to);
+	if (r == 0 && !stays)
 		r = bring(repo, index, anew ? NULL : from, to);
-	if (r < 0)
+	if (r == 0)
+		r = skip_hidden(index, view, ret_has_hidden);
+	if (r < 0 || (r == 0 && stays))
 		return r;
 	look_at_all(index, &l);
 	r = git_index_write(index);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/inside_private.h"
 #include "store/git_index.h"
+#include "store/irmin_attribute.h"
+#include "store/tree.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -67,31 +69,107 @@ bool inside_is_held(void *context, uint64_t branch)
 
 struct looking {
 	struct worktree *tree;
+	struct odb *odb;
+	struct oid stored;		/* the tree that Git has */
 	struct node *dir;		/* of the last path, or NULL */
 	char *path;			/* that one */
 	size_t length;			/* of its folder */
+	size_t hiding;			/* of what hides the path; 0: nothing */
 };
 
-/* Entries come in the order of paths, so most are in the folder of the one
- * before. */
-static int find_folder(struct looking *l, const char *path, size_t length)
+static bool is_stored_rope(const struct looking *l, const char *path,
+			   size_t length, int *ret_error)
 {
-	char *folder;
-	int r;
+	scoped_free char *name = strndup(path, length);
+	struct tree_entry entry;
+	int r = name ? 0 : -ENOMEM;
 
-	if (l->dir && l->length == length && strncmp(l->path, path, length) == 0)
+	if (r == 0)
+		r = tree_resolve(l->odb, &l->stored, name, &entry);
+	if (r == 0)
+		r = contents_recognise(l->odb, &entry.oid, &entry.mode, NULL);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		*ret_error = r;
+	return r == 0 && mode_is_rope(entry.mode);
+}
+
+/* Whether what n, at that path, has in Git is not below it in the mount: a rope
+ * or a directory of a type. */
+static int hides(const struct looking *l, struct node *n, const char *path,
+		 size_t length)
+{
+	char type[IRMIN_TYPE_SIZE] = "";
+	int r = 0;
+
+	if (S_ISREG(node_type(n)))
+		return is_stored_rope(l, path, length, &r) ? 1 : r;
+	if (S_ISDIR(node_type(n)))
+		r = node_type_name(n, type);
+	return r < 0 ? r : *type != '\0';
+}
+
+/* To the folder l->path; l->dir is where that ends. */
+static int walk(struct looking *l)
+{
+	struct node *dir = worktree_root(l->tree), *n;
+	const char *p = l->path;
+	int r = 0;
+
+	while (*p && r == 0) {
+		size_t length = strcspn(p, "/");
+		char name[NAME_LENGTH_MAX + 1] = "";
+
+		if (length <= NAME_LENGTH_MAX)
+			memcpy(name, p, length);
+		p += length;
+		r = node_lookup(dir, name, &n);
+		if (r < 0)
+			break;
+		node_unref(dir);
+		dir = n;
+		r = hides(l, n, l->path, p - l->path);
+		if (r > 0)
+			l->hiding = p - l->path;
+		p += *p == '/';
+	}
+	if (r == 0)
+		l->dir = dir;
+	else
+		node_unref(dir);
+	return r < 0 && r != -ENOENT && r != -ENOTDIR ? r : 0;
+}
+
+/* Entries come in the order of paths, so most are in the folder of the one
+ * before, or below what hides that. */
+static int find_folder(struct looking *l, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? slash - path : 0;
+	char *folder;
+
+	if (l->hiding && strncmp(l->path, path, l->hiding) == 0 &&
+	    path[l->hiding] == '/')
 		return 0;
-	node_unref(STEAL(l->dir));
+	if (l->path && !l->hiding && l->length == length &&
+	    strncmp(l->path, path, length) == 0)
+		return 0;
 	folder = strndup(path, length);
 	if (!folder)
 		return -ENOMEM;
+	node_unref(STEAL(l->dir));
 	free(l->path);
 	l->path = folder;
 	l->length = length;
-	r = worktree_lookup(l->tree, folder, &l->dir);
-	if (r < 0)
-		l->dir = NULL;
-	return r;
+	l->hiding = 0;
+	return walk(l);
+}
+
+static int is_hidden(void *context, const char *path)
+{
+	struct looking *l = context;
+	int r = find_folder(l, path);
+
+	return r < 0 ? r : l->hiding > 0;
 }
 
 static bool look(void *context, const char *path, const struct oid *oid,
@@ -102,7 +180,7 @@ static bool look(void *context, const char *path, const struct oid *oid,
 	struct node *node;
 	bool found;
 
-	if (find_folder(l, path, slash ? slash - path : 0) < 0 ||
+	if (find_folder(l, path) < 0 || !l->dir ||
 	    node_lookup(l->dir, slash ? slash + 1 : path, &node) < 0)
 		return false;
 	found = node_is_stored(node, oid, ret);
@@ -128,12 +206,13 @@ static int bring(struct branch *b, const struct oid *from,
 {
 	struct store *store = b->store;
 	scoped_free char *path = NULL;
-	struct looking looking = { 0 };
-	struct oid before, after;
-	int r = branch_worktree(b, &looking.tree);
+	struct looking l = { .odb = store->odb };
+	const struct git_index_view view = { look, is_hidden, &l };
+	struct oid before;
+	int r = branch_worktree(b, &l.tree);
 
 	if (r == 0)
-		r = tree_of(store, to, &after);
+		r = tree_of(store, to, &l.stored);
 	if (r < 0)
 		return r;
 	if (!oid_is_zero(from) && tree_of(store, from, &before) < 0)
@@ -145,9 +224,10 @@ static int bring(struct branch *b, const struct oid *from,
 		return -ENOMEM;
 	}
 	r = git_index_bring(store->repo, path, oid_is_zero(from) ? NULL :
-			    &before, &after, all, look, &looking);
-	node_unref(looking.dir);
-	free(looking.path);
+			    &before, &l.stored, all, &view,
+			    &b->git_index_hides);
+	node_unref(l.dir);
+	free(l.path);
 	return r;
 }
 
@@ -204,13 +284,12 @@ static int bring_index(int fd, struct branch *b, const struct oid *to)
 		from = (struct oid){ { 0 } };
 	if (!oid_is_zero(&from))
 		skip_own_steps(fd, &from, to);
-	if (!first && is_there && oid_equal(&from, to)) {
-		if (oid_equal(&b->git_index, to))
-			return 0;
-		return note_brought(fd, b, to);
-	}
+	/* ropes and queues may be others than when it was written */
+	if (!first && is_there && oid_equal(&b->git_index, to) &&
+	    !b->git_index_hides)
+		return 0;
 	r = bring(b, &from, to, first);
-	if (r == -EBUSY)
+	if (r == -EBUSY || (r == 0 && !first && oid_equal(&b->git_index, to)))
 		return 0;
 	return r < 0 ? r : note_brought(fd, b, to);
 }

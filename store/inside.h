@@ -21,6 +21,11 @@
  * stay allowed, and nothing in it is part of what is cloned.  The folders of
  * branches that are gone are removed.
  *
+ * Ropes and queues are stored at other paths than they are shown.  Entries of the
+ * index below those have Git's skip-worktree bit, lest git takes them for deleted;
+ * where there are some, each opening of `.git` looks whether they are still the
+ * same.  What became of them is left to our commits.
+ *
  * The same branch has two who commit to it.  What keeps them apart:
  *   - While git is at work (index.lock, or a merge, rebase or the like is not
  *     finished, or `.git` was opened just now) our commits are not written to

@@ -141,7 +141,8 @@ struct branch {
 	struct oid git_seen;		/* to where; these two under merging */
 	int64_t git_since;		/* when that was seen, in seconds */
 	bool git_known;			/* inside_lock: the folder is there, */
-	struct oid git_index;		/* and what its index was brought to */
+	struct oid git_index;		/* and what its index was brought to; */
+	bool git_index_hides;		/* that has ropes or queues */
 
 	pthread_mutex_t message_lock;	/* leaf */
 	char *message;			/* for the next commit, or NULL */

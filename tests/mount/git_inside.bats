@@ -460,3 +460,183 @@ subjects() {
 	"$IRMINFS" fsck
 	[ "$(git status --short)" = "?? untracked" ]
 }
+
+# begin_typed: in main with t, a rope, one of several levels of folders, and a
+# queue, all committed and older than this second
+begin_typed() {
+	start -o commit=3600
+	cd "$M/main"
+	echo '*.r irmin=rope' >.gitattributes
+	seq 10 >a.r
+	mkdir d
+	seq 100000 >d/big.r
+	echo 1 >t
+	queue
+	for i in 1 2 3; do echo "$i" >"jobs/j$i"; done
+	"$IRMINFS" commit
+	wait_for 5 is_older "$(stat -c %Y t)"
+}
+
+is_older() {
+	[ "$(date +%s)" -gt "$1" ]
+}
+
+# at_head: git has what the branch has committed
+at_head() {
+	[ "$(cat .irmin/head)" = "$(git rev-parse HEAD)" ]
+}
+
+# commit_all: by irminfs, and git has it
+commit_all() {
+	"$IRMINFS" commit
+	wait_for 10 at_head
+}
+
+# tracked: what git sees of them, in the form of status --porcelain
+tracked() {
+	git status --porcelain --untracked-files=no
+}
+
+# typed_are_there: the ropes and elements, here and in Git
+typed_are_there() {
+	[ "$(tr '\n' ' ' <a.r)" = "1 2 3 4 5 6 7 8 9 10 " ]
+	seq 100000 | cmp - d/big.r
+	[ "$(ls -U jobs | tr '\n' ' ')" = "j1 j2 j3 " ]
+	[ "$(cat jobs/* | tr '\n' ' ')" = "1 2 3 " ]
+	[ "$(git ls-tree -r HEAD | grep -v -e '\st$' -e '\sx$')" = "$(cat "$T/typed")" ]
+	git fsck --strict
+}
+
+note_typed() {
+	git ls-tree -r HEAD | grep -v '\st$' >"$T/typed"
+	grep -q 'a\.r/\.irmin-rope$' "$T/typed"
+	[ "$(grep -c jobs/ "$T/typed")" -eq 3 ]
+}
+
+@test "ropes and queues are left alone by stash, commit -a, checkout and reset" {
+	begin_typed
+	note_typed
+	[ -z "$(tracked)" ]
+	echo 2 >>t
+	[ "$(tracked)" = " M t" ]
+	git stash -q
+	[ -z "$(tracked)" ]
+	typed_are_there
+	git stash pop -q
+	[ "$(tracked)" = " M t" ]
+	git commit -qam mine
+	[ "$(git show --format= --name-only HEAD)" = t ]
+	typed_are_there
+	for words in "checkout -- ." "restore ." "reset -q --hard" "reset -q"; do
+		echo 3 >>t
+		git $words
+		typed_are_there
+	done
+	git checkout -q -- .
+	git reset -q --hard HEAD~1
+	[ "$(cat t)" = 1 ]
+	[ -z "$(tracked)" ]
+	typed_are_there
+	commit_all
+	[ -z "$(tracked)" ]
+	typed_are_there
+	cd /
+	restart
+	cd "$M/main"
+	[ -z "$(tracked)" ]
+	typed_are_there
+}
+
+@test "ropes and queues are left alone by merge and rebase of other files" {
+	begin_typed
+	note_typed
+	mkdir .irmin/fork/topic
+	cd "$M/topic"
+	echo x >x
+	git add x
+	git commit -qm x
+	cd "$M/main"
+	echo 2 >t
+	git commit -qam t
+	git -C "$M/topic" rebase -q main
+	cd "$M/topic"
+	[ -z "$(tracked)" ]
+	typed_are_there
+	cd "$M/main"
+	git merge -q --no-ff -m merged topic
+	[ "$(git log -1 --format=%P | wc -w)" -eq 2 ]
+	[ -z "$(tracked)" ]
+	typed_are_there
+	git revert --no-edit -m 1 HEAD >/dev/null
+	[ ! -e x ]
+	[ -z "$(tracked)" ]
+	typed_are_there
+}
+
+@test "a merge that changes ropes or adds elements is refused by git, not by irminfs" {
+	begin_typed
+	mkdir .irmin/fork/rope .irmin/fork/push
+	echo 11 >>"$M/rope/a.r"
+	"$IRMINFS" commit -C "$M" rope
+	echo 4 >"$M/push/jobs/j4"
+	"$IRMINFS" commit -C "$M" push
+	note_typed
+	run ! git merge -q rope
+	run ! git merge -q push
+	[ -z "$(tracked)" ]
+	typed_are_there
+	"$IRMINFS" merge -C "$M" rope main
+	"$IRMINFS" merge -C "$M" push main
+	[ "$(tail -1 a.r)" = 11 ]
+	[ "$(cat jobs/j4)" = 4 ]
+	wait_for 10 at_head
+	[ -z "$(tracked)" ]
+}
+
+@test "removed ropes and queues are deletions for git" {
+	begin_typed
+	[ -z "$(tracked)" ]
+	rm a.r d/big.r
+	[ "$(tracked | cut -c 1-6 | sort -u)" = " D a.r
+ D d/b" ]
+	rm -r jobs
+	[ "$(tracked | grep -c '^ D jobs/')" -eq 3 ]
+	git commit -qam removed
+	[ "$(git ls-tree -r --name-only HEAD | tr '\n' ' ')" = ".gitattributes t " ]
+	[ ! -e a.r ]
+	[ -z "$(tracked)" ]
+	# a folder that became a file is no rope
+	mkdir e
+	echo 1 >e/f
+	commit_all
+	seq 5 >b.r
+	commit_all
+	[ -z "$(tracked)" ]
+	rm -r e
+	echo 1 >e
+	[ "$(tracked)" = " D e/f" ]
+}
+
+@test "ropes and queues that come later, and change, are unchanged for git" {
+	begin $SLOW
+	[ "$(git status -sb)" = "## main" ]
+	echo '*.r irmin=rope' >.gitattributes
+	seq 10 >a.r
+	queue
+	echo 1 >jobs/j1
+	commit_all
+	[ -z "$(tracked)" ]
+	echo 11 >>a.r
+	rm jobs/j1
+	echo 2 >jobs/j2
+	[ -z "$(tracked)" ]
+	echo 2 >>f
+	git commit -qam mine
+	[ "$(git show --format= --name-only HEAD)" = f ]
+	commit_all
+	[ -z "$(tracked)" ]
+	[ "$(git show HEAD --format= --name-only | cut -d / -f 1 | sort -u |
+		tr '\n' ' ')" = "a.r jobs " ]
+	[ "$(tail -1 a.r)" = 11 ]
+	[ "$(ls jobs)" = j2 ]
+}
