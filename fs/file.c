@@ -55,8 +55,6 @@ static int open_node(fuse_req_t req, struct inode *inode,
 		r = drop_privileges(req, inode, connection_kills_privileges());
 	if (r == 0 && (info->flags & O_TRUNC))
 		r = node_truncate(inode->node, 0, false);
-	if (info->flags & O_TRUNC)
-		queue_apply_types(fs_of(req), inode, false);
 	if (r < 0 && is_writable(info))
 		node_writer_end(inode->node);
 	return r;
@@ -154,7 +152,6 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	r = drop_privileges(req, inode, connection_kills_privileges());
 	done = r < 0 ? r : node_write(inode->node, data, size, offset, append,
 				      false);
-	queue_apply_types(fs_of(req), inode, false);
 	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
 		r = sync_branch(req, inode);
 	if (done < 0 || r < 0)
@@ -235,7 +232,6 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
 	if (done == 0)
 		done = node_copy_range(from->node, from_offset, to->node,
 				       to_offset, length < most ? length : most);
-	queue_apply_types(fs_of(req), to, false);
 	if (done < 0)
 		reply_error(req, done);
 	else

@@ -31,8 +31,9 @@ void queue_changed(struct fs *fs, struct inode *dir);
  * it.  context: the struct fs. */
 void queue_retyped(void *context, struct node *dir);
 
-/* An operation in the tree of inode may have changed a .gitattributes, or closed one
- * that was written: directories follow it, before the answer. */
+/* An operation in the tree of inode may have changed a .gitattributes, or (closed) it
+ * closes one that was written: directories follow it, before the answer.  Writing
+ * itself needs no such call, as its writer closes the file. */
 void queue_apply_types(struct fs *fs, const struct inode *inode, bool closed);
 
 /* An operation in the tree of inode may have rewritten the root's .gitattributes:
