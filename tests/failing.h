@@ -61,4 +61,14 @@ int __wrap_asprintf(char **ret, const char *format, ...)
 	return n;
 }
 
+/* What may fail of a step: w->fail says which allocation. */
+#define TRY(w, call)                                                           \
+	({                                                                     \
+		int tried_;                                                    \
+		fail_in = (w)->fail;                                           \
+		tried_ = (call);                                               \
+		fail_in = 0;                                                   \
+		tried_;                                                        \
+	})
+
 #endif

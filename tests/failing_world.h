@@ -85,14 +85,4 @@ static inline char *stored(struct world *w)
 	return text;
 }
 
-/* What may fail of a step. */
-#define TRY(w, call)                                                           \
-	({                                                                     \
-		int tried_;                                                    \
-		fail_in = (w)->fail;                                           \
-		tried_ = (call);                                               \
-		fail_in = 0;                                                   \
-		tried_;                                                        \
-	})
-
 #endif

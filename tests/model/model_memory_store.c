@@ -160,16 +160,6 @@ static char *seen(struct world *w)
 
 /* ---- steps ---- */
 
-/* What may fail of a step. */
-#define TRY(w, call)                                                           \
-	({                                                                     \
-		int tried_;                                                    \
-		fail_in = (w)->fail;                                           \
-		tried_ = (call);                                               \
-		fail_in = 0;                                                   \
-		tried_;                                                        \
-	})
-
 static int view_of_name(struct fixture *f, const char *name)
 {
 	struct view *v;

@@ -126,3 +126,38 @@ queue() {
 	mkdir -p "$M/main/${1:-jobs}"
 	setfattr -n user.irmin.type -v queue "$M/main/${1:-jobs}"
 }
+
+# write_synced FOLDER COUNT ERRNO: writes files and syncs them until that was refused
+# COUNT times, which may be with ERRNO alone; prints which were acknowledged
+write_synced() {
+	python3 - "$@" <<'END'
+import os, random, sys
+left, errno = int(sys.argv[2]), int(sys.argv[3])
+for i in range(100000):
+    try:
+        fd = os.open(f"{sys.argv[1]}/{i}", os.O_CREAT | os.O_WRONLY)
+        try:
+            os.write(fd, random.Random(i).randbytes(1000 + i % 50 * 5000))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as e:
+        assert e.errno == errno, e
+        left -= 1
+        if left == 0:
+            break
+        continue
+    print(i)
+assert left == 0
+END
+}
+
+# has_synced FOLDER: whether what write_synced printed (standard input) is there
+has_synced() {
+	python3 -c '
+import random, sys
+for i in map(int, sys.stdin):
+    data = open(f"{sys.argv[1]}/{i}", "rb").read()
+    assert data == random.Random(i).randbytes(1000 + i % 50 * 5000), i
+' "$1"
+}

@@ -186,36 +186,11 @@ rows() {
 	start
 	mkdir "$M/main/d"
 	leave 8
-	python3 - "$M/main/d" >"$T/acknowledged" <<'END'
-import os, random, sys
-refused = 0
-for i in range(100000):
-    name = f"{sys.argv[1]}/{i}"
-    try:
-        fd = os.open(name, os.O_CREAT | os.O_WRONLY)
-        try:
-            os.write(fd, random.Random(i).randbytes(1000 + i % 50 * 5000))
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-    except OSError as e:
-        assert e.errno == 28, e
-        refused += 1
-        if refused == 20:
-            break
-        continue
-    print(i)
-assert refused == 20
-END
+	write_synced "$M/main/d" 20 28 >"$T/acknowledged"
 	[ "$(wc -l <"$T/acknowledged")" -gt 20 ]
 	crash
 	start
-	python3 - "$M/main/d" "$T/acknowledged" <<'END'
-import random, sys
-for i in map(int, open(sys.argv[2])):
-    data = open(f"{sys.argv[1]}/{i}", "rb").read()
-    assert data == random.Random(i).randbytes(1000 + i % 50 * 5000), i
-END
+	has_synced "$M/main/d" <"$T/acknowledged"
 	give_room
 	echo more >"$M/main/d/more"
 	sync "$M/main/d/more"

@@ -26,6 +26,15 @@ give_memory() {
 	prlimit --pid "$DAEMON" --data=unlimited:
 }
 
+# stop_without_memory: the daemon may say that it could not store the rest
+stop_without_memory() {
+	local pid=$DAEMON status=0
+	umount "$M"
+	DAEMON=
+	wait "$pid" || status=$?
+	[ "$status" -le 1 ]
+}
+
 # healthy: all is stored, and the store is whole
 healthy() {
 	cd /
@@ -68,56 +77,15 @@ END
 	[ "$(git --git-dir="$STORE" ls-tree -r main:tree | wc -l)" -eq 3000 ]
 }
 
-# write_synced FOLDER: writes files and syncs them until that was refused 40 times;
-# prints which were acknowledged
-write_synced() {
-	python3 - "$1" <<'END'
-import os, random, sys
-refused = 0
-for i in range(100000):
-    try:
-        fd = os.open(f"{sys.argv[1]}/{i}", os.O_CREAT | os.O_WRONLY)
-        try:
-            os.write(fd, random.Random(i).randbytes(1000 + i % 50 * 5000))
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-    except OSError as e:
-        assert e.errno == 12, e
-        refused += 1
-        if refused == 40:
-            break
-        continue
-    print(i)
-assert refused == 40
-END
-}
-
-# has_synced FOLDER: whether what write_synced printed is there
-has_synced() {
-	python3 -c '
-import random, sys
-for i in map(int, sys.stdin):
-    data = open(f"{sys.argv[1]}/{i}", "rb").read()
-    assert data == random.Random(i).randbytes(1000 + i % 50 * 5000), i
-' "$1"
-}
-
 @test "what was acknowledged is there after unmounting without memory" {
-	local pid status=0
 	for room in 1 6; do
 		start
 		mkdir -p "$M/main/d$room"
 		sync "$M/main/d$room"
 		leave $room
-		write_synced "$M/main/d$room" >"$T/acknowledged"
+		write_synced "$M/main/d$room" 40 12 >"$T/acknowledged"
 		[ -s "$T/acknowledged" ]
-		umount "$M"
-		# it may say that it could not store the rest
-		pid=$DAEMON
-		DAEMON=
-		wait "$pid" || status=$?
-		[ "$status" -le 1 ]
+		stop_without_memory
 		start
 		has_synced "$M/main/d$room" <"$T/acknowledged"
 		stop
@@ -161,10 +129,10 @@ for i in map(int, sys.stdin):
 		echo "$i" >"$M/main/jobs/j$i"
 		echo "$i" >"$M/main/f$i"
 	done
-	mkdir "$M/main/.irmin/fork/work"
-	echo work >"$M/work/f1"
-	echo new >"$M/work/new"
-	sync "$M/work/f1"
+	mkdir "$M/main/.irmin/fork/side"
+	echo side >"$M/side/f1"
+	echo new >"$M/side/new"
+	sync "$M/side/f1"
 	leave 0
 	# until all that the daemon has at hand is in use
 	mkdir "$M/main/fill" 2>/dev/null || true
@@ -172,7 +140,7 @@ for i in map(int, sys.stdin):
 		head -c 3000 /dev/urandom >"$M/main/fill/$i" || break
 	done 2>/dev/null
 	mkdir "$M/main/.irmin/fork/half" || true
-	mv -T "$M/work" "$M/main" || true
+	mv -T "$M/side" "$M/main" || true
 	mv "$M/main/jobs/j3" "$M/main/taken" || true
 	echo 21 >"$M/main/jobs/j21" || true
 	give_memory
@@ -180,8 +148,8 @@ for i in map(int, sys.stdin):
 	if [ -d "$M/half" ]; then
 		[ "$(cat "$M/half/f20")" = 20 ]
 	fi
-	[ ! -d "$M/work" ] || mv -T "$M/work" "$M/main"
-	[ "$(cat "$M/main/new" "$M/main/f1")" = $'new\nwork' ]
+	[ ! -d "$M/side" ] || mv -T "$M/side" "$M/main"
+	[ "$(cat "$M/main/new" "$M/main/f1")" = $'new\nside' ]
 	[ -e "$M/main/taken" ] || mv "$M/main/jobs/j3" "$M/main/taken"
 	[ "$(cat "$M/main/taken")" = 3 ]
 	[ ! -e "$M/main/jobs/j3" ]
@@ -232,7 +200,6 @@ END
 }
 
 @test "the mount stays when there is no memory for more threads" {
-	local pid status=0
 	start
 	# the stacks of threads that have ended are at hand after it
 	burst
@@ -243,12 +210,7 @@ END
 	burst
 	kill -0 "$DAEMON"
 	grep -q " $M " /proc/self/mountinfo
-	umount "$M"
-	pid=$DAEMON
-	DAEMON=
-	wait "$pid" || status=$?
-	# it may say that it could not store the rest
-	[ "$status" -le 1 ]
+	stop_without_memory
 	start
 	healthy
 }

@@ -102,7 +102,7 @@ static void configuration_names_the_author(void **state)
 	write_file(f, "main", "a", "2");
 	sync_branch(f, "main");
 	assert_shell(f, "root", "git log -1 --format=%%an main | "
-		     "sed \"s/^$(id -un)$/root/\"");
+		     "sed \"s,^$(id -un)$,root,\"");
 }
 
 static _Atomic int64_t second = 2000000000;
