@@ -96,10 +96,12 @@ void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
 void op_flush(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
 {
 	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(fs, id);
 
-	if (inode_of(fs, id)->kind == INODE_NODE && pending_of(info))
+	if (inode->kind == INODE_NODE && pending_of(info))
 		pending_flushed(fs, pending_of(info));
-	queue_apply_types(fs, inode_of(fs, id), true);
+	if (inode->kind == INODE_NODE && node_tells_types(inode->node))
+		queue_apply_types(fs, inode, true);
 	reply_error(req, 0);
 }
 
