@@ -126,15 +126,47 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		fuse_reply_buf(req, data, done);
 }
 
+/* The branch that is to be synced, or NULL. */
+static int begin_sync(fuse_req_t req, struct inode *inode,
+		      struct branch **ret_branch)
+{
+	if (inode->kind == INODE_NODE)
+		*ret_branch = inode_branch(inode);
+	return *ret_branch ? pending_keep(fs_of(req), inode->node) : 0;
+}
+
 static int sync_branch(fuse_req_t req, struct inode *inode)
 {
 	const struct caller caller = caller_of(req, "fsync");
-	struct branch *b = inode->kind == INODE_NODE ? inode_branch(inode) :
-						       NULL;
-
-	int r = b ? pending_keep(fs_of(req), inode->node) : 0;
+	struct branch *b = NULL;
+	int r = begin_sync(req, inode, &b);
 
 	return r == 0 && b ? branch_sync(b, &caller) : r;
+}
+
+struct written {
+	fuse_req_t req;
+	size_t size;
+};
+
+static void reply_written(void *context)
+{
+	const struct written *w = context;
+
+	fuse_reply_write(w->req, w->size);
+}
+
+/* Begins what the FSYNC will ask for that is expected next, so that the disk is at
+ * work while the client comes back with it.  If none comes, this cut is as good
+ * as the timer's. */
+static void reply_and_sync(fuse_req_t req, struct inode *inode, size_t size)
+{
+	const struct caller caller = caller_of(req, "fsync");
+	struct branch *b = branch_ref(inode_branch(inode));
+	struct written written = { req, size };
+
+	branch_sync_ahead(b, &caller, reply_written, &written);
+	branch_unref(b);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
@@ -158,6 +190,8 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 		r = sync_branch(req, inode);
 	if (done < 0 || r < 0)
 		reply_error(req, done < 0 ? done : r);
+	else if (done > 0 && !info->writepage && habit_written(inode))
+		reply_and_sync(req, inode, done);
 	else
 		fuse_reply_write(req, done);
 }
@@ -195,11 +229,25 @@ void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
 		splice_ioctl(req, inode, data, size);
 }
 
+static void reply_synced(void *req, int result)
+{
+	reply_error(req, result);
+}
+
 /* Also of directories. */
 void op_fsync(fuse_req_t req, fuse_ino_t id, int data_only,
 	      struct fuse_file_info *info)
 {
-	reply_error(req, sync_branch(req, inode_of(fs_of(req), id)));
+	const struct caller caller = caller_of(req, "fsync");
+	struct inode *inode = inode_of(fs_of(req), id);
+	struct branch *b = NULL;
+	int r = begin_sync(req, inode, &b);
+
+	habit_synced(inode);
+	if (r < 0 || !b)
+		reply_error(req, r);
+	else
+		branch_sync_later(b, &caller, reply_synced, req);
 }
 
 void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,

@@ -302,6 +302,65 @@ int branch_sync(struct branch *b, const struct caller *caller)
 	return r;
 }
 
+struct sync {
+	struct engine_waiter waiter;
+	struct store *store;
+	void (*done)(void *context, int result);
+	void *context;
+};
+
+static void sync_done(struct engine_waiter *waiter, int result)
+{
+	struct sync *sync = (struct sync *)waiter;
+
+	sync->done(sync->context, check(sync->store, result));
+	free(sync);
+}
+
+void branch_sync_later(struct branch *b, const struct caller *caller,
+		       void (*done)(void *context, int result), void *context)
+{
+	struct sync *sync = malloc(sizeof(*sync));
+	uint64_t sequence;
+	int r;
+
+	if (!sync) {
+		done(context, branch_sync(b, caller));
+		return;
+	}
+	r = cut_for(b, caller, NULL, false, NULL, &sequence);
+	if (r < 0 || !sequence) {
+		free(sync);
+		done(context, r);
+		return;
+	}
+	*sync = (struct sync){
+		.waiter.done = sync_done, .store = b->store, .done = done,
+		.context = context,
+	};
+	engine_wait_later(b->store->engine, &sync->waiter, sequence);
+}
+
+/* A text belongs to the commit of who waits for it. */
+static bool has_message(struct branch *b)
+{
+	SCOPED_LOCK(&b->message_lock);
+
+	return b->message;
+}
+
+void branch_sync_ahead(struct branch *b, const struct caller *caller,
+		       void (*meanwhile)(void *context), void *context)
+{
+	uint64_t sequence;
+
+	if (has_message(b) ||
+	    cut_for(b, caller, NULL, false, NULL, &sequence) < 0 || !sequence)
+		meanwhile(context);
+	else
+		engine_hasten(b->store->engine, meanwhile, context);
+}
+
 static int commit(struct branch *b, const struct caller *caller,
 		  const char *message, const uint64_t *changes,
 		  struct oid *ret_head)

@@ -183,6 +183,24 @@ bool engine_is_published(struct engine *engine, uint64_t branch,
  * was queued fail with -EIO. */
 int engine_wait(struct engine *engine, uint64_t sequence);
 
+/* As engine_wait, for many at once without a thread for each: done is called once
+ * with its result, without locks, before this returns or from another thread that
+ * is in a call of this; so some calls last until what others wait for is over.
+ * The caller's memory, until done. */
+struct engine_waiter {
+	void (*done)(struct engine_waiter *waiter, int result);
+	uint64_t sequence, begun;	/* private, as is: */
+	struct engine_waiter *prev, *next;
+};
+void engine_wait_later(struct engine *engine, struct engine_waiter *waiter,
+		       uint64_t sequence);
+
+/* Begins to make durable what is queued, for somebody who is expected to wait for
+ * it, if nobody is at it.  Calls meanwhile once, without locks, and mostly while
+ * the disk is at work; may last as long as engine_wait_later does. */
+void engine_hasten(struct engine *engine, void (*meanwhile)(void *context),
+		   void *context);
+
 /* Blocks until the branch's cuts up to sequence are in Git; ret_oid is its head
  * then (or later).  It may be that only the pin keeps it yet (a stuck branch).
  * -ENOENT: no such branch, live or dropped.  Errors of engine_wait. */

@@ -8,7 +8,8 @@
  * all that are queued and flushes them at once; those who come meanwhile follow:
  * each waits by itself, so that the end of a flush wakes those whose cuts it made
  * durable, who go without taking the lock, and the one who leads next.  No other
- * thread has to run for a cut to be durable. */
+ * thread has to run for a cut to be durable.  Those who leave an engine_waiter
+ * instead have one thread among them that leads or follows for all. */
 
 struct follower {
 	sem_t woken;
@@ -110,7 +111,8 @@ static void block_locked(struct engine *e, const struct cut *cut)
 	pthread_cond_signal(&e->work);
 }
 
-void engine_lead_locked(struct engine *e)
+void engine_lead_around_locked(struct engine *e,
+			       void (*meanwhile)(void *context), void *context)
 {
 	struct cut *first = e->next_frame, *last = e->last;
 	struct cut *added, *blocked = NULL;
@@ -120,6 +122,11 @@ void engine_lead_locked(struct engine *e)
 	e->leading = true;
 	pthread_mutex_unlock(&e->lock);
 	added = add_frames(e, first, last, &blocked, &sick);
+	if (meanwhile) {
+		if (!sick)
+			journal_begin_flush(e->journal);
+		meanwhile(context);
+	}
 	/* what was added before is dropped if a flush failed half way */
 	r = sick ? -EIO : journal_flush(e->journal, &sick);
 	if (sick)
@@ -134,4 +141,9 @@ void engine_lead_locked(struct engine *e)
 		block_locked(e, blocked);
 	wake_followers_locked(e, engine_can_lead_locked(e) ? 1 : SIZE_MAX);
 	pthread_cond_broadcast(&e->done);
+}
+
+void engine_lead_locked(struct engine *e)
+{
+	engine_lead_around_locked(e, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #define SEGMENT_LEAST ((uint64_t)256 << 10)
 #define ZEROS ((size_t)256 << 10)	/* bytes written at once in advance */
 #define AHEAD ((uint64_t)1 << 20)	/* bytes to be ready at least */
+#define FRAME_KEPT ((size_t)256 << 10)	/* bytes, for the next frame */
 /* Room on the disk that is left to Git's objects: what does not fit beside it is
  * published instead, and nothing is prepared. */
 #define RESERVE ((uint64_t)32 << 20)
@@ -35,6 +36,7 @@ void journal_free(struct journal *journal)
 	if (!journal)
 		return;
 	buffer_release(&journal->pending);
+	journal_frame_release(&journal->frame);
 	journal_files_free(journal->files);
 	pthread_mutex_destroy(&journal->lock);
 	free(journal);
@@ -230,15 +232,18 @@ static int add_frame(struct journal *j, const struct cut *cut,
 
 int journal_add(struct journal *j, const struct cut *cut, bool *ret_sick)
 {
-	scoped(journal_frame_release) struct journal_frame frame = { 0 };
 	int r;
 
 	if (!journal_can_hold(cut))
 		return -ENOTSUP;
-	r = journal_encode(cut, j->segment_size - JOURNAL_HEADER, &frame);
+	r = journal_encode(cut, j->segment_size - JOURNAL_HEADER, &j->frame);
 	if (r == 0)
-		r = make_room(j, &frame, ret_sick);
-	return r < 0 ? r : add_frame(j, cut, &frame);
+		r = make_room(j, &j->frame, ret_sick);
+	if (r == 0)
+		r = add_frame(j, cut, &j->frame);
+	if (j->frame.bytes.capacity > FRAME_KEPT)
+		journal_frame_release(&j->frame);
+	return r;
 }
 
 /* ---- flushing ---- */
@@ -261,17 +266,41 @@ static int pad(struct journal *j, size_t *ret_size)
 	return 0;
 }
 
+/* No zeros are being written there. */
+static bool is_prepared(struct journal *j, uint64_t end)
+{
+	SCOPED_LOCK(&j->lock);
+
+	return j->segments[journal_file(j->generation)].written >= end;
+}
+
+void journal_begin_flush(struct journal *j)
+{
+	size_t size;
+
+	if (!j->files->ops->begin || j->dropped < 0 || j->data_dirty ||
+	    !journal_has_pending(j) || pad(j, &size) < 0 ||
+	    !is_prepared(j, j->position + size))
+		return;
+	j->begun = j->files->ops->begin(j->files, journal_file(j->generation),
+					j->pending.data, size,
+					j->position) == 0;
+}
+
 static int write_pending(struct journal *j, bool *ret_sick)
 {
 	struct segment *s = &j->segments[journal_file(j->generation)];
+	bool begun = j->begun;
 	size_t size;
 	int r = pad(j, &size);
 
+	j->begun = false;
 	if (r < 0)
 		return r;
 	SCOPED_LOCK(&j->lock);
-	r = j->files->ops->write(j->files, journal_file(j->generation),
-				 j->pending.data, size, j->position);
+	r = begun ? j->files->ops->finish(j->files) :
+		    j->files->ops->write(j->files, journal_file(j->generation),
+					 j->pending.data, size, j->position);
 	if (r < 0) {
 		*ret_sick = !is_want_of_room(r);
 		return r;

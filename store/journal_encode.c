@@ -378,17 +378,22 @@ static void put_cut(struct encoder *e, const struct cut *cut)
 }
 
 int journal_encode(const struct cut *cut, size_t most,
-		   struct journal_frame *ret_frame)
+		   struct journal_frame *frame)
 {
-	struct encoder e = { .most = most < UINT32_MAX ? most : UINT32_MAX };
+	struct encoder e = {
+		.frame = *frame,
+		.most = most < UINT32_MAX ? most : UINT32_MAX,
+	};
 
+	e.frame.bytes.length = e.frame.extent_count = e.frame.data_length = 0;
+	*frame = (struct journal_frame){ 0 };
 	put_cut(&e, cut);
 	forget_shared(&e);
 	if (e.error) {
 		journal_frame_release(&e.frame);
 		return e.error;
 	}
-	*ret_frame = e.frame;
+	*frame = e.frame;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "store/journal.h"
 #include "store/journal_format.h"
+#include "store/journal_record.h"
 
 /* Inside of journal.h, for journal.c and journal_read.c. */
 
@@ -28,11 +29,13 @@ struct journal {
 	 * blocks are written, since the kernel would read what is left of one. */
 	struct buffer pending;
 	size_t pending_old;
+	struct journal_frame frame;	/* the one that is being added */
 	uint64_t pending_last;		/* sequence */
 	uint64_t seed;			/* of that segment's frames */
 	int dropped;			/* why journal_add dropped what was
 					 * pending; journal_flush tells */
 	bool data_dirty;
+	bool begun;			/* writing what is pending */
 
 	pthread_mutex_t lock;		/* leaf; guards what follows, and is held
 					 * over writes to the segment in use */

@@ -31,9 +31,10 @@ bool journal_can_hold(const struct cut *cut);
 /* Encodes a cut that journal_can_hold; its contents are read.  Places of extents
  * and the checksum are left zero.  -EFBIG: it does not fit into `most` bytes;
  * -ENOTSUP: it has names or depths that journal_decode would refuse; errors of
- * contents_read. */
+ * contents_read.  frame: zeroed, or of another cut, whose memory is used again;
+ * zeroed after an error. */
 int journal_encode(const struct cut *cut, size_t most,
-		   struct journal_frame *ret_frame);
+		   struct journal_frame *frame);
 void journal_frame_release(struct journal_frame *frame);
 
 /* Fills in where an extent is, and what its bytes' checksum64 is. */

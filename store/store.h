@@ -139,6 +139,16 @@ const char *branch_readonly(struct branch *b);
 /* Makes the whole present state durable: a cut if anything changed, and waits.
  * Errors of engine_wait. */
 int branch_sync(struct branch *b, const struct caller *caller);
+/* The same, but does not wait where another call does: done is called once with
+ * the result, before this returns or from that other's thread. */
+void branch_sync_later(struct branch *b, const struct caller *caller,
+		       void (*done)(void *context, int result), void *context);
+
+/* Begins what a branch_sync will ask for that is expected next, and is of no use
+ * otherwise.  Calls meanwhile once, mostly while the disk is at work; may last as
+ * long as branch_sync_later does.  Errors are told to who waits. */
+void branch_sync_ahead(struct branch *b, const struct caller *caller,
+		       void (*meanwhile)(void *context), void *context);
 
 /* As branch_sync and waits until it is in Git.  message: text of the commit, or
  * NULL for the one set before or the default.  ret_head may be NULL. */

@@ -60,18 +60,26 @@ int buffer_puts(struct buffer *b, const char *text)
 
 int buffer_printf(struct buffer *b, const char *format, ...)
 {
-	scoped_free char *text = NULL;
-	va_list args;
-	int n;
+	va_list args, again;
+	size_t room = b->capacity - b->length;
+	int n, r = 0;
 
 	va_start(args, format);
-	n = vasprintf(&text, format, args);
+	va_copy(again, args);
+	n = vsnprintf(room ? b->data + b->length : NULL, room, format, args);
+	if (n < 0)
+		r = -ENOMEM;
+	else if ((size_t)n >= room)
+		r = buffer_reserve(b, n);
+	if (r == 0 && (size_t)n >= room)
+		vsnprintf(b->data + b->length, n + 1, format, again);
+	if (r == 0)
+		b->length += n;
+	else if (room)
+		b->data[b->length] = '\0';
+	va_end(again);
 	va_end(args);
-	if (n < 0) {
-		text = NULL;
-		return -ENOMEM;
-	}
-	return buffer_append(b, text, n);
+	return r;
 }
 
 void buffer_release(struct buffer *b)

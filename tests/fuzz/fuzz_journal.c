@@ -137,7 +137,7 @@ static int take(void *context, const void *frame, size_t length,
 {
 	struct use *use = context;
 	struct timespec time = { 0 };
-	struct journal_frame again;
+	struct journal_frame again = { 0 };
 	struct oid root = { 0 };
 	struct cut *cut;
 	int r = journal_decode(use->replay, frame, length, data, source, &cut);

@@ -4,6 +4,7 @@
 #include "store/overlay.h"
 
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 /* IRMINFS_ROUNDS=N: that many rounds.
@@ -67,11 +68,50 @@ static int cut_one(struct writer *w, uint64_t *ret_sequence)
 	return engine_cut(engine, cut, ret_sequence);
 }
 
+struct later {
+	struct engine_waiter waiter;
+	sem_t told;
+	int result;
+};
+
+static void tell(struct engine_waiter *waiter, int result)
+{
+	struct later *later = (struct later *)waiter;
+
+	later->result = result;
+	sem_post(&later->told);
+}
+
+static int wait_later(uint64_t sequence)
+{
+	struct later later = { .waiter.done = tell };
+
+	sem_init(&later.told, 0, 0);
+	engine_wait_later(engine, &later.waiter, sequence);
+	sem_wait(&later.told);
+	sem_destroy(&later.told);
+	return later.result;
+}
+
+static void count_call(void *context)
+{
+	++*(int *)context;
+}
+
+static int hasten(struct writer *w, uint64_t sequence)
+{
+	int calls = 0;
+
+	engine_hasten(engine, count_call, &calls);
+	assert_int_equal(calls, 1);
+	return rand_r(&w->seed) % 2 ? wait_later(sequence) : -EAGAIN;
+}
+
 static int wait_somehow(struct writer *w, uint64_t sequence)
 {
 	struct oid head;
 
-	switch (rand_r(&w->seed) % 12) {
+	switch (rand_r(&w->seed) % 18) {
 	case 0:
 		return engine_publish(engine, w->branch, sequence, &head);
 	case 1:
@@ -81,6 +121,14 @@ static int wait_somehow(struct writer *w, uint64_t sequence)
 			? 0 : -EAGAIN;
 	case 3:
 		return -EAGAIN;		/* nobody waits */
+	case 4:
+	case 5:
+		return hasten(w, sequence);
+	case 6:
+	case 7:
+	case 8:
+	case 9:
+		return wait_later(sequence);
 	default:
 		return engine_wait(engine, sequence);
 	}

@@ -382,7 +382,7 @@ static void contents_that_cannot_be_read_give_no_frame(void **state)
 static void what_is_too_long_is_refused(void **state)
 {
 	struct cut *cut = cut_of(RECORD_RENAME, "name");
-	struct journal_frame made;
+	struct journal_frame made = { 0 };
 	size_t length;
 
 	assert_int_equal(encode(cut), 0);
