@@ -152,20 +152,21 @@ struct written {
 static void reply_written(void *context)
 {
 	const struct written *w = context;
+	struct pool *pool = store_pool(fs_of(w->req)->store);
 
 	fuse_reply_write(w->req, w->size);
+	pool_trim_blocks(pool);
 }
 
 /* Begins what the FSYNC will ask for that is expected next, so that the disk is at
  * work while the client comes back with it.  If none comes, this cut is as good
  * as the timer's. */
-static void reply_and_sync(fuse_req_t req, struct inode *inode, size_t size)
+static void reply_and_sync(struct inode *inode, struct written *written)
 {
-	const struct caller caller = caller_of(req, "fsync");
+	const struct caller caller = caller_of(written->req, "fsync");
 	struct branch *b = branch_ref(inode_branch(inode));
-	struct written written = { req, size };
 
-	branch_sync_ahead(b, &caller, reply_written, &written);
+	branch_sync_ahead(b, &caller, reply_written, written);
 	branch_unref(b);
 }
 
@@ -176,6 +177,7 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	/* a page of a mapping comes without flags of an open file, and belongs
 	 * where it is */
 	bool append = (info->flags & O_APPEND) && !info->writepage;
+	struct written written = { .req = req };
 	ssize_t done;
 	int r;
 
@@ -188,12 +190,15 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 				      false);
 	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
 		r = sync_branch(req, inode);
-	if (done < 0 || r < 0)
+	if (done < 0 || r < 0) {
 		reply_error(req, done < 0 ? done : r);
-	else if (done > 0 && !info->writepage && habit_written(inode))
-		reply_and_sync(req, inode, done);
+		return;
+	}
+	written.size = done;
+	if (done > 0 && !info->writepage && habit_written(inode))
+		reply_and_sync(inode, &written);
 	else
-		fuse_reply_write(req, done);
+		reply_written(&written);
 }
 
 static void reply_claim(fuse_req_t req, struct inode *inode)

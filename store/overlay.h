@@ -36,6 +36,10 @@ void pool_free(struct pool *pool);	/* no contents may be left */
  * budgets, so that others find some. */
 void pool_give_way(struct pool *pool);
 
+/* Evicts blocks beyond the budget.  Writing makes a few that may wait for this, so
+ * that whoever writes is answered before; others evict what is beyond these. */
+void pool_trim_blocks(struct pool *pool);
+
 struct pool_stats {
 	uint64_t block_bytes, blob_bytes, spill_bytes, file_bytes;
 	uint64_t blob_hits, blob_misses;

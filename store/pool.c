@@ -6,6 +6,8 @@
 #include <sys/statvfs.h>
 #include <utlist.h>
 
+#define OVERSHOOT_MOST ((size_t)1 << 20)
+
 static int make_blobs(struct pool *pool)
 {
 	const struct pool_options *options = &pool->options;
@@ -172,16 +174,24 @@ static struct block *pick_locked(struct pool *pool, bool only_clean)
 	return NULL;
 }
 
-/* Accounts for bytes and evicts until the budget holds.  If the spill file is
- * full, clean blocks may still give room.  When other threads hold all blocks
- * for the moment, the budget is exceeded rather than waited for. */
-static int reserve(struct pool *pool, size_t bytes)
+/* Bytes beyond the budget that may wait for pool_trim_blocks. */
+static size_t overshoot(const struct pool *pool)
+{
+	size_t part = pool->options.block_budget / 64;
+
+	return part < OVERSHOOT_MOST ? part : OVERSHOOT_MOST;
+}
+
+/* Accounts for bytes and evicts until that many are not exceeded.  If the spill
+ * file is full, clean blocks may still give room.  When other threads hold all
+ * blocks for the moment, more are taken rather than waited for. */
+static int reserve(struct pool *pool, size_t bytes, size_t most)
 {
 	int error = 0, r;
 
 	pthread_mutex_lock(&pool->lock);
 	pool->bytes += bytes;
-	while (pool->bytes > pool->options.block_budget) {
+	while (pool->bytes > most) {
 		struct block *victim = pick_locked(pool, error < 0);
 
 		if (!victim)
@@ -192,7 +202,7 @@ static int reserve(struct pool *pool, size_t bytes)
 			error = r;
 		pthread_mutex_lock(&pool->lock);
 	}
-	r = pool->bytes > pool->options.block_budget ? error : 0;
+	r = pool->bytes > most ? error : 0;
 	if (r < 0)
 		pool->bytes -= bytes;
 	pthread_mutex_unlock(&pool->lock);
@@ -216,7 +226,7 @@ bool pool_is_full(struct pool *pool)
 void pool_trim_blocks(struct pool *pool)
 {
 	/* What does not go now fails the next who needs room. */
-	(void)reserve(pool, 0);
+	(void)reserve(pool, 0, pool->options.block_budget);
 }
 
 static bool evict_one(struct pool *pool)
@@ -336,7 +346,8 @@ int pool_buffer_new(struct pool *pool, uint32_t capacity, char **ret_data)
 	int r = pool_ask_disk(pool, capacity);
 
 	if (r == 0)
-		r = reserve(pool, capacity);
+		r = reserve(pool, capacity,
+			    pool->options.block_budget + overshoot(pool));
 	if (r < 0)
 		return r;
 	if (capacity == BLOCK_SIZE)

@@ -96,10 +96,6 @@ void pool_trim_spill(struct pool *pool);
  * 0 or -ENOSPC. */
 int pool_ask_disk(struct pool *pool, size_t bytes);
 
-/* Evicts blocks beyond the budget: a large write makes several new blocks, none
- * of which can go before it is done. */
-void pool_trim_blocks(struct pool *pool);
-
 /* Puts a locked block on the list that it belongs to, or on none. */
 void pool_list_block(struct block *block);
 void pool_unlist_block(struct block *block);
