@@ -491,6 +491,70 @@ END
 	[ "$(cat "$M/main/empty/.irmin/type")" = queue ]
 }
 
+# removed COMMAND: what is pushed into main's queue while COMMAND takes it away on
+# branch other is in a queue, whichever branch gets the merge
+removed() {
+	queue
+	push one two three
+	mkdir "$M/main/.irmin/fork/other"
+	push four
+	mv "$Q/.irmin/first" "$M/main/claimed"
+	(cd "$M/other" && "$@")
+	[ ! -e "$M/other/jobs" ]
+	mkdir "$M/main/.irmin/fork/copy"
+	echo other >"$M/copy/.irmin/merge"
+	echo main >"$M/other/.irmin/merge"
+	local branch
+	for branch in copy other; do
+		[ "$(cat "$M/$branch/jobs/.irmin/type")" = queue ]
+		[ "$(names "$M/$branch/jobs")" = "four " ]
+		[ "$(cat "$M/$branch/claimed")" = one ]
+	done
+	[ "$(cat "$M/copy/.gitattributes")" = \
+		"$(cat "$M/other/.gitattributes")" ]
+}
+
+@test "what one branch pushes is in a queue when another removes it" {
+	start
+	removed rm -r jobs
+	restart
+	[ "$(names "$M/other/jobs")" = "four " ]
+	echo five >"$M/other/jobs/five"
+	mv -T "$M/other" "$M/main"
+	[ "$(names)" = "four five " ]
+	[ "$(cat "$Q/.irmin/type")" = queue ]
+	stop
+	store_git fsck --strict
+}
+
+@test "what one branch pushes is in a queue when another renames it" {
+	start
+	removed mv jobs work
+	[ "$(names "$M/other/work")" = "one two three " ]
+	[ "$(cat "$M/other/work/.irmin/type")" = queue ]
+}
+
+@test "what one branch pushes is in a queue when another removes the empty one" {
+	start
+	queue
+	queue sub/jobs
+	mkdir "$M/main/.irmin/fork/other"
+	mkdir "$M/main/.irmin/fork/third"
+	push one
+	echo two >"$M/main/sub/jobs/two"
+	rmdir "$M/other/jobs"
+	rm -r "$M/other/sub"
+	echo main >"$M/other/.irmin/merge"
+	[ "$(names "$M/other/jobs")" = "one " ]
+	[ "$(names "$M/other/sub/jobs")" = "two " ]
+	# what is empty on both sides is gone
+	rmdir "$M/third/jobs"
+	: >"$M/main/more"
+	rm "$Q/one"
+	echo third >"$M/main/.irmin/merge"
+	[ "$(cat "$M/main/.gitattributes")" = "/sub/jobs irmin=queue" ]
+}
+
 @test "what one branch edits stays where another makes a queue of the folder" {
 	start
 	mkdir "$Q"
