@@ -457,11 +457,31 @@ static const char *reason_for(const struct merge_sides *sides)
 	return "both sides changed the submodule";
 }
 
+/* 1: only lines of ours differ, and were merged. */
+static int merge_attributes(struct merge_state *state,
+			    const struct merge_sides *sides,
+			    struct merge_object *ret)
+{
+	scoped(merge_rule_release) struct merge_rule rule = { 0 };
+	int r;
+
+	if (strcmp(state->path.data, ATTRIBUTES_NAME) != 0)
+		return 0;
+	r = read_rule(state, &rule);
+	return r == 0 && is_by_lines(&rule) ?
+		merge_type_lines(state, sides, ret) : r;
+}
+
 int merge_leaf(struct merge_state *state, const struct merge_sides *sides,
 	       struct merge_object *ret)
 {
+	int r;
+
 	if (!merge_is_alike(sides) && merge_is_settled(sides, ret))
 		return 0;
+	r = merge_attributes(state, sides, ret);
+	if (r)
+		return r < 0 ? r : 0;
 	if (merge_is_regular(&sides->ours) && merge_is_regular(&sides->theirs))
 		return merge_regular(state, sides, ret);
 	return merge_conflict(state, sides, NULL, reason_for(sides), ret);

@@ -93,6 +93,15 @@ int merge_keep_types(struct merge_state *state, const struct oid *ours,
 		     const struct oid *theirs, struct oid *merged);
 void merge_revived_free(struct merge_state *state);
 
+/* ---- merge_type_lines.c ---- */
+
+/* Merges the root's .gitattributes if all that differs between its sides are
+ * lines that this program writes for directories (attribute_lines_add): those
+ * that one side added are in it, those that one removed are not.  0: something
+ * else differs; 1: done.  Errors in state->report. */
+int merge_type_lines(struct merge_state *state, const struct merge_sides *sides,
+		     struct merge_object *ret);
+
 /* ---- merge_changes.c ---- */
 
 /* Makes changes of ours, a tree, say of directories that stay what changes in

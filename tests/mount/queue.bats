@@ -555,6 +555,27 @@ removed() {
 	[ "$(cat "$M/main/.gitattributes")" = "/sub/jobs irmin=queue" ]
 }
 
+@test "branches that make and remove queues of their own merge" {
+	start
+	queue
+	mkdir "$M/main/.irmin/fork/other"
+	mkdir "$M/main/.irmin/fork/third"
+	queue more
+	push one
+	rmdir "$M/other/jobs"
+	"$IRMINFS" mkqueue "$M/other/others"
+	"$IRMINFS" mkqueue "$M/third/thirds"
+	mv -T "$M/other" "$M/main"
+	mv -T "$M/third" "$M/main"
+	[ "$(names)" = "one " ]
+	local name
+	for name in jobs more others thirds; do
+		[ "$(cat "$M/main/$name/.irmin/type")" = queue ]
+	done
+	restart
+	[ "$(cat "$M/main/others/.irmin/type")" = queue ]
+}
+
 @test "what one branch edits stays where another makes a queue of the folder" {
 	start
 	mkdir "$Q"
