@@ -238,26 +238,28 @@ static int keep_one(struct merge_state *state, const struct merge_sides *sides,
 	return 1;
 }
 
-/* A conflict in text may have a resolution to show. */
+static bool can_suggest(const struct merge_state *state,
+			const struct merge_rule *rule)
+{
+	return merge_suggestion() && !state->context->depth && !rule->driver &&
+	       type_of(rule)->wants_text;
+}
+
+/* A conflict in text may have a resolution to show, stored like ours. */
 static int suggest(struct merge_state *state, const struct merge_rule *rule,
+		   const struct merge_object *ours,
 		   const struct merge_input *input)
 {
 	scoped(merge_output_release) struct merge_output output = { 0 };
-	const struct merge_type *type = merge_suggestion();
-	struct oid oid;
 	int r;
 
-	if (!type || state->context->depth || rule->driver ||
-	    !type_of(rule)->wants_text)
+	if (!can_suggest(state, rule))
 		return 0;
-	r = type->merge(input, &output);
+	r = merge_suggestion()->merge(input, &output);
 	if (r)
 		return r < 0 ? r : 0;
-	r = odb_write(state->context->odb, OBJECT_BLOB, output.data,
-		      output.size, &oid);
-	if (r == 0)
-		state->suggested = (struct merge_object){ MODE_FILE, oid };
-	return r;
+	return merge_file_write(state, output.data, output.size, ours,
+				&state->suggested);
 }
 
 /* When each side last changed the file, for types that decide by it. */
@@ -305,7 +307,34 @@ static int merge_bytes(struct merge_state *state,
 	if (r == 0 && output.note)
 		r = add_note(state, output.note);
 	if (r == 0 && conflict)
-		r = suggest(state, rule, &b.input);
+		r = suggest(state, rule, &sides->ours, &b.input);
+	return r < 0 ? r : conflict;
+}
+
+/* Merging ropes reads what differs; who suggests needs the whole files. */
+static int suggest_for_ropes(struct merge_state *state,
+			     const struct merge_sides *sides,
+			     const struct merge_rule *rule)
+{
+	scoped(blobs_release) struct blobs b = { 0 };
+	int r = can_suggest(state, rule) ? any_is_large(state, sides) : 1;
+
+	if (r)
+		return r < 0 ? r : 0;
+	r = read_blobs(state, sides, &b);
+	return r < 0 ? r : suggest(state, rule, &sides->ours, &b.input);
+}
+
+static int merge_rope_lines(struct merge_state *state,
+			    const struct merge_sides *sides,
+			    const struct merge_rule *rule,
+			    struct merge_object *ret)
+{
+	int r, conflict = merge_ropes(state, sides, rule, ret);
+
+	if (conflict == 2)
+		return keep_one(state, sides, ret);
+	r = conflict == 1 ? suggest_for_ropes(state, sides, rule) : 0;
 	return r < 0 ? r : conflict;
 }
 
@@ -327,10 +356,8 @@ static int merge_by_rule(struct merge_state *state,
 		*ret = *name == 'o' ? sides->ours : sides->theirs;
 		return 0;
 	}
-	if (is_by_lines(rule) && merge_are_ropes(sides)) {
-		r = merge_ropes(state, sides, rule, ret);
-		return r == 2 ? keep_one(state, sides, ret) : r;
-	}
+	if (is_by_lines(rule) && merge_are_ropes(sides))
+		return merge_rope_lines(state, sides, rule, ret);
 	r = any_is_large(state, sides);
 	if (r == 1)
 		log_info("\"%s\" is over %d MiB and merged as binary",
@@ -430,8 +457,12 @@ static int merge_regular(struct merge_state *state,
 	set = merge_set_executable(state, executable, &merged);
 	if (set < 0)
 		return set;
-	if (state->suggested.mode && executable)
-		state->suggested.mode = MODE_EXECUTABLE;
+	if (state->suggested.mode) {
+		set = merge_set_executable(state, executable,
+					   &state->suggested);
+		if (set < 0)
+			return set;
+	}
 	if (r || modes)
 		return merge_conflict(state, sides, &merged,
 				      !r ? "executable on one side only" :
