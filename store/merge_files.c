@@ -109,11 +109,6 @@ int merge_conflict(struct merge_state *state, const struct merge_sides *sides,
 
 /* ---- one file by a rule ---- */
 
-static bool is_text(const struct merge_side *side)
-{
-	return !side->data || contents_is_text(side->data, side->size);
-}
-
 /* What is unknown is text. */
 static const struct merge_type *type_of(const struct merge_rule *rule)
 {
@@ -128,10 +123,9 @@ static const struct merge_type *type_of(const struct merge_rule *rule)
 static bool is_unfit(const struct merge_rule *rule,
 		     const struct merge_input *input)
 {
-	if (rule->driver || !type_of(rule)->wants_text)
-		return false;
-	return !is_text(&input->base) || !is_text(&input->ours) ||
-	       !is_text(&input->theirs);
+	const struct merge_type *type = type_of(rule);
+
+	return !rule->driver && merge_type_fit(type, input) != type;
 }
 
 int merge_file(const struct merge_context *context,
@@ -147,8 +141,7 @@ int merge_file(const struct merge_context *context,
 		marked.marker_size = rule->marker_size;
 	if (rule->driver)
 		return merge_driver_run(context, rule, &marked, ret, report);
-	type = is_unfit(rule, input) ? merge_type_find("binary") :
-				       type_of(rule);
+	type = merge_type_fit(type_of(rule), input);
 	r = type->merge(&marked, &output);
 	if (r < 0)
 		return report_set(report, r, "Merging \"%s\" failed: %s.",
