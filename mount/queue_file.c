@@ -143,8 +143,9 @@ static int sync_if_possible(int fd)
 	return 0;
 }
 
-void queue_file_put_back(const char *command, const char *queue, int fd)
+bool queue_file_put_back(const char *command, const char *queue, int fd)
 {
-	if (lseek(fd, 0, SEEK_SET) == 0)
-		push(command, queue, PUT_BACK_NAME, fd, sync_if_possible);
+	return lseek(fd, 0, SEEK_SET) == 0 &&
+	       push(command, queue, PUT_BACK_NAME, fd, sync_if_possible) ==
+		       STATUS_OK;
 }

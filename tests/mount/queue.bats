@@ -658,6 +658,21 @@ removed() {
 	[ "$("$IRMINFS" pop "$Q")" = keep ]
 }
 
+@test "what pop cannot print is not lost" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	push keep
+	run -128 bash -c "'$IRMINFS' pop '$Q' 2>&1 >/dev/full"
+	[[ "$output" = *"No space left on device; the element went back"* ]]
+	[ "$(names)" = "popped " ]
+	run -128 bash -c "'$IRMINFS' pop '$Q' >&-"
+	[ "$(cat "$Q"/*)" = keep ]
+	# a limit on files that also the queue would be under
+	run -128 bash -c "ulimit -f 0; '$IRMINFS' pop '$Q' >'$T/out'"
+	[ "$(cat "$Q"/*)" = keep ]
+	[ "$("$IRMINFS" pop "$Q")" = keep ]
+}
+
 @test "push says what is wrong with a name, and keeps nothing" {
 	start
 	"$IRMINFS" mkqueue "$Q"
