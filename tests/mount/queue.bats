@@ -673,16 +673,61 @@ removed() {
 	[ "$("$IRMINFS" pop "$Q")" = keep ]
 }
 
+@test "mkqueue says why it makes none, and leaves nothing behind" {
+	start
+	cd "$M/main"
+	echo 1 >file
+	mkfifo fifo
+	mkdir linked fifos ignored
+	echo 1 >linked/a
+	ln linked/a linked/b
+	mkfifo fifos/a
+	echo '*.o' >.gitignore
+	echo 1 >ignored/a.o
+	local name
+	for name in file fifo; do
+		run -128 "$IRMINFS" mkqueue $name
+		[[ "$output" = *"$name: it is no directory" ]]
+	done
+	for name in linked fifos ignored; do
+		run -128 "$IRMINFS" mkqueue $name
+		[[ "$output" = *"hard links or ignored files" ]]
+	done
+	run -128 "$IRMINFS" mkqueue "$M/new"
+	[[ "$output" = *"not inside a branch"* ]]
+	mkdir "$M/space%2Fb"
+	run -128 "$IRMINFS" mkqueue "$M/space/new"
+	[[ "$output" = *"not inside a branch"* ]]
+	run -128 "$IRMINFS" mkqueue "$M/none/new"
+	[[ "$output" = *"No such file or directory"* ]]
+	[ "$("$IRMINFS" branches --names)" = $'main\nspace/b' ]
+	rm -f .gitattributes
+	mkdir .gitattributes
+	run -128 "$IRMINFS" mkqueue jobs
+	[ ! -e jobs ]
+	rmdir .gitattributes
+	"$IRMINFS" mkqueue jobs/
+	[ "$(cat jobs/.irmin/type)" = queue ]
+	[ "$("$IRMINFS" branches --dropped)" = "" ]
+	cd /
+}
+
 @test "push says what is wrong with a name, and keeps nothing" {
 	start
 	"$IRMINFS" mkqueue "$Q"
 	local long
 	long=$(printf '%0236d' 0)
 	run -128 "$IRMINFS" push "$Q" --name "$long" <<<text
-	[[ "$output" = *"$Q: File name too long"* ]]
+	[[ "$output" = *"$long\" cannot be the name"*": File name too long"* ]]
 	run -128 "$IRMINFS" push "$Q" --name .git <<<text
-	[[ "$output" = *"$Q: Operation not permitted"* ]]
-	[ "$(names)" = "" ]
+	[[ "$output" = *'".git" cannot be the name of an element: Operation'* ]]
+	run -128 "$IRMINFS" push "$Q" --name .irmin <<<text
+	[[ "$output" = *'".irmin" cannot be the name of an element'* ]]
+	run -129 "$IRMINFS" push "$Q" --name . <<<text
+	[[ "$output" = *'"." cannot be the name of an element'* ]]
+	run -129 "$IRMINFS" push "$Q" --name .. <<<text
+	[[ "$output" = *'".." cannot be the name of an element'* ]]
+	[ "$(ls -A "$Q")" = "" ]
 }
 
 @test "no element of the longest name is lost to another of that name" {
