@@ -378,6 +378,24 @@ END
 	[ ! -s "$M/main/.gitattributes" ]
 }
 
+@test "the elements of a queue become a folder by renaming" {
+	start
+	queue
+	push a b .c
+	push a
+	cd "$M/main"
+	mkdir plain
+	find jobs -mindepth 1 -exec mv -t plain {} +
+	rmdir jobs
+	mv plain jobs
+	cd /
+	restart
+	[ "$(cat "$Q/.irmin/type")" = directory ]
+	[ "$(ls -A "$Q" | sort | tr '\n' ' ')" = ".c a b " ]
+	[ ! -e "$M/main/.gitattributes" ]
+	[ "$(store_git ls-tree -r --name-only main jobs | wc -l)" = 3 ]
+}
+
 @test "a killed daemon loses no element that was synced" {
 	start
 	queue
