@@ -155,7 +155,9 @@ static int merge(const struct command *self, const struct sides *s,
 	if (o->suggest && !type->wants_text)
 		return say(self->name, STATUS_USAGE, "%s has no suggestions",
 			   name);
-	if (o->suggest)
+	/* as in a merge of branches */
+	type = merge_type_fit(type, &input);
+	if (o->suggest && type->wants_text)
 		type = merge_suggestion();
 	r = type->merge(&input, &output);
 	if (r < 0)

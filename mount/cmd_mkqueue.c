@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,50 +19,99 @@ static const char *reason(int error)
 	case EOPNOTSUPP:
 		return "it is not inside a branch of a mount";
 	case ENOTEMPTY:
-		return "there are directories in it, and elements are files";
+		return "there is more in it than files that Git has, each with "
+		       "one name: directories, fifos, hard links or ignored "
+		       "files";
 	case EPERM:
 		return "the root of a branch and what is in a queue cannot be one";
 	case EEXIST:
 		return "the branch's .gitattributes is no file";
+	case ENOTDIR:
+		return "it is no directory";
 	}
 	return strerror(error);
 }
 
-/* Other filesystems may keep the attribute, which makes nothing a queue. */
-static bool is_ours(const char *path)
+static bool has_control(const char *folder, const char *file)
 {
-	scoped_free char *type = NULL;
+	scoped_free char *path = NULL;
 
-	if (asprintf(&type, "%s/.irmin/type", path) < 0)
-		type = NULL;
-	return type && access(type, F_OK) == 0;
+	if (asprintf(&path, "%s/.irmin/%s", folder, file) < 0)
+		path = NULL;
+	return path && access(path, F_OK) == 0;
+}
+
+/* Whether folder is that of a branch or below: what is made elsewhere in a mount
+ * is a branch itself. */
+static bool is_in_branch(const char *folder)
+{
+	scoped_buffer struct buffer path = { 0 };
+	int r = buffer_puts(&path, folder);
+
+	while (r == 0 && has_control(path.data, "type") &&
+	       !has_control(path.data, "version")) {
+		if (has_control(path.data, "merge"))
+			return true;
+		r = buffer_puts(&path, "/..");
+	}
+	return false;
+}
+
+/* Errors of mkdir(2); -EOPNOTSUPP. */
+static int make_directory(const char *path)
+{
+	scoped_free char *copy = strdup(path);
+	const char *parent;
+
+	if (!copy)
+		return -ENOMEM;
+	parent = dirname(copy);
+	if (access(parent, F_OK) < 0)
+		return -errno;
+	if (!is_in_branch(parent))
+		return -EOPNOTSUPP;
+	return mkdir(path, 0777) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* 0: there was a directory; 1: it was made. */
+static int ensure_directory(const char *path)
+{
+	struct stat st;
+	int r;
+
+	if (stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	if (errno != ENOENT)
+		return -errno;
+	r = make_directory(path);
+	return r < 0 ? r : 1;
+}
+
+/* Other filesystems may keep the attribute, which makes nothing a queue. */
+static int set_type(const char *path)
+{
+	scoped_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (!has_control(path, "type"))
+		return -EOPNOTSUPP;
+	if (fsetxattr(fd, TYPE_ATTRIBUTE, TYPE, strlen(TYPE), 0) < 0 ||
+	    fsync(fd) < 0)
+		return -errno;
+	return 0;
 }
 
 static int make_queue(const struct command *self, const char *path)
 {
-	bool made = mkdir(path, 0777) == 0;
-	scoped_fd int fd = -1;
+	int made = ensure_directory(path);
+	int r = made < 0 ? made : set_type(path);
 
-	if (!made && errno != EEXIST)
-		return say(self->name, STATUS_ERROR, "%s: %s", path,
-			   strerror(errno));
-	if (!is_ours(path)) {
-		if (made)
-			rmdir(path);
-		return say(self->name, STATUS_ERROR, "%s: %s", path,
-			   reason(EOPNOTSUPP));
-	}
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return say(self->name, STATUS_ERROR, "%s: %s", path,
-			   strerror(errno));
-	if (fsetxattr(fd, TYPE_ATTRIBUTE, TYPE, strlen(TYPE), 0) < 0)
-		return say(self->name, STATUS_ERROR, "%s: %s", path,
-			   reason(errno));
-	if (fsync(fd) < 0)
-		return say(self->name, STATUS_ERROR, "%s: %s", path,
-			   strerror(errno));
-	return STATUS_OK;
+	if (r == 0)
+		return STATUS_OK;
+	if (made > 0)
+		rmdir(path);
+	return say(self->name, STATUS_ERROR, "%s: %s", path, reason(-r));
 }
 
 static int run(const struct command *self, int argc, char **argv)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 /* Merges make no events: so often the queue is looked at. */
@@ -87,12 +88,26 @@ static int tell(const struct popping *p, int r)
 	return say(p->command, STATUS_ERROR, "%s: %s", p->queue, strerror(-r));
 }
 
+/* What is taken out must not be lost where the file that is printed to cannot take
+ * it, nor, if that fails, the queue. */
+static int check_limit(int fd)
+{
+	struct rlimit limit;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -errno;
+	return (rlim_t)st.st_size > limit.rlim_cur ? -EFBIG : 0;
+}
+
 /* Takes the element out, durably.  -ENOENT: somebody else was faster.  What cannot
  * be made durable goes back: the caller is told that there was a failure. */
 static int take(const struct popping *p, int fd)
 {
-	int r = ioctl(fd, FS_CLAIM) < 0 ? -errno : 0;
+	int r = check_limit(fd);
 
+	if (r == 0 && ioctl(fd, FS_CLAIM) < 0)
+		r = -errno;
 	if (r < 0 || fsync(fd) == 0)
 		return r;
 	r = -errno;
@@ -130,10 +145,10 @@ static int pop(const struct popping *p)
 	r = queue_file_copy(fd, STDOUT_FILENO, &writing);
 	if (r == 0)
 		return STATUS_OK;
-	say(p->command, 0, "standard output: %s; the element goes back to the "
-	    "end of the queue", strerror(-r));
-	queue_file_put_back(p->command, p->queue, fd);
-	return STATUS_ERROR;
+	return say(p->command, STATUS_ERROR, "standard output: %s; the element "
+		   "%s", strerror(-r), queue_file_put_back(p->command, p->queue,
+							   fd) ?
+		   "went back to the end of the queue" : "is lost");
 }
 
 /* ---- to a file ---- */
@@ -277,6 +292,7 @@ static int act(const struct command *self, const char *queue, bool wait,
 		p.watch = watch(queue);
 	/* a reader that is gone must not take the element with it */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (status == STATUS_OK)
 		status = is_peek ? peek(&p) : file ? pop_to(&p, file) : pop(&p);
 	if (p.watch >= 0)

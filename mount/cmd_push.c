@@ -7,6 +7,12 @@
 #include <fcntl.h>
 #include <string.h>
 
+static bool is_name(const char *name)
+{
+	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
+}
+
 static int push(const struct command *self, const char *queue,
 		const char *file, const char *name)
 {
@@ -23,7 +29,7 @@ static int push(const struct command *self, const char *queue,
 	}
 	if (!name)
 		name = standard ? "element" : slash ? slash + 1 : file;
-	if (!*name || strchr(name, '/'))
+	if (!is_name(name))
 		return say(self->name, STATUS_USAGE,
 			   "\"%s\" cannot be the name of an element", name);
 	return queue_file_push(self->name, queue, name, fd);

@@ -105,12 +105,19 @@ static int give_name(const char *path, const char *queue, const char *name)
 	return rename(path, wanted) < 0 ? -errno : 0;
 }
 
+/* Names that Git or we keep for ourselves, or that are too long. */
+static bool is_about_name(int error)
+{
+	return error == -EPERM || error == -EISDIR || error == -EINVAL ||
+	       error == -ENAMETOOLONG;
+}
+
 static int push(const char *command, const char *queue, const char *name,
 		int fd, int (*sync)(int fd))
 {
 	scoped_free char *path = NULL;
 	scoped_fd int to = -1;
-	bool writing = true;
+	bool writing = true, named = true;
 	int r = make(queue, &path, &to);
 
 	if (r < 0)
@@ -120,6 +127,7 @@ static int push(const char *command, const char *queue, const char *name,
 	if (r == 0) {
 		writing = true;
 		r = give_name(path, queue, name);
+		named = !is_about_name(r);
 	}
 	if (r < 0)
 		unlink(path);
@@ -127,6 +135,9 @@ static int push(const char *command, const char *queue, const char *name,
 		r = sync(to);
 	if (r == 0)
 		return STATUS_OK;
+	if (!named)
+		return say(command, STATUS_ERROR, "\"%s\" cannot be the name of "
+			   "an element: %s", name, strerror(-r));
 	return say(command, STATUS_ERROR, "%s: %s", writing ? queue :
 		   "cannot read what to push", strerror(-r));
 }
@@ -143,8 +154,9 @@ static int sync_if_possible(int fd)
 	return 0;
 }
 
-void queue_file_put_back(const char *command, const char *queue, int fd)
+bool queue_file_put_back(const char *command, const char *queue, int fd)
 {
-	if (lseek(fd, 0, SEEK_SET) == 0)
-		push(command, queue, PUT_BACK_NAME, fd, sync_if_possible);
+	return lseek(fd, 0, SEEK_SET) == 0 &&
+	       push(command, queue, PUT_BACK_NAME, fd, sync_if_possible) ==
+		       STATUS_OK;
 }

@@ -23,7 +23,7 @@ int queue_file_push(const char *command, const char *queue, const char *name,
 		    int fd);
 
 /* Puts the element that fd reads back to the end of the queue, where it stays even
- * if it cannot be made durable now; reports failures. */
-void queue_file_put_back(const char *command, const char *queue, int fd);
+ * if it cannot be made durable now.  False: it is lost, and why was reported. */
+bool queue_file_put_back(const char *command, const char *queue, int fd);
 
 #endif

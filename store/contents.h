@@ -307,6 +307,10 @@ int merge_type_register(const struct merge_type *type);
 /* The type of that name or NULL.  Built in: text, union, binary, ours, theirs. */
 const struct merge_type *merge_type_find(const char *name);
 
+/* That type, or binary where it wants text and some side is none. */
+const struct merge_type *merge_type_fit(const struct merge_type *type,
+					const struct merge_input *input);
+
 /* The type to suggest with where text is in conflict: its clean result is good
  * enough to be shown to a person, not to be taken unseen.  Registered once, like
  * a type, but found by no name.  -EEXIST. */

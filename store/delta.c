@@ -17,19 +17,21 @@ struct delta *delta_new(bool complete)
 	return delta;
 }
 
+static void entry_release(struct delta_entry *entry)
+{
+	free(entry->name);
+	contents_unref(entry->contents);
+	delta_free(entry->directory);
+	node_unref(entry->node);
+	local_free(entry->local);
+}
+
 void delta_free(struct delta *delta)
 {
 	if (!delta)
 		return;
-	for (size_t i = 0; i < delta->count; i++) {
-		struct delta_entry *entry = &delta->entries[i];
-
-		free(entry->name);
-		contents_unref(entry->contents);
-		delta_free(entry->directory);
-		node_unref(entry->node);
-		local_free(entry->local);
-	}
+	for (size_t i = 0; i < delta->count; i++)
+		entry_release(&delta->entries[i]);
 	free(delta->entries);
 	local_free(delta->local);
 	free(delta);
@@ -66,6 +68,20 @@ struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
 		.kind = kind, .mode = mode, .name = copy,
 	};
 	return entry;
+}
+
+void delta_remove(struct delta *delta, const char *name)
+{
+	size_t at = 0;
+
+	while (at < delta->count && strcmp(delta->entries[at].name, name) != 0)
+		at++;
+	if (at == delta->count)
+		return;
+	entry_release(&delta->entries[at]);
+	delta->count--;
+	memmove(&delta->entries[at], &delta->entries[at + 1],
+		(delta->count - at) * sizeof(*delta->entries));
 }
 
 static int copy_local(const struct local *local, struct local **ret)

@@ -98,6 +98,9 @@ int delta_fold(struct delta *older, struct delta *newer);
 struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
 			      uint32_t mode, const char *name);
 
+/* Takes out the entry of that name, if there is one.  O(n). */
+void delta_remove(struct delta *delta, const char *name);
+
 /* Stores all contents and the resulting trees in odb, given the tree that the
  * delta is relative to; fills in every oid.  A directory without entries is
  * left out of its parent, as Git does.  delta->oid is the new root tree.

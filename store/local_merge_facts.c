@@ -88,9 +88,11 @@ static bool same(const struct part *part, const struct local *a,
 
 /* ---- three ways ---- */
 
+/* A side of which nothing is known has changed nothing: it may have removed what
+ * lives on as ours. */
 static bool is_wanted(const struct local_sides *sides, const struct part *part)
 {
-	if (same(part, sides->ours, sides->theirs))
+	if (!sides->theirs || same(part, sides->ours, sides->theirs))
 		return false;
 	if (!sides->has_base)
 		return !has(sides->ours, part->bits);

@@ -47,9 +47,10 @@ struct merge_context {
 	 * whatever the other two are.  May be NULL. */
 	const char *const *resolved;
 	size_t resolved_count;
-	/* The tree whose .gitattributes give the types of directories; NULL:
-	 * ours.  Directories of a type merge as that says. */
-	const struct oid *types;
+	/* The trees whose .gitattributes give the types of directories, those of
+	 * the second where the first side has nothing; NULL: ours and theirs.
+	 * Directories of a type merge as that says. */
+	const struct oid *types[2];
 	/* 0: the merge itself; n: a virtual base of that level, where conflicts
 	 * become markers, or the base's side, instead of being reported. */
 	unsigned int depth;

@@ -313,12 +313,14 @@ int merge_commits(struct git_repo *repo, const struct merge_context *context,
 	struct oid base, ours_tree, theirs_tree;
 	int r = read_tree_of(&h, ours, &ours_tree);
 
-	if (!own.types)
-		own.types = &ours_tree;
-	if (r == 0)
-		r = base_of(&h, &target, theirs, 0, &base);
 	if (r == 0)
 		r = read_tree_of(&h, theirs, &theirs_tree);
+	if (!own.types[0]) {
+		own.types[0] = &ours_tree;
+		own.types[1] = &theirs_tree;
+	}
+	if (r == 0)
+		r = base_of(&h, &target, theirs, 0, &base);
 	if (r < 0)
 		return r;
 	if (!own.rule) {

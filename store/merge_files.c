@@ -109,11 +109,6 @@ int merge_conflict(struct merge_state *state, const struct merge_sides *sides,
 
 /* ---- one file by a rule ---- */
 
-static bool is_text(const struct merge_side *side)
-{
-	return !side->data || contents_is_text(side->data, side->size);
-}
-
 /* What is unknown is text. */
 static const struct merge_type *type_of(const struct merge_rule *rule)
 {
@@ -128,10 +123,9 @@ static const struct merge_type *type_of(const struct merge_rule *rule)
 static bool is_unfit(const struct merge_rule *rule,
 		     const struct merge_input *input)
 {
-	if (rule->driver || !type_of(rule)->wants_text)
-		return false;
-	return !is_text(&input->base) || !is_text(&input->ours) ||
-	       !is_text(&input->theirs);
+	const struct merge_type *type = type_of(rule);
+
+	return !rule->driver && merge_type_fit(type, input) != type;
 }
 
 int merge_file(const struct merge_context *context,
@@ -147,8 +141,7 @@ int merge_file(const struct merge_context *context,
 		marked.marker_size = rule->marker_size;
 	if (rule->driver)
 		return merge_driver_run(context, rule, &marked, ret, report);
-	type = is_unfit(rule, input) ? merge_type_find("binary") :
-				       type_of(rule);
+	type = merge_type_fit(type_of(rule), input);
 	r = type->merge(&marked, &output);
 	if (r < 0)
 		return report_set(report, r, "Merging \"%s\" failed: %s.",
@@ -238,26 +231,28 @@ static int keep_one(struct merge_state *state, const struct merge_sides *sides,
 	return 1;
 }
 
-/* A conflict in text may have a resolution to show. */
+static bool can_suggest(const struct merge_state *state,
+			const struct merge_rule *rule)
+{
+	return merge_suggestion() && !state->context->depth && !rule->driver &&
+	       type_of(rule)->wants_text;
+}
+
+/* A conflict in text may have a resolution to show, stored like ours. */
 static int suggest(struct merge_state *state, const struct merge_rule *rule,
+		   const struct merge_object *ours,
 		   const struct merge_input *input)
 {
 	scoped(merge_output_release) struct merge_output output = { 0 };
-	const struct merge_type *type = merge_suggestion();
-	struct oid oid;
 	int r;
 
-	if (!type || state->context->depth || rule->driver ||
-	    !type_of(rule)->wants_text)
+	if (!can_suggest(state, rule))
 		return 0;
-	r = type->merge(input, &output);
+	r = merge_suggestion()->merge(input, &output);
 	if (r)
 		return r < 0 ? r : 0;
-	r = odb_write(state->context->odb, OBJECT_BLOB, output.data,
-		      output.size, &oid);
-	if (r == 0)
-		state->suggested = (struct merge_object){ MODE_FILE, oid };
-	return r;
+	return merge_file_write(state, output.data, output.size, ours,
+				&state->suggested);
 }
 
 /* When each side last changed the file, for types that decide by it. */
@@ -305,7 +300,34 @@ static int merge_bytes(struct merge_state *state,
 	if (r == 0 && output.note)
 		r = add_note(state, output.note);
 	if (r == 0 && conflict)
-		r = suggest(state, rule, &b.input);
+		r = suggest(state, rule, &sides->ours, &b.input);
+	return r < 0 ? r : conflict;
+}
+
+/* Merging ropes reads what differs; who suggests needs the whole files. */
+static int suggest_for_ropes(struct merge_state *state,
+			     const struct merge_sides *sides,
+			     const struct merge_rule *rule)
+{
+	scoped(blobs_release) struct blobs b = { 0 };
+	int r = can_suggest(state, rule) ? any_is_large(state, sides) : 1;
+
+	if (r)
+		return r < 0 ? r : 0;
+	r = read_blobs(state, sides, &b);
+	return r < 0 ? r : suggest(state, rule, &sides->ours, &b.input);
+}
+
+static int merge_rope_lines(struct merge_state *state,
+			    const struct merge_sides *sides,
+			    const struct merge_rule *rule,
+			    struct merge_object *ret)
+{
+	int r, conflict = merge_ropes(state, sides, rule, ret);
+
+	if (conflict == 2)
+		return keep_one(state, sides, ret);
+	r = conflict == 1 ? suggest_for_ropes(state, sides, rule) : 0;
 	return r < 0 ? r : conflict;
 }
 
@@ -327,10 +349,8 @@ static int merge_by_rule(struct merge_state *state,
 		*ret = *name == 'o' ? sides->ours : sides->theirs;
 		return 0;
 	}
-	if (is_by_lines(rule) && merge_are_ropes(sides)) {
-		r = merge_ropes(state, sides, rule, ret);
-		return r == 2 ? keep_one(state, sides, ret) : r;
-	}
+	if (is_by_lines(rule) && merge_are_ropes(sides))
+		return merge_rope_lines(state, sides, rule, ret);
 	r = any_is_large(state, sides);
 	if (r == 1)
 		log_info("\"%s\" is over %d MiB and merged as binary",
@@ -430,8 +450,12 @@ static int merge_regular(struct merge_state *state,
 	set = merge_set_executable(state, executable, &merged);
 	if (set < 0)
 		return set;
-	if (state->suggested.mode && executable)
-		state->suggested.mode = MODE_EXECUTABLE;
+	if (state->suggested.mode) {
+		set = merge_set_executable(state, executable,
+					   &state->suggested);
+		if (set < 0)
+			return set;
+	}
 	if (r || modes)
 		return merge_conflict(state, sides, &merged,
 				      !r ? "executable on one side only" :
@@ -457,11 +481,31 @@ static const char *reason_for(const struct merge_sides *sides)
 	return "both sides changed the submodule";
 }
 
+/* 1: only lines of ours differ, and were merged. */
+static int merge_attributes(struct merge_state *state,
+			    const struct merge_sides *sides,
+			    struct merge_object *ret)
+{
+	scoped(merge_rule_release) struct merge_rule rule = { 0 };
+	int r;
+
+	if (strcmp(state->path.data, ATTRIBUTES_NAME) != 0)
+		return 0;
+	r = read_rule(state, &rule);
+	return r == 0 && is_by_lines(&rule) ?
+		merge_type_lines(state, sides, ret) : r;
+}
+
 int merge_leaf(struct merge_state *state, const struct merge_sides *sides,
 	       struct merge_object *ret)
 {
+	int r;
+
 	if (!merge_is_alike(sides) && merge_is_settled(sides, ret))
 		return 0;
+	r = merge_attributes(state, sides, ret);
+	if (r)
+		return r < 0 ? r : 0;
 	if (merge_is_regular(&sides->ours) && merge_is_regular(&sides->theirs))
 		return merge_regular(state, sides, ret);
 	return merge_conflict(state, sides, NULL, reason_for(sides), ret);

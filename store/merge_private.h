@@ -3,6 +3,7 @@
 #define STORE_MERGE_PRIVATE_H
 
 #include "store/contents.h"
+#include "store/directory_type.h"
 #include "store/irmin_attribute.h"
 #include "store/merge.h"
 #include "store/tree.h"
@@ -32,9 +33,11 @@ struct merge_state {
 	struct report *report;
 	struct buffer path;		/* where we are, without slash at ends */
 	size_t level;			/* directories above */
-	const struct oid *types;	/* as context's, never NULL */
+	const struct oid *types[2];	/* as context's, never NULL */
 	struct irmin_cache *irmin;
 	bool attributed;		/* there may be types */
+	struct merge_revived *revived;	/* merge_typed.c; owned */
+	size_t revived_count;
 	struct merge_result result;	/* conflicts and notes so far */
 	/* What is suggested for the file that is being merged; mode 0: nothing. */
 	struct merge_object suggested;
@@ -67,6 +70,37 @@ static inline bool merge_is_regular(const struct merge_object *object)
 {
 	return mode_is_file(object->mode);
 }
+
+/* ---- merge_typed.c ---- */
+
+/* The type by which what stands at state->path is merged; *ret NULL: none.  It
+ * is what ours' attributes say, or theirs' where ours has nothing.  Errors in
+ * state->report. */
+int merge_find_type(struct merge_state *state, const struct merge_sides *sides,
+		    const struct directory_type **ret);
+
+/* Merges by type what are directories or nothing.  ret_delta as for a
+ * directory.  Errors in state->report. */
+int merge_typed(struct merge_state *state, const struct directory_type *type,
+		const struct merge_sides *sides, struct merge_object *ret,
+		struct delta **ret_delta);
+
+/* Directories of a type that one side took away, with the lines that made them
+ * one, and that live on as the other side added to them, get lines in the merged
+ * root's .gitattributes.  Changes *merged and state->result.changes.  Errors in
+ * state->report. */
+int merge_keep_types(struct merge_state *state, const struct oid *ours,
+		     const struct oid *theirs, struct oid *merged);
+void merge_revived_free(struct merge_state *state);
+
+/* ---- merge_type_lines.c ---- */
+
+/* Merges the root's .gitattributes if all that differs between its sides are
+ * lines that this program writes for directories (attribute_lines_add): those
+ * that one side added are in it, those that one removed are not.  0: something
+ * else differs; 1: done.  Errors in state->report. */
+int merge_type_lines(struct merge_state *state, const struct merge_sides *sides,
+		     struct merge_object *ret);
 
 /* ---- merge_changes.c ---- */
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/merge_private.h"
-#include "store/directory_type.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -309,51 +308,6 @@ static int merge_clash(struct merge_state *state,
 			      "a file here, a directory there", ret);
 }
 
-/* ---- directories of a type ---- */
-
-static int find_type(struct merge_state *state,
-		     const struct directory_type **ret)
-{
-	char name[IRMIN_TYPE_SIZE] = "";
-	int r = state->attributed && state->level ?
-		tree_irmin_type(state->irmin, state->context->odb,
-				state->types, state->path.data, name) : 0;
-
-	if (r < 0)
-		return report_set(state->report, r, "The type of \"%s\" cannot "
-				  "be found: %s.", state->path.data,
-				  strerror(-r));
-	*ret = *name ? directory_type_find(name) : NULL;
-	return 0;
-}
-
-static int merge_typed(struct merge_state *state,
-		       const struct directory_type *type,
-		       const struct merge_sides *sides,
-		       struct merge_object *ret, struct delta **ret_delta)
-{
-	static const struct oid none;
-	struct odb *odb = state->context->odb;
-	const struct oid *base = sides->base.mode == MODE_TREE ?
-			&sides->base.oid : &none;
-	const struct oid *ours = sides->ours.mode ? &sides->ours.oid : &none;
-	const struct oid *theirs = sides->theirs.mode ? &sides->theirs.oid :
-							&none;
-	struct oid merged;
-	int r = type->merge(odb, base, ours, theirs, &merged);
-
-	if (r < 0)
-		return report_set(state->report, r, "The %s \"%s\" cannot be "
-				  "merged: %s.", type->name, state->path.data,
-				  strerror(-r));
-	*ret = (struct merge_object){ 0 };
-	if (oid_is_zero(&merged) || oid_equal(&merged, &oid_empty_tree))
-		return 0;
-	*ret = (struct merge_object){ .mode = MODE_TREE, .oid = merged };
-	return sides->ours.mode ?
-		delta_between(odb, ours, &merged, ret_delta) : 0;
-}
-
 /* ---- merging ---- */
 
 static int merge_directory(struct merge_state *state,
@@ -389,7 +343,7 @@ static int merge_name(struct merge_state *state,
 	if (!(resolved == RESOLVED_BELOW && can_descend) &&
 	    !merge_is_alike(&leaves) && merge_is_settled(&leaves, ret))
 		return 0;
-	r = can_descend ? find_type(state, &type) : 0;
+	r = can_descend ? merge_find_type(state, &leaves, &type) : 0;
 	if (r < 0)
 		return r;
 	if (type)
@@ -513,7 +467,8 @@ static int merge_directory(struct merge_state *state,
 	r = read_directory(state, sides, &d);
 	if (r < 0)
 		return r;
-	if (tree_find(d.ours, ATTRIBUTES_NAME))
+	if (tree_find(d.ours, ATTRIBUTES_NAME) ||
+	    tree_find(d.theirs, ATTRIBUTES_NAME))
 		state->attributed = true;
 	delta = delta_new(false);
 	r = delta ? merge_differences(state, &d, delta) : -ENOMEM;
@@ -544,9 +499,12 @@ int merge_trees(const struct merge_context *context, const struct oid *base,
 {
 	struct merge_state state = {
 		.context = context, .report = report,
-		.types = context->types ? context->types : ours,
+		.types = {
+			context->types[0] ? context->types[0] : ours,
+			context->types[1] ? context->types[1] : theirs,
+		},
 		.irmin = irmin_cache_new(),
-		.attributed = context->types,
+		.attributed = context->types[0],
 	};
 	struct merge_sides sides = {
 		.base = { .mode = MODE_TREE, .oid = *base },
@@ -557,6 +515,9 @@ int merge_trees(const struct merge_context *context, const struct oid *base,
 	int r = !state.irmin ? -ENOMEM :
 		merge_directory(&state, &sides, &merged, &state.result.changes);
 
+	if (r == 0 && state.attributed)
+		r = merge_keep_types(&state, ours, theirs, &merged.oid);
+	merge_revived_free(&state);
 	irmin_cache_free(state.irmin);
 	buffer_release(&state.path);
 	if (r < 0) {

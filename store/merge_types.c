@@ -166,6 +166,21 @@ const struct merge_type *merge_type_find(const char *name)
 	return NULL;
 }
 
+static bool is_text(const struct merge_side *side)
+{
+	return !side->data || contents_is_text(side->data, side->size);
+}
+
+const struct merge_type *merge_type_fit(const struct merge_type *type,
+					const struct merge_input *input)
+{
+	if (!type->wants_text || (is_text(&input->base) &&
+				  is_text(&input->ours) &&
+				  is_text(&input->theirs)))
+		return type;
+	return &binary_type;
+}
+
 int merge_type_register(const struct merge_type *type)
 {
 	if (merge_type_find(type->name))

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/test.h"
 #include "structures/queue.h"
+#include "structures/structures.h"
+#include "store/merge.h"
+#include "store/tree.h"
 #include "store/util.h"
 
 #include <errno.h>
@@ -8,9 +11,11 @@
 #include <stdlib.h>
 
 /* Random histories of several branches that push, take, rename and change
- * elements and merge each other, criss-cross too.  What must live in a commit
- * follows from its history: all that an ancestor pushed and none took.  Several
- * merge bases are merged first, as `git merge` does. */
+ * elements, remove the queue and make it again, and merge each other, criss-cross
+ * too.  What must live in a commit follows from its history: all that an ancestor
+ * pushed and none took.  Several merge bases are merged first, as `git merge` does.
+ * Trees in which the queue is a directory, with its line in .gitattributes, must
+ * merge to the same, and it is a queue wherever there are elements. */
 
 #ifndef __has_feature
 #define __has_feature(x) 0
@@ -29,6 +34,7 @@
 
 struct commit_node {
 	struct oid queue;
+	bool has_line;
 	uint64_t ancestors[WORDS_COMMITS];	/* and itself */
 	uint64_t pushed[WORDS_ELEMENTS], taken[WORDS_ELEMENTS];
 };
@@ -39,6 +45,7 @@ static struct queue_key keys[ELEMENTS_MOST];
 static unsigned int element_count;
 static unsigned int heads[BRANCHES_MOST];
 static unsigned int crossed;		/* merges with several bases */
+static unsigned int revived;		/* merges that bring the queue back */
 static struct odb *odb;
 static struct timespec now;
 static uint64_t seed;
@@ -148,6 +155,7 @@ static void push(struct commit_node *c)
 	assert_int_equal(queue_push(odb, &c->queue, &e, &c->queue), 0);
 	keys[element_count] = e.key;
 	add(c->pushed, element_count++);
+	c->has_line = true;
 }
 
 static void remove_element(struct commit_node *c,
@@ -183,6 +191,17 @@ static void change(struct commit_node *c)
 	assert_int_equal(queue_push(odb, &c->queue, &e, &c->queue), 0);
 }
 
+static void remove_queue(struct commit_node *c)
+{
+	static struct listed l;
+
+	list(&c->queue, &l);
+	for (unsigned int i = 0; i < l.count; i++)
+		add(c->taken, element_of(&l.elements[i].key));
+	c->queue = (struct oid){ 0 };
+	c->has_line = false;
+}
+
 static unsigned int new_commit(unsigned int first)
 {
 	unsigned int at = commit_count++;
@@ -197,6 +216,8 @@ static void work(unsigned int branch)
 {
 	unsigned int at = new_commit(heads[branch]);
 
+	if (roll(12) == 0)
+		remove_queue(&commits[at]);
 	for (unsigned int i = roll(4); i-- > 0;) {
 		if (roll(2))
 			push(&commits[at]);
@@ -243,6 +264,60 @@ static struct oid merge_queues(const struct oid *base, const struct oid *ours,
 	return merged;
 }
 
+#define LINE "/queue irmin=queue\n"
+
+static struct oid root_of(const struct commit_node *c)
+{
+	struct tree_entry entries[2] = { 0 };
+	size_t n = 0;
+	struct oid root;
+
+	if (c->has_line) {
+		entries[n].mode = MODE_FILE;
+		entries[n].name = ".gitattributes";
+		assert_int_equal(odb_write(odb, OBJECT_BLOB, LINE, strlen(LINE),
+					   &entries[n++].oid), 0);
+	}
+	if (!oid_is_zero(&c->queue))
+		entries[n++] = (struct tree_entry){ MODE_TREE, c->queue,
+						    "queue" };
+	assert_int_equal(tree_write(odb, entries, n, &root), 0);
+	return root;
+}
+
+static void assert_trees_merge(const struct commit_node *base,
+			       const struct commit_node *ours,
+			       const struct commit_node *theirs,
+			       const struct commit_node *merged)
+{
+	const struct merge_context context = {
+		.odb = odb, .ours_label = "ours", .theirs_label = "theirs",
+	};
+	struct oid b = root_of(base), o = root_of(ours), t = root_of(theirs);
+	struct oid expected = root_of(merged);
+	struct merge_result result;
+
+	assert_int_equal(merge_trees(&context, &b, &o, &t, &result, NULL), 0);
+	assert_int_equal(result.conflict_count, 0);
+	assert_true(oid_equal(&result.tree, &expected));
+	merge_result_release(&result);
+}
+
+/* A line is there as any file would be, and where there are elements. */
+static void merge_lines(const struct commit_node *base,
+			const struct commit_node *a, const struct commit_node *b,
+			struct commit_node *merged)
+{
+	merged->has_line = a->has_line == b->has_line ? a->has_line :
+			   !base->has_line;
+	if (!merged->has_line && !oid_is_zero(&merged->queue)) {
+		merged->has_line = true;
+		revived++;
+	}
+	assert_trees_merge(base, a, b, merged);
+	assert_trees_merge(base, b, a, merged);
+}
+
 static struct commit_node merge_nodes(const struct commit_node *a,
 				      const struct commit_node *b);
 
@@ -268,6 +343,7 @@ static struct commit_node merge_nodes(const struct commit_node *a,
 	struct commit_node base = common_base(a, b), merged = *a;
 
 	merged.queue = merge_queues(&base.queue, &a->queue, &b->queue);
+	merge_lines(&base, a, b, &merged);
 	add_all(merged.ancestors, b->ancestors, WORDS_COMMITS);
 	add_all(merged.pushed, b->pushed, WORDS_ELEMENTS);
 	add_all(merged.taken, b->taken, WORDS_ELEMENTS);
@@ -330,15 +406,17 @@ static void run_history(unsigned int branches)
 static void histories_lose_and_revive_nothing(void **state)
 {
 	now.tv_sec = 1700000000;
-	crossed = 0;
+	crossed = revived = 0;
 	for (unsigned int i = 0; i < HISTORIES; i++) {
 		seed = 1000 + i;
 		assert_int_equal(memory_odb_new(&odb), 0);
 		run_history(2 + i % (BRANCHES_MOST - 1));
 		odb_free(odb);
 	}
-	print_message("# %u merges with several bases\n", crossed);
+	print_message("# %u merges with several bases, %u brought the queue "
+		      "back\n", crossed, revived);
 	assert_true(crossed > HISTORIES * 3);
+	assert_true(revived > HISTORIES / 2);
 }
 
 int main(void)
@@ -347,5 +425,7 @@ int main(void)
 		cmocka_unit_test(histories_lose_and_revive_nothing),
 	};
 
+	if (structures_register() < 0)
+		return 1;
 	return cmocka_run_group_tests_name("queue_merge", tests, NULL, NULL);
 }

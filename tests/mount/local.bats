@@ -296,6 +296,21 @@ ours" ]
 	[ ! -e "$M/main/x" ]
 }
 
+@test "a folder that stays though the other branch removed it stays closed" {
+	start
+	mkdir -m 2770 "$M/main/plain" "$M/main/jobs"
+	setfattr -n user.irmin.type -v queue "$M/main/jobs"
+	touch "$M/main/plain/one" "$M/main/jobs/one"
+	mkdir "$M/main/.irmin/fork/other"
+	touch "$M/main/plain/two" "$M/main/jobs/two"
+	rm -r "$M/other/plain" "$M/other/jobs"
+	mv -T "$M/other" "$M/main"
+	[ "$(ls "$M/main/plain" "$M/main/jobs" | grep -c two)" = 2 ]
+	[ "$(stat -c %a "$M/main/plain" "$M/main/jobs")" = $'2770\n2770' ]
+	restart
+	[ "$(stat -c %a "$M/main/plain" "$M/main/jobs")" = $'2770\n2770' ]
+}
+
 @test "a folder that a branch empties is empty after the merge, or gone" {
 	start
 	mkdir -p "$M/main/a/x" "$M/main/b/x" "$M/main/c"

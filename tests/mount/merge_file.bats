@@ -63,6 +63,21 @@ setup() {
 	"$IRMINFS" merge-file base same theirs | cmp - theirs
 }
 
+@test "no type merges lines of what is not text" {
+	printf 'a\0\n' >base
+	printf 'a\0\nours\n' >ours
+	printf 'a\0\ntheirs\n' >theirs
+	local type
+	for type in text union token counter set log "token --suggest"; do
+		# shellcheck disable=SC2086
+		"$IRMINFS" merge-file -t $type base ours theirs >result &&
+			return 1
+		cmp result ours
+		# shellcheck disable=SC2086
+		"$IRMINFS" merge-file -t $type base base theirs | cmp - theirs
+	done
+}
+
 @test "errors exit 2 and more, in words, and leave ours alone" {
 	run -2 "$IRMINFS" merge-file -i base ours absent
 	[[ $output == *absent* ]]

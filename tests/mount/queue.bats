@@ -378,6 +378,24 @@ END
 	[ ! -s "$M/main/.gitattributes" ]
 }
 
+@test "the elements of a queue become a folder by renaming" {
+	start
+	queue
+	push a b .c
+	push a
+	cd "$M/main"
+	mkdir plain
+	find jobs -mindepth 1 -exec mv -t plain {} +
+	rmdir jobs
+	mv plain jobs
+	cd /
+	restart
+	[ "$(cat "$Q/.irmin/type")" = directory ]
+	[ "$(ls -A "$Q" | sort | tr '\n' ' ')" = ".c a b " ]
+	[ ! -e "$M/main/.gitattributes" ]
+	[ "$(store_git ls-tree -r --name-only main jobs | wc -l)" = 3 ]
+}
+
 @test "a killed daemon loses no element that was synced" {
 	start
 	queue
@@ -491,6 +509,91 @@ END
 	[ "$(cat "$M/main/empty/.irmin/type")" = queue ]
 }
 
+# removed COMMAND: what is pushed into main's queue while COMMAND takes it away on
+# branch other is in a queue, whichever branch gets the merge
+removed() {
+	queue
+	push one two three
+	mkdir "$M/main/.irmin/fork/other"
+	push four
+	mv "$Q/.irmin/first" "$M/main/claimed"
+	(cd "$M/other" && "$@")
+	[ ! -e "$M/other/jobs" ]
+	mkdir "$M/main/.irmin/fork/copy"
+	echo other >"$M/copy/.irmin/merge"
+	echo main >"$M/other/.irmin/merge"
+	local branch
+	for branch in copy other; do
+		[ "$(cat "$M/$branch/jobs/.irmin/type")" = queue ]
+		[ "$(names "$M/$branch/jobs")" = "four " ]
+		[ "$(cat "$M/$branch/claimed")" = one ]
+	done
+	[ "$(cat "$M/copy/.gitattributes")" = \
+		"$(cat "$M/other/.gitattributes")" ]
+}
+
+@test "what one branch pushes is in a queue when another removes it" {
+	start
+	removed rm -r jobs
+	restart
+	[ "$(names "$M/other/jobs")" = "four " ]
+	echo five >"$M/other/jobs/five"
+	mv -T "$M/other" "$M/main"
+	[ "$(names)" = "four five " ]
+	[ "$(cat "$Q/.irmin/type")" = queue ]
+	stop
+	store_git fsck --strict
+}
+
+@test "what one branch pushes is in a queue when another renames it" {
+	start
+	removed mv jobs work
+	[ "$(names "$M/other/work")" = "one two three " ]
+	[ "$(cat "$M/other/work/.irmin/type")" = queue ]
+}
+
+@test "what one branch pushes is in a queue when another removes the empty one" {
+	start
+	queue
+	queue sub/jobs
+	mkdir "$M/main/.irmin/fork/other"
+	mkdir "$M/main/.irmin/fork/third"
+	push one
+	echo two >"$M/main/sub/jobs/two"
+	rmdir "$M/other/jobs"
+	rm -r "$M/other/sub"
+	echo main >"$M/other/.irmin/merge"
+	[ "$(names "$M/other/jobs")" = "one " ]
+	[ "$(names "$M/other/sub/jobs")" = "two " ]
+	# what is empty on both sides is gone
+	rmdir "$M/third/jobs"
+	: >"$M/main/more"
+	rm "$Q/one"
+	echo third >"$M/main/.irmin/merge"
+	[ "$(cat "$M/main/.gitattributes")" = "/sub/jobs irmin=queue" ]
+}
+
+@test "branches that make and remove queues of their own merge" {
+	start
+	queue
+	mkdir "$M/main/.irmin/fork/other"
+	mkdir "$M/main/.irmin/fork/third"
+	queue more
+	push one
+	rmdir "$M/other/jobs"
+	"$IRMINFS" mkqueue "$M/other/others"
+	"$IRMINFS" mkqueue "$M/third/thirds"
+	mv -T "$M/other" "$M/main"
+	mv -T "$M/third" "$M/main"
+	[ "$(names)" = "one " ]
+	local name
+	for name in jobs more others thirds; do
+		[ "$(cat "$M/main/$name/.irmin/type")" = queue ]
+	done
+	restart
+	[ "$(cat "$M/main/others/.irmin/type")" = queue ]
+}
+
 @test "what one branch edits stays where another makes a queue of the folder" {
 	start
 	mkdir "$Q"
@@ -573,16 +676,76 @@ END
 	[ "$("$IRMINFS" pop "$Q")" = keep ]
 }
 
+@test "what pop cannot print is not lost" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	push keep
+	run -128 bash -c "'$IRMINFS' pop '$Q' 2>&1 >/dev/full"
+	[[ "$output" = *"No space left on device; the element went back"* ]]
+	[ "$(names)" = "popped " ]
+	run -128 bash -c "'$IRMINFS' pop '$Q' >&-"
+	[ "$(cat "$Q"/*)" = keep ]
+	# a limit on files that also the queue would be under
+	run -128 bash -c "ulimit -f 0; '$IRMINFS' pop '$Q' >'$T/out'"
+	[ "$(cat "$Q"/*)" = keep ]
+	[ "$("$IRMINFS" pop "$Q")" = keep ]
+}
+
+@test "mkqueue says why it makes none, and leaves nothing behind" {
+	start
+	cd "$M/main"
+	echo 1 >file
+	mkfifo fifo
+	mkdir linked fifos ignored
+	echo 1 >linked/a
+	ln linked/a linked/b
+	mkfifo fifos/a
+	echo '*.o' >.gitignore
+	echo 1 >ignored/a.o
+	local name
+	for name in file fifo; do
+		run -128 "$IRMINFS" mkqueue $name
+		[[ "$output" = *"$name: it is no directory" ]]
+	done
+	for name in linked fifos ignored; do
+		run -128 "$IRMINFS" mkqueue $name
+		[[ "$output" = *"hard links or ignored files" ]]
+	done
+	run -128 "$IRMINFS" mkqueue "$M/new"
+	[[ "$output" = *"not inside a branch"* ]]
+	mkdir "$M/space%2Fb"
+	run -128 "$IRMINFS" mkqueue "$M/space/new"
+	[[ "$output" = *"not inside a branch"* ]]
+	run -128 "$IRMINFS" mkqueue "$M/none/new"
+	[[ "$output" = *"No such file or directory"* ]]
+	[ "$("$IRMINFS" branches --names)" = $'main\nspace/b' ]
+	rm -f .gitattributes
+	mkdir .gitattributes
+	run -128 "$IRMINFS" mkqueue jobs
+	[ ! -e jobs ]
+	rmdir .gitattributes
+	"$IRMINFS" mkqueue jobs/
+	[ "$(cat jobs/.irmin/type)" = queue ]
+	[ "$("$IRMINFS" branches --dropped)" = "" ]
+	cd /
+}
+
 @test "push says what is wrong with a name, and keeps nothing" {
 	start
 	"$IRMINFS" mkqueue "$Q"
 	local long
 	long=$(printf '%0236d' 0)
 	run -128 "$IRMINFS" push "$Q" --name "$long" <<<text
-	[[ "$output" = *"$Q: File name too long"* ]]
+	[[ "$output" = *"$long\" cannot be the name"*": File name too long"* ]]
 	run -128 "$IRMINFS" push "$Q" --name .git <<<text
-	[[ "$output" = *"$Q: Operation not permitted"* ]]
-	[ "$(names)" = "" ]
+	[[ "$output" = *'".git" cannot be the name of an element: Operation'* ]]
+	run -128 "$IRMINFS" push "$Q" --name .irmin <<<text
+	[[ "$output" = *'".irmin" cannot be the name of an element'* ]]
+	run -129 "$IRMINFS" push "$Q" --name . <<<text
+	[[ "$output" = *'"." cannot be the name of an element'* ]]
+	run -129 "$IRMINFS" push "$Q" --name .. <<<text
+	[[ "$output" = *'".." cannot be the name of an element'* ]]
+	[ "$(ls -A "$Q")" = "" ]
 }
 
 @test "no element of the longest name is lost to another of that name" {

@@ -338,6 +338,30 @@ END
 	[ "$(type_of main:a.rope)" = tree ]
 }
 
+@test "what is suggested for a conflict in a rope can be taken" {
+	ropes
+	{
+		seq 20000
+		echo say the quick brown fox jumps over the lazy dog now
+	} >"$M/main/a.rope"
+	sync "$M/main/a.rope"
+	mkdir "$M/main/.irmin/fork/side"
+	sed -i 's/brown/red/' "$M/side/a.rope"
+	sed -i 's/dog/cat/' "$M/main/a.rope"
+	run mv -T "$M/side" "$M/main"
+	[ "$status" -ne 0 ]
+	sed 's/brown/red/' "$M/main/a.rope" >"$T/wanted"
+	restart
+	cmp "$T/wanted" "$M"/side/.irmin/conflicts/*/suggested
+	store_git gc -q --prune=now
+	"$IRMINFS" resolve --store "$STORE" side --suggested
+	cmp "$T/wanted" "$M/side/a.rope"
+	mv -T "$M/side" "$M/main"
+	cmp "$T/wanted" "$M/main/a.rope"
+	[ "$(type_of main:a.rope)" = tree ]
+	store_git fsck --strict
+}
+
 @test "a rope and a blob of one file are merged" {
 	start
 	seq 20000 >"$M/main/a.rope"

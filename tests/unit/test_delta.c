@@ -301,6 +301,19 @@ static void copies_live_by_themselves(void **state)
 	delta_free(copy);
 }
 
+static void an_entry_can_be_taken_out(void **state)
+{
+	struct delta *delta = lines("a=1 d/b=2 c=3");
+
+	delta_remove(delta, "d");
+	delta_remove(delta, "absent");
+	assert_walk(delta, "C a,C c,");
+	delta_remove(delta, "c");
+	delta_remove(delta, "a");
+	assert_int_equal(delta->count, 0);
+	delta_free(delta);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +328,7 @@ int main(void)
 		cmocka_unit_test(walks_are_in_the_order_of_paths),
 		cmocka_unit_test(trees_deeper_than_git_allows_are_refused),
 		cmocka_unit_test(copies_live_by_themselves),
+		cmocka_unit_test(an_entry_can_be_taken_out),
 	};
 
 	return cmocka_run_group_tests_name("delta", tests, set_up, tear_down);

@@ -188,6 +188,24 @@ static void privileges_go_with_contents(void **state)
 	delta_free(delta);
 }
 
+/* A directory that theirs removed, and that stays for what ours has put there. */
+static void who_has_no_facts_has_changed_none(void **state)
+{
+	scoped_local struct local *base = with_xattrs(facts(S_IFDIR | 0700), '1');
+	scoped_local struct local *ours = with_xattrs(facts(S_IFDIR | 0700), '1');
+	const struct local_sides sides = {
+		.base = base, .ours = ours, .has_base = true, .is_theirs = true,
+	};
+	struct local *merged;
+	bool changed;
+
+	assert_int_equal(local_merge_facts(&sides, &merged, &changed), 0);
+	assert_false(changed);
+	assert_int_equal(merged->bits, ours->bits);
+	assert_int_equal(merged->mode, S_IFDIR | 0700);
+	local_free(merged);
+}
+
 static char value_of(const struct delta *delta)
 {
 	const struct local *local = delta->entries[0].local;
@@ -456,6 +474,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(privileges_go_with_contents),
+		cmocka_unit_test(who_has_no_facts_has_changed_none),
 		cmocka_unit_test(extended_attributes_merge_as_a_whole),
 		cmocka_unit_test(hard_links_come_as_files_of_their_own),
 		cmocka_unit_test(own_files_come_where_there_is_nothing),

@@ -223,6 +223,36 @@ static void conflicts_have_what_files_have(void **state)
 		 "both sides added it");
 }
 
+#define FOX "say the quick brown fox jumps over the lazy dog now\n"
+#define RED_FOX "say the quick red fox jumps over the lazy dog now\n"
+#define CAT "say the quick brown fox jumps over the lazy cat now\n"
+#define RED_FOX_CAT "say the quick red fox jumps over the lazy cat now\n"
+
+static void text_conflicts_have_suggestions(void **state)
+{
+	const struct conflict *c;
+
+	c = conflict(SIDE(MODE_ROPE, FOX), SIDE(MODE_ROPE, RED_FOX),
+		     SIDE(MODE_ROPE, CAT), "both sides changed it");
+	assert_int_equal(c->suggested.mode, MODE_ROPE);
+	assert_bytes_of(&c->suggested.oid, MODE_ROPE, RED_FOX_CAT);
+	c = conflict(SIDE(MODE_ROPE, FOX), SIDE(MODE_ROPE_EXECUTABLE, RED_FOX),
+		     SIDE(MODE_FILE, CAT), "both sides changed it");
+	assert_int_equal(c->suggested.mode, MODE_ROPE_EXECUTABLE);
+	assert_bytes_of(&c->suggested.oid, MODE_ROPE_EXECUTABLE, RED_FOX_CAT);
+	c = conflict(SIDE(MODE_ROPE, FOX), SIDE(MODE_EXECUTABLE, RED_FOX),
+		     SIDE(MODE_ROPE, CAT), "both sides changed it");
+	assert_int_equal(c->suggested.mode, MODE_EXECUTABLE);
+	assert_bytes_of(&c->suggested.oid, MODE_FILE, RED_FOX_CAT);
+	c = conflict(SIDE(MODE_ROPE, BASE), SIDE(MODE_ROPE, RED_FOX),
+		     SIDE(MODE_ROPE, "other\n"), "both sides changed it");
+	assert_int_equal(c->suggested.mode, 0);
+	rule_name = "binary";
+	c = conflict(SIDE(MODE_ROPE, FOX), SIDE(MODE_ROPE, RED_FOX),
+		     SIDE(MODE_ROPE, CAT), "both sides changed it");
+	assert_int_equal(c->suggested.mode, 0);
+}
+
 static void markers_are_as_long_as_the_rule_says(void **state)
 {
 	const struct conflict *c;
@@ -303,6 +333,7 @@ int main(void)
 		TEST(the_form_is_ours),
 		TEST(x_bits_merge_on_their_own),
 		TEST(conflicts_have_what_files_have),
+		TEST(text_conflicts_have_suggestions),
 		TEST(markers_are_as_long_as_the_rule_says),
 		TEST(other_rules_read_the_files),
 		TEST(what_is_no_text_is_not_merged_by_lines),
