@@ -32,6 +32,11 @@ struct pool_options {
 int pool_new(const struct pool_options *options, struct pool **ret_pool);
 void pool_free(struct pool *pool);	/* no contents may be left */
 
+/* Between the two, changes are not refused because the disk has no room to store them:
+ * what a journal brings back was acknowledged, and is on the disk.  They nest. */
+void pool_begin_replay(struct pool *pool);
+void pool_end_replay(struct pool *pool);
+
 /* Memory has ended: blocks go to the spill file and cached blobs away, whatever the
  * budgets, so that others find some. */
 void pool_give_way(struct pool *pool);

@@ -284,7 +284,21 @@ static bool must_ask(struct pool *pool, size_t bytes)
 	SCOPED_LOCK(&pool->lock);
 
 	pool->unasked_bytes += bytes;
-	return pool->unasked_bytes > UNASKED_MAX;
+	return pool->unasked_bytes > UNASKED_MAX && !pool->replays;
+}
+
+void pool_begin_replay(struct pool *pool)
+{
+	SCOPED_LOCK(&pool->lock);
+
+	pool->replays++;
+}
+
+void pool_end_replay(struct pool *pool)
+{
+	SCOPED_LOCK(&pool->lock);
+
+	pool->replays--;
 }
 
 /* Fails while there is still somebody to tell: later on there would be no room
