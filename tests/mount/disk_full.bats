@@ -4,6 +4,7 @@
 # lost, and when there is room again the work goes on without a remount.
 bats_require_minimum_version 1.5.0
 load common
+load postgres
 
 needs() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
@@ -15,7 +16,13 @@ prepare() {
 	[ "$(id -u)" -eq 0 ] || skip "needs a disk of its own, and so root"
 	DISK=$T/disk
 	mkdir "$DISK"
-	truncate -s 64M "$T/image"
+	case $BATS_TEST_DESCRIPTION in
+	PostgreSQL*)
+		prepare_server
+		truncate -s 600M "$T/image"
+		;;
+	*) truncate -s 64M "$T/image" ;;
+	esac
 	mkfs.ext4 -qm 0 "$T/image"
 	mount -o loop "$T/image" "$DISK" 2>/dev/null ||
 		mount -t tmpfs -o size=64m none "$DISK" || skip "no disk"
@@ -24,6 +31,7 @@ prepare() {
 
 teardown() {
 	[ -z "${DISK:-}" ] || rm -f "$DISK/fill"
+	[ -z "${D:-}" ] || end_servers
 	end_mount
 	[ -z "${DISK:-}" ] || umount "$DISK"
 }
@@ -141,6 +149,24 @@ rows() {
 		sqlite3 $db "insert into t(b) values (1)"
 		[ "$(rows $db)" -eq $((there + 1)) ]
 	done
+	healthy
+}
+
+# A server that cannot write its log panics, and may or may not come back by itself.
+@test "PostgreSQL is told, and all that it acknowledged is there after a restart" {
+	begin_cluster
+	leave 100
+	! bench 60 >"$S/said" 2>&1
+	tail -n 5 "$S/log"
+	grep -q "No space left on device" "$S/log"
+	[ "$(acknowledged)" -gt 10 ]
+	server -m immediate stop || true
+	give_room
+	server start
+	whole
+	bench 1 >/dev/null
+	balanced
+	server stop
 	healthy
 }
 

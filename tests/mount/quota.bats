@@ -4,6 +4,7 @@
 # acknowledged is lost, and when there is memory again the work goes on.
 bats_require_minimum_version 1.5.0
 load common
+load postgres
 
 needs() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
@@ -13,6 +14,14 @@ prepare() {
 	needs prlimit
 	! grep -q __asan_init "$IRMINFS-whole" 2>/dev/null ||
 		skip "sanitizers need memory of their own"
+	case $BATS_TEST_DESCRIPTION in
+	PostgreSQL*) prepare_server ;;
+	esac
+}
+
+teardown() {
+	[ -z "${D:-}" ] || end_servers
+	end_mount
 }
 
 # leave MIB: the daemon gets no more than that
@@ -119,6 +128,23 @@ END
 		[ "$there" -eq $count ] || [ "$there" -eq $((count + 8)) ]
 		sqlite3 $db "insert into t(b) values (1)"
 	done
+	healthy
+}
+
+@test "PostgreSQL is told, and all that it acknowledged is there after a restart" {
+	begin_cluster
+	leave 3
+	! bench 60 >"$S/said" 2>&1
+	tail -n 5 "$S/log"
+	grep -q "Cannot allocate memory" "$S/log"
+	[ "$(acknowledged)" -gt 10 ]
+	server -m immediate stop || true
+	give_memory
+	server start
+	whole
+	bench 1 >/dev/null
+	balanced
+	server stop
 	healthy
 }
 
