@@ -22,6 +22,7 @@ prepare() {
 teardown() {
 	[ -z "${D:-}" ] || end_servers
 	end_mount
+	[ -z "${GROUP:-}" ] || rmdir "$GROUP"
 }
 
 # leave MIB: the daemon gets no more than that
@@ -33,6 +34,22 @@ leave() {
 
 give_memory() {
 	prlimit --pid "$DAEMON" --data=unlimited:
+}
+
+# make_group MIB: a control group of version 1 or 2, GROUP, that has no more
+make_group() {
+	local top=/sys/fs/cgroup file=memory.max
+	[ ! -d $top/memory ] || { top=$top/memory; file=memory.limit_in_bytes; }
+	mkdir "$top/irminfs-$$" 2>/dev/null || skip "no control groups"
+	GROUP=$top/irminfs-$$
+	echo "$1M" 2>/dev/null >"$GROUP/$file" || skip "none that limit memory"
+}
+
+# start_in_group: the daemon alone is in it
+start_in_group() {
+	echo $BASHPID >"$GROUP/cgroup.procs"
+	start
+	echo $BASHPID >"$(dirname "$GROUP")/cgroup.procs"
 }
 
 # stop_without_memory: the daemon may say that it could not store the rest
@@ -238,5 +255,17 @@ END
 	grep -q " $M " /proc/self/mountinfo
 	stop_without_memory
 	start
+	healthy
+}
+
+@test "a daemon in a control group keeps within what that allows" {
+	make_group 96
+	make_files 3000 40000
+	tar -C "$T" -cf "$T/tree.tar" tree
+	start_in_group
+	tar -C "$M/main" -xf "$T/tree.tar"
+	sync "$M/main/tree"
+	diff -r "$T/tree" "$M/main/tree"
+	kill -0 "$DAEMON"
 	healthy
 }
