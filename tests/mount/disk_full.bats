@@ -64,6 +64,25 @@ make_files() {
 	done
 }
 
+@test "a store that is made on a full disk is mounted with its branch later" {
+	for kib in 8 12 16 24; do
+		leave 1
+		fallocate -l $(($(df --output=avail -k "$DISK" | tail -1) - kib))K \
+			"$DISK/more"
+		run timeout 20 "$IRMINFS" mount -f "$STORE" "$M"
+		[ "$status" -ne 0 ]
+		[[ $output == *"No space left on device"* ]]
+		give_room
+		rm "$DISK/more"
+		start
+		echo text >"$M/main/file"
+		stop
+		[ "$(git --git-dir="$STORE" show main:file)" = text ]
+		[ ! -e "$STORE/irminfs/new" ]
+		rm -rf "$STORE"
+	done
+}
+
 @test "tar is told, and unpacks when there is room again" {
 	make_files 200 100000
 	tar -C "$T" -cf "$T/tree.tar" tree
