@@ -304,7 +304,7 @@ static void contents_come_back_on_a_full_disk(void **state)
 	size_t size = 4 << 20;
 	scoped_free unsigned char *bytes = pattern(size, 2);
 	struct cut *cut;
-	int fd;
+	int fd = -1;
 	struct pool *pool = small_pool(&fd);
 
 	put(c, size, 0, 1);
