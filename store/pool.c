@@ -269,9 +269,8 @@ static uint64_t disk_room(const struct pool *pool)
 	return (uint64_t)v.f_bavail * v.f_frsize;
 }
 
-/* What publishing has to write before anything of it goes: all changed bytes, and
- * trees, journal and attributes. */
-static uint64_t room_needed(struct pool *pool)
+/* All changed bytes, and trees, journal and attributes. */
+uint64_t pool_room_needed(struct pool *pool)
 {
 	SCOPED_LOCK(&pool->lock);
 	uint64_t bytes = pool->bytes - pool->clean_bytes + pool->spilled_bytes;
@@ -309,7 +308,7 @@ int pool_ask_disk(struct pool *pool, size_t bytes)
 
 	if (!must_ask(pool, bytes))
 		return 0;
-	needed = room_needed(pool) + bytes;
+	needed = pool_room_needed(pool) + bytes;
 	room = disk_room(pool);
 	if (room < needed && spill_trim(&pool->spill, 0))
 		room = disk_room(pool);

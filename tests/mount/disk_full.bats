@@ -83,6 +83,25 @@ make_files() {
 	done
 }
 
+# available FOLDER: KiB that df shows
+available() {
+	df --output=avail -k "$1" | tail -1
+}
+
+@test "df counts what is changed and not stored yet" {
+	start -o commit=3600
+	before=$(available "$M")
+	head -c 20M /dev/urandom >"$M/main/f"
+	[ $((before - $(available "$M"))) -ge 20480 ]
+	# and shows nothing where writing is refused
+	! head -c 60M /dev/urandom >"$M/main/g" || false
+	[ "$(available "$M")" -lt 2048 ]
+	[ "$(available "$DISK")" -gt 2048 ]
+	rm "$M/main/g"
+	[ "$(available "$M")" -gt 2048 ]
+	healthy
+}
+
 @test "tar is told, and unpacks when there is room again" {
 	make_files 200 100000
 	tar -C "$T" -cf "$T/tree.tar" tree
