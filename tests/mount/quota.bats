@@ -22,7 +22,7 @@ prepare() {
 teardown() {
 	[ -z "${D:-}" ] || end_servers
 	end_mount
-	[ -z "${GROUP:-}" ] || rmdir "$GROUP"
+	[ -z "${GROUP:-}" ] || { leave_group && rmdir "$GROUP"; }
 }
 
 # leave MIB: the daemon gets no more than that
@@ -45,11 +45,15 @@ make_group() {
 	echo "$1M" 2>/dev/null >"$GROUP/$file" || skip "none that limit memory"
 }
 
+leave_group() {
+	echo $BASHPID >"$(dirname "$GROUP")/cgroup.procs"
+}
+
 # start_in_group: the daemon alone is in it
 start_in_group() {
 	echo $BASHPID >"$GROUP/cgroup.procs"
 	start
-	echo $BASHPID >"$(dirname "$GROUP")/cgroup.procs"
+	leave_group
 }
 
 # stop_without_memory: the daemon may say that it could not store the rest
