@@ -177,7 +177,16 @@ void op_readlink(fuse_req_t req, fuse_ino_t id)
 		fuse_reply_readlink(req, target);
 }
 
-/* The space is that of the disk that the store is on. */
+static void take_away(struct statvfs *st, uint64_t bytes)
+{
+	fsblkcnt_t blocks = bytes / st->f_frsize + 1;
+
+	st->f_bfree -= blocks < st->f_bfree ? blocks : st->f_bfree;
+	st->f_bavail -= blocks < st->f_bavail ? blocks : st->f_bavail;
+}
+
+/* The space is that of the disk that the store is on, without what changes will take
+ * that are in memory yet. */
 void op_statfs(fuse_req_t req, fuse_ino_t id)
 {
 	struct fs *fs = fs_of(req);
@@ -187,6 +196,8 @@ void op_statfs(fuse_req_t req, fuse_ino_t id)
 		reply_error(req, -errno);
 		return;
 	}
+	if (!store_is_readonly(fs->store))
+		take_away(&st, pool_room_needed(store_pool(fs->store)));
 	st.f_namemax = NAME_LENGTH_MAX;
 	fuse_reply_statfs(req, &st);
 }

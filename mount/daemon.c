@@ -3,6 +3,7 @@
 
 #include "mount/background.h"
 #include "mount/flags.h"
+#include "mount/memory.h"
 #include "mount/mountinfo.h"
 
 #include <errno.h>
@@ -166,6 +167,8 @@ static int open_all(struct daemon *d, const struct mount_options *o,
 	struct store_options of_store = o->of_store;
 	int r;
 
+	if (!of_store.memory)
+		of_store.memory = memory_budget(memory_allowed(""));
 	of_store.uid = getuid();
 	of_store.gid = getgid();
 	of_store.mountpoint = d->point;

@@ -44,6 +44,8 @@ bool git_create_is_free(const char *path)
 	if (!dir)
 		return errno == ENOENT;
 	while ((entry = readdir(dir))) {
+		if (strcmp(entry->d_name, "irminfs") == 0)
+			continue;	/* the private folder may come first */
 		if (!is_ours(entry->d_name))
 			foreign = true;
 		else if (strncmp(entry->d_name, "HEAD.lock", 9) == 0)

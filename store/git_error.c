@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 const char *git_error_text(void)
 {
@@ -93,16 +94,28 @@ int git_error_of_read(int code)
 {
 	int r = git_error_to_errno(code);
 
-	if (r >= 0 || r == -EUCLEAN || r == -ENOMEM)
+	if (r == -ENOENT)
+		r = git_memory_check(GIT_MEMORY_TO_LOOK);
+	if (r == -EUCLEAN || r == -ENOMEM || code >= 0)
 		return r;
 	return -EIO;
+}
+
+/* The heap may have what a limit on the address space leaves no file to be mapped. */
+static bool can_map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return memory != MAP_FAILED && munmap(memory, size) == 0;
 }
 
 int git_memory_check(size_t least)
 {
 	/* volatile: otherwise the compiler sees no use of it */
 	void *volatile memory = malloc(least);
+	bool enough = memory && can_map(least);
 
 	free(memory);
-	return memory ? 0 : -ENOMEM;
+	return enough ? 0 : -ENOMEM;
 }

@@ -83,8 +83,8 @@ int git_format_check(const char *path, struct git_format *ret_format,
 
 /* Makes an empty bare repository at path, durably (git_create.c). */
 int git_create(const char *path, struct report *report);
-/* Whether git_create may be asked for path: it is absent, empty, or was left
- * unfinished by git_create. */
+/* Whether git_create may be asked for path: it is absent, empty but for a
+ * folder irminfs, or was left unfinished by git_create. */
 bool git_create_is_free(const char *path);
 
 static inline const git_oid *to_git_oid(const struct oid *oid)

@@ -73,13 +73,6 @@ static int look_again(git_odb *odb)
 	return GIT_ERROR;
 }
 
-static int error_of_read(int code)
-{
-	if (code == GIT_ENOTFOUND && git_memory_check(GIT_MEMORY_TO_LOOK) < 0)
-		return -ENOMEM;
-	return git_error_of_read(code);
-}
-
 /* libgit2 looks again on disk when it misses an object, and checks the hash of
  * what it reads. */
 static int read_object(struct git_objects *g, const struct oid *oid,
@@ -93,7 +86,7 @@ static int read_object(struct git_objects *g, const struct oid *oid,
 	if (r == GIT_ENOTFOUND && (r = look_again(handle->odb)) == 0)
 		r = git_odb_read(&object, handle->odb, to_git_oid(oid));
 	if (r < 0)
-		return error_of_read(r);
+		return git_error_of_read(r);
 	return copy_object(object, ret_type, ret_data, ret_size);
 }
 
@@ -166,7 +159,7 @@ static int read_header(struct git_objects *g, const struct oid *oid,
 		r = git_odb_read_header(&size, &type, handle->odb,
 					to_git_oid(oid));
 	if (r < 0)
-		return error_of_read(r);
+		return git_error_of_read(r);
 	*ret_type = (enum object_type)type;
 	*ret_size = size;
 	return 0;

@@ -32,6 +32,7 @@ int journal_replay_new(struct pool *pool, const struct table *table,
 		return -ENOMEM;
 	replay->pool = pool;
 	replay->table = table;
+	pool_begin_replay(pool);
 	*ret_replay = replay;
 	return 0;
 }
@@ -47,6 +48,7 @@ void journal_replay_free(struct journal_replay *replay)
 		contents_unref(c->contents);
 		free(c);
 	}
+	pool_end_replay(replay->pool);
 	free(replay);
 }
 

@@ -54,7 +54,8 @@ struct journal_replay;
 typedef ssize_t journal_data(void *context, void *data, size_t size,
 			     uint64_t position);
 
-/* contents: what the table knows of them.  Pool and table outlive it. */
+/* contents: what the table knows of them.  Pool and table outlive it.  While there is
+ * one the pool does not ask the disk (pool_begin_replay). */
 int journal_replay_new(struct pool *pool, const struct table *table,
 		       struct journal_replay **ret_replay);
 void journal_replay_free(struct journal_replay *replay);	/* accepts NULL */

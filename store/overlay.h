@@ -32,6 +32,16 @@ struct pool_options {
 int pool_new(const struct pool_options *options, struct pool **ret_pool);
 void pool_free(struct pool *pool);	/* no contents may be left */
 
+/* Bytes of the disk that publishing what is changed will take, before anything of it
+ * goes from memory and spill file.  Where the disk has less than that and what is
+ * to be written, writing is refused. */
+uint64_t pool_room_needed(struct pool *pool);
+
+/* Between the two, changes are not refused because the disk has no room to store them:
+ * what a journal brings back was acknowledged, and is on the disk.  They nest. */
+void pool_begin_replay(struct pool *pool);
+void pool_end_replay(struct pool *pool);
+
 /* Memory has ended: blocks go to the spill file and cached blobs away, whatever the
  * budgets, so that others find some. */
 void pool_give_way(struct pool *pool);

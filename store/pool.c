@@ -279,9 +279,8 @@ static uint64_t disk_room(const struct pool *pool)
 	return (uint64_t)v.f_bavail * v.f_frsize;
 }
 
-/* What publishing has to write before anything of it goes: all changed bytes, and
- * trees, journal and attributes. */
-static uint64_t room_needed(struct pool *pool)
+/* All changed bytes, and trees, journal and attributes. */
+uint64_t pool_room_needed(struct pool *pool)
 {
 	SCOPED_LOCK(&pool->lock);
 	uint64_t bytes = pool->bytes - pool->clean_bytes + pool->spilled_bytes;
@@ -294,7 +293,21 @@ static bool must_ask(struct pool *pool, size_t bytes)
 	SCOPED_LOCK(&pool->lock);
 
 	pool->unasked_bytes += bytes;
-	return pool->unasked_bytes > UNASKED_MAX;
+	return pool->unasked_bytes > UNASKED_MAX && !pool->replays;
+}
+
+void pool_begin_replay(struct pool *pool)
+{
+	SCOPED_LOCK(&pool->lock);
+
+	pool->replays++;
+}
+
+void pool_end_replay(struct pool *pool)
+{
+	SCOPED_LOCK(&pool->lock);
+
+	pool->replays--;
 }
 
 /* Fails while there is still somebody to tell: later on there would be no room
@@ -305,7 +318,7 @@ int pool_ask_disk(struct pool *pool, size_t bytes)
 
 	if (!must_ask(pool, bytes))
 		return 0;
-	needed = room_needed(pool) + bytes;
+	needed = pool_room_needed(pool) + bytes;
 	room = disk_room(pool);
 	if (room < needed && spill_trim(&pool->spill, 0))
 		room = disk_room(pool);

@@ -62,6 +62,7 @@ struct pool {
 	size_t clean_bytes;		/* those of clean ones */
 	uint64_t spilled_bytes;		/* of blocks spilled and not stored */
 	size_t unasked_bytes;		/* made since the disk was asked for room */
+	unsigned int replays;		/* that run; the disk is not asked */
 	struct block *resident;		/* evictable ones, in clock order */
 	struct block *spilled;		/* clean spilled ones, oldest first */
 	size_t resident_count, spilled_count;

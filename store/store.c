@@ -303,44 +303,15 @@ static int open_pool(struct store *store)
 	return pool_new(&options, &store->pool);
 }
 
-/* Whether git_repo_open will make a repository there. */
-static bool is_absent(const char *path)
-{
-	struct dirent *entry;
-	bool absent = true;
-	DIR *dir = opendir(path);
-
-	if (!dir)
-		return errno == ENOENT;
-	while (absent && (entry = readdir(dir)))
-		absent = !strcmp(entry->d_name, ".") ||
-			 !strcmp(entry->d_name, "..");
-	closedir(dir);
-	return absent;
-}
-
-/* The branch of HEAD, so that a store made just now is ready for use. */
-static int make_first_branch(struct store *store, struct report *report)
-{
-	struct caller caller = {
-		.uid = store->options.uid,
-		.gid = store->options.gid,
-		.pid = getpid(),
-		.operation = "make",
-	};
-	scoped_free char *name = NULL;
-	int r = git_head_read(store->repo, &name);
-
-	return r ? r : store_make(store, name, &caller, report);
-}
-
 static int open_parts(struct store *store, const char *path,
 		      struct report *report)
 {
 	bool create = store->options.create && !store->options.readonly;
-	bool made = create && is_absent(path);
-	int r = git_repo_open(path, create, &store->repo, report);
+	int r;
 
+	if (create)
+		store_mark_new(path);
+	r = git_repo_open(path, create, &store->repo, report);
 	if (r)
 		return r;
 	store->odb = git_repo_odb(store->repo);
@@ -361,7 +332,7 @@ static int open_parts(struct store *store, const char *path,
 	if (!r && !store->readonly) {
 		store_expire(store);
 		inside_clean(store);
-		r = made ? make_first_branch(store, report) : 0;
+		r = store_make_first(store, report);
 	}
 	if (r || store->readonly)
 		return r;

@@ -163,6 +163,16 @@ struct branch {
 	UT_hash_handle hh;
 };
 
+/* ---- store_first.c ---- */
+
+/* Before a repository is made at path: leaves a mark there, if there is nothing yet.
+ * Where it cannot, making the repository fails too. */
+void store_mark_new(const char *path);
+
+/* Makes the first branch where the mark says so, and removes the mark.  Takes locks of
+ * the store, and waits until the branch is durable; errors of store_make. */
+int store_make_first(struct store *store, struct report *report);
+
 /* ---- store_local.c ---- */
 
 /* Opens or makes the repository of local faces. */

@@ -4,6 +4,7 @@
 # lost, and when there is room again the work goes on without a remount.
 bats_require_minimum_version 1.5.0
 load common
+load postgres
 
 needs() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
@@ -15,7 +16,13 @@ prepare() {
 	[ "$(id -u)" -eq 0 ] || skip "needs a disk of its own, and so root"
 	DISK=$T/disk
 	mkdir "$DISK"
-	truncate -s 64M "$T/image"
+	case $BATS_TEST_DESCRIPTION in
+	PostgreSQL*)
+		prepare_server
+		truncate -s 600M "$T/image"
+		;;
+	*) truncate -s 64M "$T/image" ;;
+	esac
 	mkfs.ext4 -qm 0 "$T/image"
 	mount -o loop "$T/image" "$DISK" 2>/dev/null ||
 		mount -t tmpfs -o size=64m none "$DISK" || skip "no disk"
@@ -24,6 +31,7 @@ prepare() {
 
 teardown() {
 	[ -z "${DISK:-}" ] || rm -f "$DISK/fill"
+	[ -z "${D:-}" ] || end_servers
 	end_mount
 	[ -z "${DISK:-}" ] || umount "$DISK"
 }
@@ -54,6 +62,44 @@ make_files() {
 	for ((i = 0; i < $1; i++)); do
 		head -c "$2" /dev/urandom >"$T/tree/f$i"
 	done
+}
+
+@test "a store that is made on a full disk is mounted with its branch later" {
+	for kib in 8 12 16 24; do
+		leave 1
+		fallocate -l $(($(df --output=avail -k "$DISK" | tail -1) - kib))K \
+			"$DISK/more"
+		run timeout 20 "$IRMINFS" mount -f "$STORE" "$M"
+		[ "$status" -ne 0 ]
+		[[ $output == *"No space left on device"* ]]
+		give_room
+		rm "$DISK/more"
+		start
+		echo text >"$M/main/file"
+		stop
+		[ "$(git --git-dir="$STORE" show main:file)" = text ]
+		[ ! -e "$STORE/irminfs/new" ]
+		rm -rf "$STORE"
+	done
+}
+
+# available FOLDER: KiB that df shows
+available() {
+	df --output=avail -k "$1" | tail -1
+}
+
+@test "df counts what is changed and not stored yet" {
+	start -o commit=3600
+	before=$(available "$M")
+	head -c 20M /dev/urandom >"$M/main/f"
+	[ $((before - $(available "$M"))) -ge 20480 ]
+	# and shows nothing where writing is refused
+	! head -c 60M /dev/urandom >"$M/main/g" || false
+	[ "$(available "$M")" -lt 2048 ]
+	[ "$(available "$DISK")" -gt 2048 ]
+	rm "$M/main/g"
+	[ "$(available "$M")" -gt 2048 ]
+	healthy
 }
 
 @test "tar is told, and unpacks when there is room again" {
@@ -141,6 +187,24 @@ rows() {
 		sqlite3 $db "insert into t(b) values (1)"
 		[ "$(rows $db)" -eq $((there + 1)) ]
 	done
+	healthy
+}
+
+# A server that cannot write its log panics, and may or may not come back by itself.
+@test "PostgreSQL is told, and all that it acknowledged is there after a restart" {
+	begin_cluster
+	leave 100
+	! bench 60 >"$S/said" 2>&1
+	tail -n 5 "$S/log"
+	grep -q "No space left on device" "$S/log"
+	[ "$(acknowledged)" -gt 10 ]
+	server -m immediate stop || true
+	give_room
+	server start
+	whole
+	bench 1 >/dev/null
+	balanced
+	server stop
 	healthy
 }
 

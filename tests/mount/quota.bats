@@ -4,6 +4,7 @@
 # acknowledged is lost, and when there is memory again the work goes on.
 bats_require_minimum_version 1.5.0
 load common
+load postgres
 
 needs() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
@@ -13,6 +14,15 @@ prepare() {
 	needs prlimit
 	! grep -q __asan_init "$IRMINFS-whole" 2>/dev/null ||
 		skip "sanitizers need memory of their own"
+	case $BATS_TEST_DESCRIPTION in
+	PostgreSQL*) prepare_server ;;
+	esac
+}
+
+teardown() {
+	[ -z "${D:-}" ] || end_servers
+	end_mount
+	[ -z "${GROUP:-}" ] || { leave_group && rmdir "$GROUP"; }
 }
 
 # leave MIB: the daemon gets no more than that
@@ -24,6 +34,26 @@ leave() {
 
 give_memory() {
 	prlimit --pid "$DAEMON" --data=unlimited:
+}
+
+# make_group MIB: a control group of version 1 or 2, GROUP, that has no more
+make_group() {
+	local top=/sys/fs/cgroup file=memory.max
+	[ ! -d $top/memory ] || { top=$top/memory; file=memory.limit_in_bytes; }
+	mkdir "$top/irminfs-$$" 2>/dev/null || skip "no control groups"
+	GROUP=$top/irminfs-$$
+	echo "$1M" 2>/dev/null >"$GROUP/$file" || skip "none that limit memory"
+}
+
+leave_group() {
+	echo $BASHPID >"$(dirname "$GROUP")/cgroup.procs"
+}
+
+# start_in_group: the daemon alone is in it
+start_in_group() {
+	echo $BASHPID >"$GROUP/cgroup.procs"
+	start
+	leave_group
 }
 
 # stop_without_memory: the daemon may say that it could not store the rest
@@ -122,6 +152,23 @@ END
 	healthy
 }
 
+@test "PostgreSQL is told, and all that it acknowledged is there after a restart" {
+	begin_cluster
+	leave 3
+	! bench 60 >"$S/said" 2>&1
+	tail -n 5 "$S/log"
+	grep -q "Cannot allocate memory" "$S/log"
+	[ "$(acknowledged)" -gt 10 ]
+	server -m immediate stop || true
+	give_memory
+	server start
+	whole
+	bench 1 >/dev/null
+	balanced
+	server stop
+	healthy
+}
+
 @test "forks, merges and queues are refused whole" {
 	start
 	queue
@@ -212,5 +259,17 @@ END
 	grep -q " $M " /proc/self/mountinfo
 	stop_without_memory
 	start
+	healthy
+}
+
+@test "a daemon in a control group keeps within what that allows" {
+	make_group 96
+	make_files 3000 40000
+	tar -C "$T" -cf "$T/tree.tar" tree
+	start_in_group
+	tar -C "$M/main" -xf "$T/tree.tar"
+	sync "$M/main/tree"
+	diff -r "$T/tree" "$M/main/tree"
+	kill -0 "$DAEMON"
 	healthy
 }

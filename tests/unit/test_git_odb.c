@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/sanitized.h"
 #include "tests/shell.h"
 #include "store/git_repo.h"
 #include "store/tree.h"
@@ -7,6 +8,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* ---- messages are kept ---- */
 
@@ -486,6 +489,62 @@ static void compression_is_as_configured(void **state)
 	assert_compression(*state, "-1", LARGE, 1, 2000);
 }
 
+/* ---- memory ---- */
+
+#define SPARE ((size_t)48 << 20)
+
+/* Memory that the heap keeps: the second time it is not mapped apart any more. */
+static void leave_memory_in_the_heap(void)
+{
+	for (int i = 0; i < 2; i++) {
+		void *volatile memory = malloc(SPARE / (i + 1));
+
+		free(memory);
+	}
+}
+
+/* Allows no more address space than is in use. */
+static struct rlimit limit_address_space(void)
+{
+	struct rlimit before, now;
+	unsigned long pages;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu", &pages), 1);
+	fclose(file);
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	now = before;
+	now.rlim_cur = pages * sysconf(_SC_PAGESIZE);
+	assert_int_equal(setrlimit(RLIMIT_AS, &now), 0);
+	return before;
+}
+
+static void what_cannot_be_mapped_is_not_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct oid oid = write_text(f, "a text");
+	struct rlimit before;
+	void *data = NULL;
+	size_t size;
+	int r;
+
+	if (SANITIZED > 1)
+		skip();		/* sanitizers need address space of their own */
+	assert_int_equal(odb_flush(f->odb), 0);
+	git_repo_free(f->repo);
+	assert_int_equal(git_repo_open(f->path, false, &f->repo, NULL), 0);
+	f->odb = git_repo_odb(f->repo);
+	leave_memory_in_the_heap();
+	before = limit_address_space();
+	r = odb_read(f->odb, &oid, OBJECT_BLOB, &data, &size);
+	setrlimit(RLIMIT_AS, &before);
+	assert_int_equal(r, -ENOMEM);
+	assert_string_equal(messages, "");
+	assert_int_equal(odb_read(f->odb, &oid, OBJECT_BLOB, &data, &size), 0);
+	free(data);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -505,6 +564,7 @@ int main(void)
 		TEST(sources_may_use_the_database),
 		TEST(a_full_disk_is_told),
 		TEST(compression_is_as_configured),
+		TEST(what_cannot_be_mapped_is_not_missing),
 	};
 
 	return cmocka_run_group_tests_name("git_odb", tests, NULL, NULL);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/unit/journal_record.h"
 
+#include <sys/mount.h>
+#include <unistd.h>
+
 /* Records there and back, and as bytes; hostile ones: test_journal_decode.c. */
 
 static void all_kinds_come_back(void **state)
@@ -274,6 +277,55 @@ static void stored_contents_come_back(void **state)
 	contents_unref(c);
 }
 
+/* A pool on a disk of 1 MiB; or NULL: that needs root. */
+static struct pool *small_pool(int *ret_fd)
+{
+	char path[] = "/tmp/irminfs-test-XXXXXX";
+	struct pool_options options = {
+		.odb = f.inner, .local = f.local, .block_budget = 64 << 20,
+	};
+	struct pool *pool = NULL;
+
+	assert_non_null(mkdtemp(path));
+	if (mount("none", path, "tmpfs", 0, "size=1m") == 0) {
+		*ret_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		umount2(path, MNT_DETACH);
+		options.dir_fd = *ret_fd;
+		assert_int_equal(pool_new(&options, &pool), 0);
+	}
+	rmdir(path);
+	return pool;
+}
+
+/* It cannot be stored before there is room, but was acknowledged. */
+static void contents_come_back_on_a_full_disk(void **state)
+{
+	struct contents *c = new_file(&f), *new;
+	size_t size = 4 << 20;
+	scoped_free unsigned char *bytes = pattern(size, 2);
+	struct cut *cut;
+	int fd = -1;
+	struct pool *pool = small_pool(&fd);
+
+	put(c, size, 0, 1);
+	if (pool) {
+		journal_replay_free(replay);
+		assert_int_equal(journal_replay_new(pool, table, &replay), 0);
+		cut = there_and_back(contents_cut(c));
+		assert_same(c, cut->records[0].delta->entries[0].contents);
+		cut_free(cut);
+		begin_replay();
+		assert_int_equal(overlay_new(pool, &new), 0);
+		assert_int_equal(contents_write(new, bytes, size, 0), -ENOSPC);
+		contents_unref(new);
+		pool_free(pool);
+		close(fd);
+	}
+	contents_unref(c);
+	if (!pool)
+		skip();
+}
+
 /* Names of one file: their contents stand once in the frame, whatever they are
  * based on, and the next cut builds on them. */
 static void check_names(struct contents *c)
@@ -512,6 +564,7 @@ int main(void)
 		TEST(depth_is_limited_on_both_sides),
 		TEST(contents_come_back_change_by_change),
 		TEST(stored_contents_come_back),
+		TEST(contents_come_back_on_a_full_disk),
 		TEST(names_of_a_file_share_their_contents),
 		TEST(a_hole_takes_no_room),
 		TEST(the_table_knows_the_base),
