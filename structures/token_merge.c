@@ -11,7 +11,7 @@
 
 static const struct token_policy merging = {
 	.contained_words = 2,
-	.line_similar = 40,
+	.line_similar = 50,
 	.apart_gap = 2, .apart_kept = 60, .apart_words = 8,
 	.sorted_context = 5, .sorted_similar = 70,
 };
