@@ -10,8 +10,8 @@
  * Private to structures/token_*.c. */
 
 /* What decides when a rule answers; one set for merging, a laxer one for
- * suggesting.  Shares are percent, 0 in `rewrite_words`, `delete_lines`: the rule
- * is off. */
+ * suggesting.  Shares are percent, 0 in `replaced_words`, `rewrite_words`,
+ * `delete_lines`: the rule is off. */
 struct token_policy {
 	const char *name;
 	unsigned int contained_words;
@@ -20,6 +20,7 @@ struct token_policy {
 	unsigned int apart_gap, apart_kept, apart_words;
 	unsigned int near_gap, near_kept, near_words;
 	unsigned int sorted_context, sorted_similar;
+	unsigned int replaced_others, replaced_similar, replaced_words;
 	unsigned int rewrite_kept, rewrite_other, rewrite_words;
 	unsigned int delete_other, delete_lines;
 };
@@ -56,7 +57,7 @@ struct token_rule {
 
 /* token_rules.c: by words. */
 extern const struct token_rule token_rule_contained, token_rule_words,
-	token_rule_rewrite, token_rule_delete;
+	token_rule_replaced, token_rule_rewrite, token_rule_delete;
 /* token_line_rules.c: by lines. */
 extern const struct token_rule token_rule_lines, token_rule_sorted;
 

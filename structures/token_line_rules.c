@@ -108,9 +108,8 @@ static int split_lines(struct lines *l, bool words)
 	return 0;
 }
 
-/* Whether two lines share that percentage of what they are made of. */
-static bool is_similar(const struct line *a, const struct line *b,
-		       unsigned int percent)
+/* How much two lines share of what they are made of, in percent. */
+static unsigned int similarity(const struct line *a, const struct line *b)
 {
 	size_t i = 0, j = 0, shared = 0;
 	size_t most = a->count > b->count ? a->count : b->count;
@@ -126,7 +125,33 @@ static bool is_similar(const struct line *a, const struct line *b,
 			j++;
 		}
 	}
-	return shared * 100 >= most * percent;
+	return most ? shared * 100 / most : 100;
+}
+
+static bool is_similar(const struct line *a, const struct line *b,
+		       unsigned int percent)
+{
+	return similarity(a, b) >= percent;
+}
+
+#define PAIRS_MOST 10000
+#define STEPS_MOST ((size_t)10 << 20)
+
+static size_t count_items(const struct lines *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		n += l->lines[i].count;
+	return n;
+}
+
+/* Whether each line can be compared with each of the other text in little time. */
+static bool are_few(const struct lines *a, const struct lines *b)
+{
+	return a->count * b->count <= PAIRS_MOST &&
+	       count_items(a) * b->count + count_items(b) * a->count <=
+		       STEPS_MOST;
 }
 
 struct three {
@@ -187,22 +212,15 @@ static const struct line *pick(const struct line *o, const struct line *b,
 	return is_similar(b, changed, similar) ? changed : NULL;
 }
 
-static int line_by_line(const struct token_hunk *hunk,
-			const struct token_policy *policy, struct buffer *ret)
+static int line_by_line(const struct three *t, unsigned int similar,
+			struct buffer *ret)
 {
-	scoped(three_release) struct three t = { 0 };
-	int r = three_init(&t, hunk);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	if (t.base.count == 0 || t.ours.count != t.base.count ||
-	    t.theirs.count != t.base.count)
-		return 0;
-	r = three_split(&t, false);
-	for (size_t i = 0; r == 0 && i < t.base.count; i++) {
+	for (size_t i = 0; r == 0 && i < t->base.count; i++) {
 		const struct line *line =
-			pick(&t.ours.lines[i], &t.base.lines[i],
-			     &t.theirs.lines[i], policy->line_similar);
+			pick(&t->ours.lines[i], &t->base.lines[i],
+			     &t->theirs.lines[i], similar);
 
 		if (!line)
 			return 0;
@@ -211,13 +229,155 @@ static int line_by_line(const struct token_hunk *hunk,
 	return r < 0 ? r : 1;
 }
 
-const struct token_rule token_rule_lines = { "lines", line_by_line };
+/* Where the lines of a base are in a side that has `room` lines more.  `best` has,
+ * for each line of the base and each number of lines inserted before it, what the
+ * rest of the base is worth there; -1: some line has no like. */
+struct placing {
+	const struct lines *base, *side;
+	size_t room;
+	unsigned int similar;
+	int *best;
+};
+
+static void placing_release(struct placing *p)
+{
+	free(p->best);
+}
+
+static int *best_of(const struct placing *p, size_t line, size_t inserted)
+{
+	return &p->best[line * (p->room + 1) + inserted];
+}
+
+static int best_here(const struct placing *p, size_t line, size_t inserted)
+{
+	const struct line *b = &p->base->lines[line];
+	const struct line *s = &p->side->lines[line + inserted];
+	int rest = *best_of(p, line + 1, inserted);
+	/* an equal line is worth more than any two that are similar */
+	unsigned int worth = is_same(b, s) ? 201 : similarity(b, s);
+
+	return rest < 0 || worth < p->similar ? -1 : rest + (int)worth;
+}
+
+static int placing_init(struct placing *p)
+{
+	size_t i = p->base->count;
+
+	p->best = calloc((i + 1) * (p->room + 1), sizeof(*p->best));
+	if (!p->best)
+		return -ENOMEM;
+	while (i-- > 0)
+		for (size_t k = p->room + 1; k-- > 0; ) {
+			int here = best_here(p, i, k);
+			int later = k < p->room ? *best_of(p, i, k + 1) : -1;
+
+			*best_of(p, i, k) = here > later ? here : later;
+		}
+	return 0;
+}
+
+/* How many lines are inserted before a line of the base, when there are that many
+ * before the one before.  Of the best places the first or the last. */
+static size_t find_place(const struct placing *p, size_t line, size_t inserted,
+			 bool last)
+{
+	int best = *best_of(p, line, inserted);
+
+	while (inserted < p->room && *best_of(p, line, inserted + 1) == best &&
+	       (last || best_here(p, line, inserted) != best))
+		inserted++;
+	return inserted;
+}
+
+/* The side with its own changes and those of the other, whose lines are those of
+ * the base; 0: a line is changed by both, or in nothing but blanks, which is a new
+ * layout that the inserted lines do not have; or one side changed none. */
+static int insert_around(const struct placing *p, const struct lines *other,
+			 bool last, struct buffer *ret)
+{
+	const struct lines *base = p->base, *side = p->side;
+	bool changed = false, changed_here = false;
+	size_t inserted = 0, at = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < base->count; i++) {
+		const struct line *b = &base->lines[i], *o = &other->lines[i];
+		const struct line *line, *s;
+
+		inserted = find_place(p, i, inserted, last);
+		while (r == 0 && at < i + inserted)
+			r = append_line(ret, &side->lines[at++]);
+		s = &side->lines[at++];
+		line = pick(o, b, s, p->similar);
+		if (!line || (!is_same(line, b) &&
+			      spans_equal_but_blanks(&line->text, &b->text)))
+			return 0;
+		changed |= !is_same(o, b);
+		changed_here |= !is_same(s, b);
+		if (r == 0)
+			r = append_line(ret, line);
+	}
+	while (r == 0 && at < side->count)
+		r = append_line(ret, &side->lines[at++]);
+	return r < 0 ? r : changed && changed_here;
+}
+
+/* One side inserted lines, and both changed some: answers if it does not matter
+ * which of equally good places the lines of the base have. */
+static int with_insertions(const struct lines *base, const struct lines *other,
+			   const struct lines *side, unsigned int similar,
+			   struct buffer *ret)
+{
+	scoped(placing_release) struct placing p = {
+		.base = base, .side = side, .similar = similar,
+		.room = side->count - base->count,
+	};
+	scoped_buffer struct buffer late = { 0 };
+	size_t before = ret->length;
+	int r = are_few(base, side) ? placing_init(&p) : -E2BIG;
+
+	if (r < 0)
+		return r == -E2BIG ? 0 : r;
+	if (*best_of(&p, 0, 0) < 0)
+		return 0;
+	r = insert_around(&p, other, false, ret);
+	if (r == 1)
+		r = insert_around(&p, other, true, &late);
+	if (r != 1)
+		return r;
+	return late.length == ret->length - before &&
+	       memcmp(late.data, ret->data + before, late.length) == 0;
+}
+
+static int lines(const struct token_hunk *hunk,
+		 const struct token_policy *policy, struct buffer *ret)
+{
+	scoped(three_release) struct three t = { 0 };
+	unsigned int similar = policy->line_similar;
+	int r = three_init(&t, hunk);
+	size_t count = t.base.count;
+
+	if (r == 0 && count)
+		r = three_split(&t, false);
+	if (r < 0 || !count)
+		return r;
+	if (t.ours.count == count && t.theirs.count == count)
+		return line_by_line(&t, similar, ret);
+	if (t.ours.count == count && t.theirs.count > count)
+		return with_insertions(&t.base, &t.ours, &t.theirs, similar,
+				       ret);
+	if (t.theirs.count == count && t.ours.count > count)
+		return with_insertions(&t.base, &t.theirs, &t.ours, similar,
+				       ret);
+	return 0;
+}
+
+const struct token_rule token_rule_lines = { "lines", lines };
 
 /* ---- sorted ---- */
 
 #define CONTEXT_LINES 6
-#define PAIRS_MOST 10000
-#define STEPS_MOST ((size_t)10 << 20)
 
 static bool is_blank_line(const struct line *line)
 {
@@ -298,24 +458,12 @@ static int find_new(const struct lines *side, const struct lines *base,
 	return at == base->count ? 0 : -ENOENT;
 }
 
-static size_t count_items(const struct lines *l)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < l->count; i++)
-		n += l->lines[i].count;
-	return n;
-}
-
 /* Whether both added lines, few enough to compare, and none of them are two
  * wordings of one. */
 static bool are_distinct(const struct lines *ours, const struct lines *theirs,
 			 unsigned int percent)
 {
-	if (!ours->count || !theirs->count ||
-	    ours->count * theirs->count > PAIRS_MOST ||
-	    count_items(ours) * theirs->count +
-	    count_items(theirs) * ours->count > STEPS_MOST)
+	if (!ours->count || !theirs->count || !are_few(ours, theirs))
 		return false;
 	for (size_t i = 0; i < ours->count; i++)
 		for (size_t j = 0; j < theirs->count; j++)

@@ -11,7 +11,7 @@
 
 static const struct token_policy merging = {
 	.contained_words = 2,
-	.line_similar = 40,
+	.line_similar = 50,
 	.apart_gap = 2, .apart_kept = 60, .apart_words = 8,
 	.sorted_context = 5, .sorted_similar = 70,
 };
@@ -22,6 +22,7 @@ static const struct token_policy suggesting = {
 	.apart_gap = 2, .apart_kept = 50, .apart_words = 8,
 	.near_gap = 3, .near_kept = 50, .near_words = 12,
 	.sorted_context = 3, .sorted_similar = 70,
+	.replaced_others = 60, .replaced_similar = 35, .replaced_words = 20,
 	.rewrite_kept = 10, .rewrite_other = 98, .rewrite_words = 20,
 	.delete_other = 90, .delete_lines = 4,
 };
@@ -29,7 +30,8 @@ static const struct token_policy suggesting = {
 /* The first that has an answer gives it. */
 static const struct token_rule *const rules[] = {
 	&token_rule_contained, &token_rule_lines, &token_rule_words,
-	&token_rule_sorted, &token_rule_rewrite, &token_rule_delete,
+	&token_rule_sorted, &token_rule_replaced, &token_rule_rewrite,
+	&token_rule_delete,
 };
 
 #define NOTED_MOST 20		/* settled conflicts that a note lists */

@@ -280,3 +280,129 @@ static int delete(const struct token_hunk *hunk,
 }
 
 const struct token_rule token_rule_delete = { "delete", delete };
+
+/* ---- replaced ---- */
+
+/* How often a token is in each text. */
+struct tally {
+	enum token_kind kind;
+	size_t base, ours, theirs;
+};
+
+/* What the rule looks at; `gone` and `put` count words that a side has less or
+ * more often than the base. */
+struct change {
+	size_t gone, put;
+	bool has_all;		/* nothing is gone on the other side alone */
+};
+
+static size_t count_ids(const struct token_list *list, size_t most)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->tokens[i].id >= most)
+			most = (size_t)list->tokens[i].id + 1;
+	return most;
+}
+
+static int tally_hunk(const struct token_hunk *hunk, struct tally **ret,
+		      size_t *ret_count)
+{
+	const struct token_list *b = &hunk->base_tokens;
+	const struct token_list *o = &hunk->ours.tokens;
+	const struct token_list *t = &hunk->theirs.tokens;
+	size_t count = count_ids(t, count_ids(o, count_ids(b, 0)));
+	struct tally *all = calloc(count + 1, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->count; i++) {
+		all[b->tokens[i].id].kind = b->tokens[i].kind;
+		all[b->tokens[i].id].base++;
+	}
+	for (size_t i = 0; i < o->count; i++) {
+		all[o->tokens[i].id].kind = o->tokens[i].kind;
+		all[o->tokens[i].id].ours++;
+	}
+	for (size_t i = 0; i < t->count; i++) {
+		all[t->tokens[i].id].kind = t->tokens[i].kind;
+		all[t->tokens[i].id].theirs++;
+	}
+	*ret = all;
+	*ret_count = count;
+	return 0;
+}
+
+static size_t excess(size_t a, size_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static void add_word(const struct tally *t, struct change *ours,
+		     struct change *theirs)
+{
+	size_t o = excess(t->base, t->ours), n = excess(t->base, t->theirs);
+
+	ours->gone += o;
+	theirs->gone += n;
+	ours->has_all &= o >= n;
+	theirs->has_all &= n >= o;
+	ours->put += excess(t->ours, t->base);
+	theirs->put += excess(t->theirs, t->base);
+}
+
+/* Code, rather than prose, where people carry small changes over; and sides that
+ * have little in common. */
+static bool is_replaceable(const struct tally *all, size_t count,
+			   const struct token_policy *policy)
+{
+	size_t words = 0, others = 0, ours = 0, theirs = 0, shared = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct tally *t = &all[i];
+
+		if (t->kind == TOKEN_BLANK)
+			continue;
+		*(t->kind == TOKEN_WORD ? &words : &others) += t->base;
+		ours += t->ours;
+		theirs += t->theirs;
+		shared += t->ours < t->theirs ? t->ours : t->theirs;
+	}
+	return is_share(others, words, policy->replaced_others) &&
+	       shared * 100 <= (ours > theirs ? ours : theirs) *
+				       policy->replaced_similar;
+}
+
+static bool is_replaced(const struct change *side, const struct change *other,
+			const struct token_policy *policy)
+{
+	return side->has_all && other->gone && side->gone > other->gone * 2 &&
+	       other->gone + other->put <= policy->replaced_words;
+}
+
+/* What one side wrote anew holds nothing of what the other changed a little. */
+static int replaced(const struct token_hunk *hunk,
+		    const struct token_policy *policy, struct buffer *ret)
+{
+	struct change ours = { .has_all = true }, theirs = { .has_all = true };
+	scoped_free struct tally *all = NULL;
+	size_t count = 0;
+	int r;
+
+	if (!policy->replaced_words)
+		return 0;
+	r = tally_hunk(hunk, &all, &count);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		if (all[i].kind == TOKEN_WORD)
+			add_word(&all[i], &ours, &theirs);
+	if (!is_replaceable(all, count, policy))
+		return 0;
+	return take_fitting(is_replaced(&ours, &theirs, policy) &&
+				    !span_is_blank(&hunk->ours.text),
+			    is_replaced(&theirs, &ours, policy) &&
+				    !span_is_blank(&hunk->theirs.text),
+			    hunk, ret);
+}
+
+const struct token_rule token_rule_replaced = { "replaced", replaced };

@@ -16,19 +16,28 @@ static const struct golden {
 	  "f(a, long b, int c)\n" },
 	{ "lines", "int a = 1;\nint b = 2;\n", "long a = 1;\nint b = 2;\n",
 	  "int a = 1;\nlong b = 2;\n", "long a = 1;\nlong b = 2;\n" },
-	{ "tokens", "the quick brown fox\njumps over the dog\n",
-	  "the quick red fox\njumps over the dog\n",
-	  "the quick brown fox\njumps over the\nlazy dog\n",
-	  "the quick red fox\njumps over the\nlazy dog\n" },
+	{ "lines", "a: 1\nb: 2\n", "a: 5\nb: 2\n", "a: 1\nb: 6\nc: 3\n",
+	  "a: 5\nb: 6\nc: 3\n" },
+	{ "tokens", "the quick brown fox\njumps over\nthe dog\n",
+	  "the quick red fox\njumps over\nthe dog\n",
+	  "the quick brown fox\njumps over a dog\n",
+	  "the quick red fox\njumps over a dog\n" },
 	{ "sorted", "aa\nbb\ncc\nxx\nyy\nzz\n", "aa\nbb\ncc\nkk\nxx\nyy\nzz\n",
 	  "aa\nbb\ncc\ngg\nxx\nyy\nzz\n", "aa\nbb\ncc\ngg\nkk\nxx\nyy\nzz\n" },
 };
 
 static const struct golden suggested[] = {
+	{ "lines", "a b c d e\nf g\n", "a b x y z\nf g\n",
+	  "a b c d e\nf h\n", "a b x y z\nf h\n" },
 	{ "tokens", "say the quick brown fox jumps over the lazy dog now\n",
 	  "say the quick red fox jumps over the lazy dog now\n",
 	  "say the quick brown fox jumps over the lazy cat now\n",
 	  "say the quick red fox jumps over the lazy cat now\n" },
+	{ "replaced", "return foo(b, c, 0);\n", "done = find(list);\n",
+	  "return foo(b, d, 0);\n", "done = find(list);\n" },
+	{ "replaced", "return foo(b, c, 0);\n", "done = find(list);\n",
+	  "return foo(b, d, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, "
+	  "15, 16, 17, 18);\n", "done = find(list);\n" },
 	{ "rewrite", "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 "
 	  "4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26\n",
 	  "all of it is new\n",
@@ -64,6 +73,59 @@ static void each_rule_settles_its_example(void **state)
 		assert_conflict(token, suggested[i].base, suggested[i].ours,
 				suggested[i].theirs);
 	}
+}
+
+static void lines_are_inserted_among_lines_that_the_other_side_changed(
+		void **state)
+{
+	assert_clean(token, "a: 1\nb: 2\nc: 3\n", "a: 5\nb: 2\nc: 7\n",
+		     "w\na: 1\nx\ny\nb: 6\nc: 3\nz\n",
+		     "w\na: 5\nx\ny\nb: 6\nc: 7\nz\n");
+	/* which of two equal lines is the base's does not matter here */
+	assert_clean(token, "\na: 1\nb: 2\n", "\na: 5\nb: 2\n",
+		     "\n\na: 1\nb: 6\n", "\n\na: 5\nb: 6\n");
+}
+
+static void inserted_lines_conflict_where_they_may_not_fit(void **state)
+{
+	/* nothing but inserted: people choose a side as often */
+	assert_conflict(token, "a: 1\n", "a: 5\n", "a: 1\nc: 3\n");
+	/* a new layout, which the inserted lines do not have */
+	assert_conflict(token, "a: 1\nb: 2\nc: 3\n", "a:  1\nb: 5\nc: 3\n",
+			"a: 1\nb: 2\nc: 6\nd: 4\n");
+	/* the first or the second line of theirs may be the one ours changed */
+	assert_conflict(token, "a: 1\nb: 2\n", "a: 5\nb: 2\n",
+			"a: 1\na: 1\nb: 6\n");
+	assert_conflict(token, "a: 1\nb: 2\n", "a: 5\nb: 7\n",
+			"a: 1\nb: 6\nc: 3\n");
+	/* another line altogether */
+	assert_conflict(token, "a: 1\nb: 2\n", "a: 5\nb: 2\n",
+			"a: 1\nx y z\nc: 3\n");
+}
+
+static void what_is_written_anew_conflicts_if_it_may_lack_a_change(void **state)
+{
+	const char *base = "return foo(b, c, 0);\n";
+	const char *anew = "done = find(list);\n";
+	const char *changed = "return foo(b, d, 0);\n";
+
+	/* prose */
+	assert_conflict(suggestion, "the cat sat on the mat\n",
+			"nobody was there\n", "the cat sat on the rug\n");
+	/* c, that theirs took out, is still there */
+	assert_conflict(suggestion, base, "done = find(c);\n", changed);
+	/* theirs wrote half of it anew, too */
+	assert_conflict(suggestion, base, anew, "return foo(x, y, z);\n");
+	/* theirs put in too much */
+	assert_conflict(suggestion, base, anew,
+			"return foo(b, d, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "
+			"11, 12, 13, 14, 15, 16, 17, 18, 19);\n");
+	/* theirs only put in */
+	assert_conflict(suggestion, base, anew, "return foo(b, c, 0, d);\n");
+	/* a variant of it, rather than something new */
+	assert_conflict(suggestion, base, "exit(bar(a, x, 1));\n", changed);
+	/* taken away, not written anew */
+	assert_conflict(suggestion, base, "", changed);
 }
 
 static void what_lines_settle_is_left_as_it_is(void **state)
@@ -191,6 +253,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_rule_settles_its_example),
+		cmocka_unit_test(
+			lines_are_inserted_among_lines_that_the_other_side_changed),
+		cmocka_unit_test(inserted_lines_conflict_where_they_may_not_fit),
+		cmocka_unit_test(
+			what_is_written_anew_conflicts_if_it_may_lack_a_change),
 		cmocka_unit_test(what_lines_settle_is_left_as_it_is),
 		cmocka_unit_test(
 			what_rules_cannot_settle_is_the_text_types_conflict),
