@@ -197,9 +197,9 @@ int fs_mount(struct store *store, const struct fs_options *options,
 	return 0;
 }
 
-int fs_run(struct fs *fs)
+int fs_run(struct fs *fs, int (*started)(void))
 {
-	return loop_run(fs);
+	return loop_run(fs, started);
 }
 
 /* First the kernel gives up what it waits for, then jobs and notifications end,

@@ -36,8 +36,9 @@ struct fs;
 int fs_mount(struct store *store, const struct fs_options *options,
 	     struct fs **ret_fs, struct report *report);
 
-/* Serves requests until unmounted or fs_stop; blocks.  0 or negative errno. */
-int fs_run(struct fs *fs);
+/* Serves requests until unmounted or fs_stop; blocks.  started (or NULL) is called
+ * once they are being served; a negative result ends it.  0 or negative errno. */
+int fs_run(struct fs *fs, int (*started)(void));
 
 /* Ends fs_run; may be called from a signal handler. */
 void fs_stop(struct fs *fs);

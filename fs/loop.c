@@ -210,18 +210,24 @@ static int start_first(struct loop *loop)
 	return loop->workers ? 0 : r;
 }
 
-int loop_run(struct fs *fs)
+int loop_run(struct fs *fs, int (*started)(void))
 {
 	struct loop loop = { .session = fs->session };
+	bool serving;
 	int r;
 
 	pthread_mutex_init(&loop.lock, NULL);
 	sem_init(&loop.left, 0, 0);
 	r = start_first(&loop);
-	if (r == 0) {
+	serving = r == 0;
+	if (serving && started)
+		r = started();
+	if (r < 0)
+		fuse_session_exit(fs->session);
+	if (serving)
 		wait_for_end(&loop);
+	if (r == 0)
 		r = loop.error;
-	}
 	sem_destroy(&loop.left);
 	pthread_mutex_destroy(&loop.lock);
 	fuse_session_reset(fs->session);

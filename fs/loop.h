@@ -12,7 +12,9 @@
 /* Serves requests until the session has ended, or a signal with a handler that
  * arrives after that; blocks.  With too little memory for more threads those that
  * run go on.  SIGUSR1 must have a handler: it wakes threads that wait for
- * requests.  0, -ENOMEM, -EAGAIN (no thread at all), or the error of reading. */
-int loop_run(struct fs *fs);
+ * requests.  started (or NULL) is called once they are being served; a negative
+ * result ends it.  0, -ENOMEM, -EAGAIN (no thread at all), the error of reading, or
+ * started's. */
+int loop_run(struct fs *fs, int (*started)(void));
 
 #endif

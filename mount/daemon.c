@@ -179,7 +179,7 @@ static int open_all(struct daemon *d, const struct mount_options *o,
 	return r < 0 ? r : mount_store(d, o, report);
 }
 
-static int serve(struct daemon *d, struct report *report)
+static int serve(struct daemon *d, bool foreground, struct report *report)
 {
 	pthread_t watcher;
 	int r;
@@ -189,7 +189,7 @@ static int serve(struct daemon *d, struct report *report)
 	if (r < 0)
 		return report_set(report, r, "cannot start a thread: %s",
 				  strerror(-r));
-	r = fs_run(d->fs);
+	r = fs_run(d->fs, foreground ? NULL : background_ready);
 	d->ended = true;
 	pthread_kill(watcher, SIGTERM);
 	pthread_join(watcher, NULL);
@@ -225,11 +225,7 @@ static int run(struct daemon *d, const struct mount_options *o,
 	if (r < 0)
 		return r;
 	log_info("%s is mounted at %s", store_path(d->store), d->point);
-	if (!o->foreground)
-		r = background_ready();
-	return r < 0 ? report_set(report, r, "cannot go to the background: "
-				  "%s", strerror(-r)) :
-		       serve(d, report);
+	return serve(d, o->foreground, report);
 }
 
 int daemon_mount(const char *name, const struct mount_options *o)

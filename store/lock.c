@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -12,6 +13,7 @@
 #define FOLDER "irminfs"
 #define FILE_NAME "lock"
 #define POLL_NANOSECONDS 20000000
+#define SECONDS_DEATH 60u	/* freeing a large file can take many */
 
 struct store_lock {
 	int fd;
@@ -163,23 +165,55 @@ int lock_holder(int repo_fd, pid_t *ret_pid, char *ret_mountpoint, size_t size)
 	return 0;
 }
 
+/* ---- waiting ---- */
+
+#define EXITING 4u	/* PF_EXITING of Linux, in the flags of /proc/PID/stat */
+
+/* Whether the process was killed: the kernel may still be freeing what it has. */
+static bool is_dying(pid_t pid)
+{
+	char path[32], text[512], *fields;
+	scoped_fd int fd = -1;
+	unsigned int flags;
+	ssize_t n;
+	char state;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT;
+	n = read_fully(fd, text, sizeof(text) - 1, 0);
+	text[n < 0 ? 0 : n] = '\0';
+	/* a name in parentheses, which may hold any, comes before */
+	fields = strrchr(text, ')');
+	return fields && sscanf(fields + 1, " %c %*d %*d %*d %*d %*d %u",
+				&state, &flags) == 2 &&
+	       (state == 'Z' || state == 'X' || flags & EXITING);
+}
+
+static bool is_past(const struct timespec *start, unsigned int seconds)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now.tv_sec -= seconds;
+	return now.tv_sec > start->tv_sec ||
+	       (now.tv_sec == start->tv_sec && now.tv_nsec >= start->tv_nsec);
+}
+
 int lock_wait_free(int repo_fd, unsigned int seconds)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NANOSECONDS };
-	struct timespec now, end;
+	struct timespec start;
+	pid_t pid;
+	int r;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += seconds;
-	for (;;) {
-		scoped_fd int fd = -1;
-		int r = open_if_held(repo_fd, &fd);
-
-		if (r < 0)
-			return r == -ENOENT ? 0 : r;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec > end.tv_sec || (now.tv_sec == end.tv_sec &&
-						now.tv_nsec >= end.tv_nsec))
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while ((r = lock_holder(repo_fd, &pid, NULL, 0)) == 0) {
+		if (is_past(&start, seconds) &&
+		    (!pid || !is_dying(pid) || is_past(&start, SECONDS_DEATH)))
 			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}
+	return r == -ENOENT ? 0 : r;
 }

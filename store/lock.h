@@ -44,8 +44,8 @@ void lock_release(struct store_lock *lock);
  * of open(2) and read(2). */
 int lock_holder(int repo_fd, pid_t *ret_pid, char *ret_mountpoint, size_t size);
 
-/* Blocks until nobody holds it, without taking it.  -ETIMEDOUT after seconds;
- * errors of lock_holder. */
+/* Blocks until nobody holds it, without taking it.  -ETIMEDOUT after seconds, or a
+ * minute if the holder was killed and is not gone yet; errors of lock_holder. */
 int lock_wait_free(int repo_fd, unsigned int seconds);
 
 #endif

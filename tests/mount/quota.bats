@@ -273,3 +273,19 @@ END
 	kill -0 "$DAEMON"
 	healthy
 }
+
+@test "who says that it is mounted serves, however little memory there is" {
+	local kib served=0
+	prepare
+	for kib in $(seq 60000 20000 200000) 1000000; do
+		if (ulimit -v "$kib" && "$IRMINFS" "$STORE" "$M") 2>"$T/said"; then
+			[ -e "$M/.irmin/version" ]
+			served=1
+			umount "$M"
+		else
+			[ -s "$T/said" ]
+			! mountpoint -q "$M"
+		fi
+	done
+	[ "$served" -eq 1 ]
+}

@@ -102,6 +102,36 @@ static void a_dead_holder_holds_nothing(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* As after SIGKILL: the holder is gone or a zombie, and its lock is still there,
+ * here by a copy of the descriptor. */
+static void who_is_dying_is_waited_for(void **state)
+{
+	struct store_lock *lock;
+	int said[2], status;
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(said), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (lock_take(dir_fd, NULL, &lock) < 0)
+			_exit(1);
+		if (fork() == 0) {
+			close(said[0]);
+			close(said[1]);
+			usleep(500000);
+		}
+		_exit(0);
+	}
+	close(said[1]);
+	assert_int_equal(read(said[0], &byte, 1), 0);
+	close(said[0]);
+	assert_int_equal(lock_take(dir_fd, NULL, &lock), -EBUSY);
+	assert_int_equal(lock_wait_free(dir_fd, 0), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void what_is_no_pid_is_not_believed(void **state)
 {
 	struct store_lock *lock;
@@ -147,6 +177,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_holder_at_a_time, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_dead_holder_holds_nothing,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_is_dying_is_waited_for,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_pid_is_not_believed,
 						set_up, tear_down),
