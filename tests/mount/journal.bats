@@ -180,6 +180,60 @@ assert json.load(sys.stdin)["cuts_published"] > 0'
 	[ "$(cat "$M/main/f")" = theirs ]
 }
 
+# push_after_crash FILE: main has "mine" in f, which Git does not know yet when the
+# daemon dies; then a clone pushes "theirs" in FILE
+push_after_crash() {
+	start
+	echo base >"$M/main/f"
+	sync "$M/main/f"
+	irminfs publish -C "$M/main"
+	git clone -q "$STORE" "$T/clone"
+	touch "$STORE/refs/heads/main.lock"
+	echo mine >"$M/main/f"
+	sync "$M/main/f"
+	crash
+	rm "$STORE/refs/heads/main.lock"
+	(
+		cd "$T/clone" || exit
+		echo theirs >"$1"
+		git add "$1"
+		git commit -qm theirs
+		git push -q origin main
+	)
+}
+
+@test "a push after a crash is merged with what was in the journal" {
+	push_after_crash g
+	# nor does it matter who looks first, and who dies
+	start -o ro
+	stop
+	"$IRMINFS" branches --store "$STORE" >/dev/null
+	start
+	crash
+	start
+	wait_for 10 grep -qx theirs "$M/main/g"
+	[ "$(cat "$M/main/f")" = mine ]
+	[ "$(store_git show main:f)" = mine ]
+	[ "$(store_git show main:g)" = theirs ]
+	[ "$(store_git for-each-ref --format='%(refname)')" = refs/heads/main ]
+	store_git fsck --strict --no-dangling
+}
+
+@test "a push after a crash that conflicts becomes a branch with a report" {
+	push_after_crash f
+	start
+	crash
+	start
+	wait_for 10 grep -qx theirs "$M/main.outside-1/.irmin/conflicts/1/theirs"
+	[ "$(cat "$M/main/f")" = mine ]
+	[ "$(store_git show main:f)" = mine ]
+	restart
+	[ "$(ls "$M")" = "$(printf '%s\n' main main.outside-1)" ]
+	irminfs resolve -C "$M" main.outside-1 --theirs
+	mv -T "$M/main.outside-1" "$M/main"
+	[ "$(cat "$M/main/f")" = theirs ]
+}
+
 @test "gc, repack, pack-refs and prune beside a busy mount lose nothing" {
 	start
 	for i in $(seq 40); do
