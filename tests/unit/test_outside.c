@@ -29,6 +29,21 @@ static void await_branch(struct fixture *f, const char *name, bool wanted)
 	fail_msg("branch %s is %sthere", name, wanted ? "not " : "still ");
 }
 
+/* Until the branch's file has that text in Git. */
+static void await_in_git(struct fixture *f, const char *branch,
+			 const char *path, const char *text)
+{
+	for (int i = 0; i < 500; i++) {
+		scoped_free char *seen = shell(f, "git show %s:%s", branch,
+					       path);
+
+		if (strcmp(seen, text) == 0)
+			return;
+		usleep(10000);
+	}
+	fail_msg("%s of %s did not become %s in Git", path, branch, text);
+}
+
 /* A commit on top of a branch with one more file, made by plain Git. */
 #define COMMIT(f, branch, path, text) \
 	free(shell(f, "export GIT_INDEX_FILE=$PWD/../index; rm -f $GIT_INDEX_FILE;" \
@@ -118,7 +133,7 @@ static void what_conflicts_is_named(void **state)
 	await_file(f, "main", "a", "mine");
 	await_report(f, "main.outside-1");
 	/* ours has its ref again, and theirs one of its own */
-	assert_shell(f, "mine", "git show main:a");
+	await_in_git(f, "main", "a", "mine");
 	assert_shell(f, "theirs", "git show main.outside-1:a");
 }
 
@@ -323,7 +338,7 @@ static void what_has_its_name_gets_no_other(void **state)
 	free(shell(f, "git branch main.outside-1 main"));
 	open_store(f);
 	await_report(f, "main.outside-1");
-	assert_shell(f, "mine", "git show main:f");
+	await_in_git(f, "main", "f", "mine");
 	assert_shell(f, "theirs", "git show main.outside-1:f");
 	assert_shell(f, "2", "git for-each-ref | wc -l");
 }
