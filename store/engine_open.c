@@ -126,6 +126,9 @@ static int apply_replayed(struct engine *e, struct cut *cuts)
 	size_t applied;
 	int r = engine_note_refs(e, e->table);
 
+	/* the frames build on these until the new table is there */
+	if (r == 0)
+		r = engine_pin_more(e, e->table, true);
 	if (r == 0)
 		r = engine_apply(e, cuts, &table, &applied, &commits);
 	free_cuts(folded);
@@ -262,6 +265,8 @@ int engine_close(struct engine *engine)
 	pthread_cond_signal(&e->work);
 	pthread_mutex_unlock(&e->lock);
 	pthread_join(e->thread, NULL);
+	e->resting = !e->first && !e->held;
+	e->pins_loose |= e->resting;
 	engine_tend(e);
 	pthread_mutex_lock(&e->lock);
 	/* what could not be published is safe in the journal at least */

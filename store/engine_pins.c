@@ -6,9 +6,15 @@
 
 /* The pin is widened before a table that needs more becomes true, and narrowed
  * when all is done: at no moment does it hold less than the table on disk
- * needs.  Narrowing can wait, so that it costs nothing while cuts come. */
+ * needs.  Narrowing can wait, so that it costs nothing while cuts come.
+ *
+ * Frames of the journal build on heads.  A ref holds these until somebody moves
+ * or deletes it, which may be when we were killed and nobody looks; after `git gc`
+ * the frames would be good for nothing.  So with a journal the pin holds the heads
+ * of all branches until it is closed with nothing left in there. */
 
 #define LOOSE_MOST 256
+#define HEADS_MOST 1024
 
 void pin_set_release(struct pin_set *set)
 {
@@ -99,12 +105,23 @@ static bool is_stuck(const struct engine *e, uint64_t branch)
 	return false;
 }
 
-static bool is_needed(const struct engine *e, const struct table_branch *branch,
-		      bool unwritten)
+/* What a table needs besides heads of dropped and stuck branches. */
+enum {
+	UNWRITTEN = 1,		/* those that differ from their refs */
+	LIVE = 2,		/* all that frames may build on */
+};
+
+static int frames_need(const struct engine *e)
 {
-	if (branch->dropped)
+	return e->journal && !e->resting ? LIVE : 0;
+}
+
+static bool is_needed(const struct engine *e, const struct table_branch *branch,
+		      int what)
+{
+	if (branch->dropped || what & LIVE)
 		return true;
-	if (unwritten && !oid_equal(&branch->head, &branch->outside))
+	if (what & UNWRITTEN && !oid_equal(&branch->head, &branch->outside))
 		return true;
 	return is_stuck(e, branch->incarnation);
 }
@@ -132,8 +149,8 @@ static void add_report(struct pin_set *set, const struct conflict_report *report
 	}
 }
 
-static int collect(const struct engine *e, const struct table *table,
-		   bool unwritten, struct pin_set *ret)
+static int collect(const struct engine *e, const struct table *table, int what,
+		   struct pin_set *ret)
 {
 	size_t commits = table->branch_count + 2 * table->report_count;
 	size_t blobs = 0;
@@ -148,7 +165,7 @@ static int collect(const struct engine *e, const struct table *table,
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < table->branch_count; i++)
-		if (is_needed(e, &table->branches[i], unwritten))
+		if (is_needed(e, &table->branches[i], what))
 			set.commits[set.commit_count++] =
 				table->branches[i].head;
 	for (size_t i = 0; i < table->report_count; i++)
@@ -178,20 +195,74 @@ static int pin(struct engine *e, struct pin_set *set)
 	return 0;
 }
 
+/* What of a is not in b; both are tidy.  Returns how many. */
+static size_t subtract(struct oid *a, size_t a_count, const struct oid *b,
+		       size_t b_count)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a_count; i++)
+		if (!is_subset(&a[i], 1, b, b_count))
+			a[n++] = a[i];
+	return n;
+}
+
+/* The same where set holds all that e->pinned does, and need besides, by what that
+ * adds; takes it out of need. */
+static int extend(struct engine *e, struct pin_set *need, struct pin_set *set)
+{
+	struct engine_storage *s = e->storage;
+	int r = -ENOENT;
+
+	need->commit_count = subtract(need->commits, need->commit_count,
+				      e->pinned.commits, e->pinned.commit_count);
+	need->blob_count = subtract(need->blobs, need->blob_count,
+				    e->pinned.blobs, e->pinned.blob_count);
+	if (e->pin_known && e->pinned.commit_count && s->ops->pin_extend)
+		r = s->ops->pin_extend(s, need->commits, need->commit_count,
+				       need->blobs, need->blob_count);
+	if (r == -ENOENT)
+		return pin(e, set);
+	if (r < 0)
+		return r;
+	pin_set_release(&e->pinned);
+	e->pinned = *set;
+	*set = (struct pin_set){ 0 };
+	return 0;
+}
+
+/* Whether it is worth to narrow the pin, once need is true: heads that have
+ * successors alone are not, until they are many. */
+static int find_loose(struct engine *e, const struct pin_set *need)
+{
+	scoped(pin_set_release) struct pin_set lasting = { 0 };
+	int r = 0;
+
+	if (frames_need(e) &&
+	    e->pinned.commit_count < 2 * need->commit_count + HEADS_MOST) {
+		r = collect(e, e->table, UNWRITTEN, &lasting);
+		e->pins_loose |= r == 0 && !set_is_subset(&lasting, need);
+		return r;
+	}
+	e->pins_loose |= !set_is_subset(&e->pinned, need);
+	return 0;
+}
+
 int engine_pin_more(struct engine *e, const struct table *table, bool unwritten)
 {
 	scoped(pin_set_release) struct pin_set need = { 0 };
 	scoped(pin_set_release) struct pin_set both = { 0 };
-	int r = collect(e, table, unwritten, &need);
+	int what = frames_need(e) | (unwritten ? UNWRITTEN : 0);
+	int r = collect(e, table, what, &need);
 
+	if (r == 0)
+		r = find_loose(e, &need);
 	if (r < 0)
 		return r;
-	if (!set_is_subset(&e->pinned, &need))
-		e->pins_loose = true;
 	if (set_is_subset(&need, &e->pinned))
 		return 0;
 	r = set_unite(&need, &e->pinned, &both);
-	return r < 0 ? r : pin(e, &both);
+	return r < 0 ? r : extend(e, &need, &both);
 }
 
 int engine_pin_less(struct engine *e, const struct table *table, bool all)
@@ -201,7 +272,7 @@ int engine_pin_less(struct engine *e, const struct table *table, bool all)
 
 	if (!e->pins_loose)
 		return 0;
-	r = collect(e, table, true, &need);
+	r = collect(e, table, UNWRITTEN | frames_need(e), &need);
 	if (r < 0)
 		return r;
 	if (!all && e->pinned.commit_count + e->pinned.blob_count <

@@ -20,7 +20,7 @@
  * gone.  "The thread" below means whichever of them.  A batch is
  *   1. folded; its records are applied to a copy of the table; objects are written
  *   2. odb_flush, of the local faces' objects too
- *   3. the pin: what the new table names and no ref will hold
+ *   3. the pin: what the new table names and no ref will hold for sure
  *   4. stored(): from here on new frames may build on these objects
  *   5. the table file, with the sequence that it is of: from here on it is true,
  *      and frames up to there do not count
@@ -64,6 +64,7 @@ struct engine {
 	struct pin_set pinned;		/* at least this is in the pin ... */
 	bool pin_known;			/* ... and it is all, if this is set */
 	bool pins_loose;		/* more may be in it than need be */
+	bool resting;			/* closing: the journal is empty */
 	bool unrecorded;		/* table differs from its file */
 	bool refs_wait;			/* some ref is not as the table wants */
 	size_t deletions_wait;		/* of them deletions; for the log, as */
@@ -227,8 +228,9 @@ void engine_tend_later(struct engine *e);
 
 /* ---- engine_pins.c ---- */
 
-/* Before table is written: makes the pin hold whatever it needs, too.  unwritten:
- * also the heads of live branches that differ from their refs.  Errors of
+/* Before table is written: makes the pin hold whatever it needs, too; with a journal
+ * that is the head of every branch.  unwritten: without one also those that differ
+ * from their refs.  Errors of
  * pin_update. */
 int engine_pin_more(struct engine *e, const struct table *table,
 		    bool unwritten);

@@ -175,8 +175,9 @@ static char *name_of_mine(const struct work *work, const char *name, bool flat)
 	}
 }
 
-/* Both sides went their own way: the name goes to the other side, which clones
- * and pushes know by it; ours gets a name beside it. */
+/* Both sides went their own way, and nobody can merge them: we are read-only, or
+ * history is damaged.  The name goes to the other side, which clones and pushes
+ * know by it; ours gets a name beside it. */
 static int split(struct work *work, uint64_t incarnation, const struct oid *seen)
 {
 	struct table_branch *b = table_find(work->table, incarnation);
@@ -320,15 +321,22 @@ static int reconcile_branch(struct work *work, uint64_t incarnation)
 		adopt(work, b, &ref->oid);
 		return 0;
 	}
-	if (!engine_is_transient(r))
-		r = s->ops->is_ancestor(s, &ref->oid, &b->head);
+	if (!engine_is_transient(r)) {
+		int back = s->ops->is_ancestor(s, &ref->oid, &b->head);
+
+		r = back ? back : r;
+	}
 	if (engine_is_transient(r))
 		return r;
 	if (r == 1) {
 		set_outside(work, b, &ref->oid);
 		return 0;
 	}
-	/* an error of is_ancestor (damaged history) ends here too: both stay */
+	/* As if it had moved just now: who mounts the store merges both
+	 * (store/outside.c).  Until then the ref stays what it is and the pin
+	 * keeps ours, however often we die. */
+	if (r == 0 && !work->engine->readonly)
+		return 0;
 	return split(work, incarnation, &ref->oid);
 }
 

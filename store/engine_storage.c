@@ -45,6 +45,13 @@ static int pin(struct engine_storage *s, const struct oid *commits,
 	return pin_update(repo_of(s), commits, commit_count, blobs, blob_count);
 }
 
+static int extend_pin(struct engine_storage *s, const struct oid *commits,
+		      size_t commit_count, const struct oid *blobs,
+		      size_t blob_count)
+{
+	return pin_extend(repo_of(s), commits, commit_count, blobs, blob_count);
+}
+
 static int refs_each(struct engine_storage *s, git_ref_visit *visit,
 		     void *context)
 {
@@ -111,6 +118,7 @@ static const struct engine_storage_ops repo_ops = {
 	.table_read = table_read,
 	.table_write = table_write,
 	.pin = pin,
+	.pin_extend = extend_pin,
 	.refs_each = refs_each,
 	.ref_read = ref_read,
 	.ref_update = ref_update,

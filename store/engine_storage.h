@@ -23,6 +23,10 @@ struct engine_storage_ops {
 	int (*pin)(struct engine_storage *s, const struct oid *commits,
 		   size_t commit_count, const struct oid *blobs,
 		   size_t blob_count);
+	/* As pin_extend.  Or NULL. */
+	int (*pin_extend)(struct engine_storage *s, const struct oid *commits,
+			  size_t commit_count, const struct oid *blobs,
+			  size_t blob_count);
 	int (*refs_each)(struct engine_storage *s, git_ref_visit *visit,
 			 void *context);
 	int (*ref_read)(struct engine_storage *s, const char *name,

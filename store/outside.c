@@ -250,48 +250,59 @@ static int follow_locked(struct following *f)
 			    : r;
 }
 
-/* NAME.outside-N, the first that is free; NULL: no memory. */
-static char *free_name(struct store *store, const char *name)
+/* Whether a live branch has that name and commit.  0, or why it cannot be made. */
+static int check_name(struct store *store, const char *name,
+		      const struct oid *commit, bool *ret_there)
+{
+	SCOPED_LOCK(&store->lock);
+	const struct branch *b = store_find_locked(store, name);
+
+	*ret_there = b && oid_equal(&b->head, commit);
+	return *ret_there ? 0 : store_check_name_locked(store, name, NULL,
+							NULL);
+}
+
+/* NAME.outside-N, the first that is free or that is what was pushed already; NULL:
+ * no memory. */
+static char *name_beside(struct following *f, bool *ret_there)
 {
 	for (unsigned int n = 1; n < NAME_TRIES; n++) {
 		char *text;
-		int r;
 
-		if (asprintf(&text, "%s.outside-%u", name, n) < 0)
+		if (asprintf(&text, "%s.outside-%u", f->change->name, n) < 0)
 			return NULL;
-		pthread_mutex_lock(&store->lock);
-		r = store_check_name_locked(store, text, NULL, NULL);
-		pthread_mutex_unlock(&store->lock);
-		if (r == 0)
+		if (check_name(f->b->store, text, &f->change->seen,
+			       ret_there) == 0)
 			return text;
 		free(text);
 	}
 	return NULL;
 }
 
-/* What was pushed conflicts: it gets a name, and the report of merging it. */
+/* What was pushed conflicts: it gets a name, and the report of merging it.  The
+ * ref is ours when both are safe, so that dying in between and doing it again
+ * ends the same. */
 static int name_it(struct following *f)
 {
 	struct store *store = f->b->store;
-	scoped_free char *name = free_name(store, f->change->name);
-	struct report said = { "" };
+	bool there;
+	scoped_free char *name = name_beside(f, &there);
 	struct branch *other;
-	int r = name ? store_adopt_commit(store, &f->change->seen, name,
-					  f->report) : -ENOMEM;
+	int r = !name ? -ENOMEM : there ? 0 :
+		store_adopt_commit(store, &f->change->seen, name, f->report);
 
-	if (r == 0)
-		r = go_ahead(f);
 	if (r == 0)
 		r = store_branch(store, name, &other);
 	if (r < 0)
 		return r;
-	log_warning("refs/heads/%s was moved by another program to what "
-		    "conflicts with branch %s: that is branch %s now; see "
-		    "%s/.irmin/conflicts", f->change->name, f->change->name,
-		    name, name);
-	r = store_merge_seen(store, other, f->b, false, f->caller, &said);
+	r = store_merge_seen(store, other, f->b, false, f->caller, f->report);
 	branch_unref(other);
-	return r == -ENOTEMPTY ? 0 : r;
+	if (r == -ENOTEMPTY)
+		log_warning("refs/heads/%s was moved by another program to what "
+			    "conflicts with branch %s: that is branch %s now; "
+			    "see %s/.irmin/conflicts", f->change->name,
+			    f->change->name, name, name);
+	return r < 0 && r != -ENOTEMPTY ? r : go_ahead(f);
 }
 
 static bool has_name(struct branch *b, const char *name)

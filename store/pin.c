@@ -230,12 +230,35 @@ static int remove_files(int git_dir_fd)
 	return fsync(git_dir_fd) < 0 ? -errno : 0;
 }
 
+/* A pin of these, and of the commit before (NULL: none).  Both lists tidy. */
+static int write_pin(struct git_repo *repo, const struct oid *before,
+		     const struct oid *commits, size_t commit_count,
+		     const struct oid *blobs, size_t blob_count)
+{
+	struct odb *odb = git_repo_odb(repo);
+	size_t count = commit_count + (before ? 1 : 0);
+	scoped_free struct oid *parents = calloc(count + 1, sizeof(*parents));
+	struct oid tree, commit;
+	int r;
+
+	if (!parents)
+		return -ENOMEM;
+	if (before)
+		parents[0] = *before;
+	memcpy(parents + count - commit_count, commits,
+	       commit_count * sizeof(*commits));
+	r = write_tree(odb, blobs, blob_count, &tree);
+	if (r == 0)
+		r = write_commit(odb, &tree, parents, count, &commit);
+	if (r == 0)
+		r = odb_flush(odb);
+	return r < 0 ? r : write_folder(repo, &commit);
+}
+
 int pin_update(struct git_repo *repo, const struct oid *commits,
 	       size_t commit_count, const struct oid *blobs, size_t blob_count)
 {
-	struct odb *odb = git_repo_odb(repo);
 	scoped_free struct oid *parents = NULL, *files = NULL;
-	struct oid tree, commit;
 	int r = tidy(repo, commits, commit_count, &parents, &commit_count);
 
 	if (r == 0)
@@ -244,10 +267,40 @@ int pin_update(struct git_repo *repo, const struct oid *commits,
 		return r;
 	if (commit_count == 0 && blob_count == 0)
 		return remove_files(git_repo_dir_fd(repo));
-	r = write_tree(odb, files, blob_count, &tree);
+	return write_pin(repo, NULL, parents, commit_count, files, blob_count);
+}
+
+/* -ENOENT: there is none, or none that can be read. */
+static int read_pin(struct git_repo *repo, struct oid *ret_oid)
+{
+	scoped_buffer struct buffer line = { 0 };
+	enum object_type type;
+	int r = read_file(git_repo_dir_fd(repo), FOLDER "/HEAD", 4096, &line);
+
+	if (r == 0 && line.length != OID_HEX_SIZE)
+		r = -ENOENT;
+	if (r < 0)
+		return is_unknown(r) ? r : -ENOENT;
+	line.data[OID_HEX_SIZE - 1] = '\0';
+	if (oid_parse(line.data, ret_oid) < 0)
+		return -ENOENT;
+	r = odb_read_header(git_repo_odb(repo), ret_oid, &type, NULL);
+	return r == 0 || is_unknown(r) ? r : -ENOENT;
+}
+
+int pin_extend(struct git_repo *repo, const struct oid *commits,
+	       size_t commit_count, const struct oid *blobs, size_t blob_count)
+{
+	scoped_free struct oid *parents = NULL, *files = NULL;
+	struct oid before;
+	int r = read_pin(repo, &before);
+
 	if (r == 0)
-		r = write_commit(odb, &tree, parents, commit_count, &commit);
+		r = tidy(repo, commits, commit_count, &parents, &commit_count);
 	if (r == 0)
-		r = odb_flush(odb);
-	return r < 0 ? r : write_folder(repo, &commit);
+		r = tidy(repo, blobs, blob_count, &files, &blob_count);
+	if (r < 0)
+		return r;
+	return write_pin(repo, &before, parents, commit_count, files,
+			 blob_count);
 }

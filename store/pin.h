@@ -15,4 +15,10 @@
 int pin_update(struct git_repo *repo, const struct oid *commits,
 	       size_t commit_count, const struct oid *blobs, size_t blob_count);
 
+/* Keeps these too, at a cost that does not depend on what is pinned: by a commit on
+ * top of the last, which stays reachable until pin_update.  -ENOENT: there is no pin
+ * that can be read; errors of pin_update. */
+int pin_extend(struct git_repo *repo, const struct oid *commits,
+	       size_t commit_count, const struct oid *blobs, size_t blob_count);
+
 #endif

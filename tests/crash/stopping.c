@@ -207,6 +207,18 @@ static int stopping_pin(struct engine_storage *s, const struct oid *commits,
 				 blob_count);
 }
 
+static int stopping_extend(struct engine_storage *s, const struct oid *commits,
+			   size_t commit_count, const struct oid *blobs,
+			   size_t blob_count)
+{
+	struct machine *m = machine_over(s);
+
+	if (!step(m))
+		return -EIO;
+	return m->real->ops->pin_extend(m->real, commits, commit_count,
+					blobs, blob_count);
+}
+
 static int stopping_refs_each(struct engine_storage *s, git_ref_visit *visit,
 			      void *context)
 {
@@ -260,6 +272,7 @@ static const struct engine_storage_ops storage_ops = {
 	.table_read = stopping_table_read,
 	.table_write = stopping_table_write,
 	.pin = stopping_pin,
+	.pin_extend = stopping_extend,
 	.refs_each = stopping_refs_each,
 	.ref_read = stopping_ref_read,
 	.ref_update = stopping_ref_update,

@@ -175,6 +175,11 @@ journaled_since() {
 	[ "$(cat "$M/main/f")" = 2 ]
 }
 
+# has_in_git COMMIT:PATH TEXT
+has_in_git() {
+	[ "$(store_git show "$1")" = "$2" ]
+}
+
 @test "pushes arrive, deletions drop, new branches show" {
 	start
 	echo 1 >"$M/main/f"
@@ -216,7 +221,89 @@ journaled_since() {
 	wait_for 10 test -d "$M/main.outside-1"
 	wait_for 10 grep -qx theirs "$M/main.outside-1/.irmin/conflicts/1/theirs"
 	[ "$(cat "$M/main/f")" = mine ]
+	wait_for 10 has_in_git main:f mine
+	irminfs resolve -C "$M" main.outside-1 --theirs
+	mv -T "$M/main.outside-1" "$M/main"
+	[ "$(cat "$M/main/f")" = theirs ]
+}
+
+# push_after_crash FILE: main has "mine" in f, which Git does not know yet when the
+# daemon dies; then a clone pushes "theirs" in FILE
+push_after_crash() {
+	start
+	echo base >"$M/main/f"
+	sync "$M/main/f"
+	irminfs publish -C "$M/main"
+	git clone -q "$STORE" "$T/clone"
+	touch "$STORE/refs/heads/main.lock"
+	echo mine >"$M/main/f"
+	sync "$M/main/f"
+	crash
+	rm "$STORE/refs/heads/main.lock"
+	(
+		cd "$T/clone" || exit
+		echo theirs >"$1"
+		git add "$1"
+		git commit -qm theirs
+		git push -q origin main
+	)
+}
+
+# what_happens COMMAND: while a branch has a commit in the journal and no daemon
+what_happens() {
+	start
+	mkdir "$M/main/.irmin/fork/side"
+	mkdir "$M/side/d"
+	echo base >"$M/side/d/f"
+	sync "$M/side/d/f"
+	cat "$M/side/.irmin/head"
+	echo mine >"$M/side/g"
+	sync "$M/side/g"
+	crash
+	"$@"
+	git --git-dir="$STORE" reflog expire --expire=now --all
+	git --git-dir="$STORE" gc -q --prune=now
+	start
+	[ "$(cat "$M/side/d/f" "$M/side/g")" = $'base\nmine' ]
+	[ "$(store_git show side:g)" = mine ]
+	store_git fsck --strict --no-dangling
+}
+
+@test "deleting a branch and gc after a crash lose nothing of the journal" {
+	what_happens git --git-dir="$STORE" update-ref -d refs/heads/side
+}
+
+@test "setting a branch back and gc after a crash lose nothing of the journal" {
+	what_happens git --git-dir="$STORE" update-ref refs/heads/side main
+}
+
+@test "a push after a crash is merged with what was in the journal" {
+	push_after_crash g
+	# nor does it matter who looks first, and who dies
+	start -o ro
+	stop
+	"$IRMINFS" branches --store "$STORE" >/dev/null
+	start
+	crash
+	start
+	wait_for 10 grep -qx theirs "$M/main/g"
+	[ "$(cat "$M/main/f")" = mine ]
 	[ "$(store_git show main:f)" = mine ]
+	[ "$(store_git show main:g)" = theirs ]
+	[ "$(store_git for-each-ref --format='%(refname)')" = refs/heads/main ]
+	store_git fsck --strict --no-dangling
+}
+
+@test "a push after a crash that conflicts becomes a branch with a report" {
+	push_after_crash f
+	start
+	crash
+	start
+	wait_for 10 grep -qx theirs "$M/main.outside-1/.irmin/conflicts/1/theirs"
+	[ "$(cat "$M/main/f")" = mine ]
+	wait_for 10 has_in_git main:f mine
+	restart
+	[ "$(ls "$M")" = "$(printf '%s\n' main main.outside-1)" ]
 	irminfs resolve -C "$M" main.outside-1 --theirs
 	mv -T "$M/main.outside-1" "$M/main"
 	[ "$(cat "$M/main/f")" = theirs ]

@@ -437,6 +437,31 @@ static void renamed_and_dropped_branches_stay_so(void **state)
 	close_engine();
 }
 
+/* Refs may be gone when they are replayed, and what these alone held. */
+static void what_frames_build_on_is_pinned(void **state)
+{
+	struct oid first, second;
+	uint64_t a;
+
+	open_it();
+	a = made("a");
+	first = head_of(a);
+	assert_true(is_pinned(&first));
+	assert_int_equal(run(commit_of(a, "x", "1")), 0);
+	assert_int_equal(engine_publish_all(engine), 0);
+	second = head_of(a);
+	assert_true(is_pinned(&second));
+	assert_int_equal(run(quiet(a, NULL, NULL)), 0);
+	crash();
+	assert_true(is_pinned(&second));
+	open_it();
+	assert_true(is_pinned(&second));
+	close_engine();
+	/* nothing is left that could build on it */
+	assert_false(is_pinned(&first));
+	assert_false(is_pinned(&second));
+}
+
 static void a_lost_table_begins_anew(void **state)
 {
 	uint64_t main;
@@ -563,6 +588,7 @@ int main(void)
 		JTEST(an_opening_may_be_cut_off),
 		JTEST(a_read_only_opening_leaves_it_alone),
 		JTEST(renamed_and_dropped_branches_stay_so),
+		JTEST(what_frames_build_on_is_pinned),
 		JTEST(a_lost_table_begins_anew),
 		JTEST(damage_is_told),
 		JTEST(timers_wait_for_the_end_of_the_burst),

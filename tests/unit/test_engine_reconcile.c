@@ -187,10 +187,76 @@ static void the_later_of_two_is_taken(void **state)
 	check_stable(table);
 }
 
-static void both_sides_are_kept(void **state)
+struct told {
+	unsigned int count;
+	struct oid seen, before;
+};
+
+static int hear(void *context, const struct outside_change *change)
+{
+	struct told *told = context;
+
+	told->count++;
+	told->seen = change->seen;
+	told->before = change->before;
+	return 0;
+}
+
+/* Who mounts the store merges both, however often it was opened before. */
+static void both_sides_wait_to_be_merged(void **state)
 {
 	struct oid base = outside_commit(NULL), ours = outside_commit(&base);
 	struct oid theirs = outside_commit(&base);
+	struct table *table;
+
+	set_ref("x/a", &theirs);
+	save_branch("x/a", &ours, &base);
+	for (int i = 0; i < 3; i++) {
+		struct told told = { 0 };
+
+		table = opened_table();
+		assert_int_equal(table->branch_count, 1);
+		assert_true(oid_equal(&table->branches[0].head, &ours));
+		assert_true(ref_is("x/a", &theirs));
+		assert_true(is_pinned(&ours));
+		assert_int_equal(engine_state(engine, 7, NULL), -ESTALE);
+		assert_int_equal(engine_look_outside(engine, NULL, hear, &told),
+				 0);
+		assert_int_equal(told.count, 1);
+		assert_true(oid_equal(&told.seen, &theirs));
+		assert_true(oid_equal(&told.before, &base));
+		table_free(table);
+		close_engine();
+	}
+}
+
+static void what_was_merged_is_written(void **state)
+{
+	struct oid base = outside_commit(NULL), ours = outside_commit(&base);
+	struct oid theirs = outside_commit(&base), merged;
+	struct record merge = commit_of(7, "x", "1");
+	struct table *table;
+
+	set_ref("a", &theirs);
+	save_branch("a", &ours, &base);
+	open_engine();
+	merge.commit->parents = malloc(sizeof(theirs));
+	merge.commit->parents[0] = theirs;
+	merge.commit->parent_count = 1;
+	assert_int_equal(run(merge), 0);
+	merged = head_of(7);
+	assert_true(ref_is("a", &merged));
+	assert_int_equal(engine_state(engine, 7, NULL), 0);
+	close_engine();
+	table = opened_table();
+	assert_int_equal(table->branch_count, 1);
+	check_stable(table);
+}
+
+static void where_history_is_damaged_both_sides_are_kept(void **state)
+{
+	struct oid lost = { { 3 } }, ours = outside_commit(&lost);
+	struct oid base = outside_commit(NULL), theirs = outside_commit(&base);
 	struct table *table;
 
 	set_ref("x/a", &theirs);
@@ -205,6 +271,24 @@ static void both_sides_are_kept(void **state)
 	assert_true(ref_is("x/a.mine-2", &ours));
 	assert_int_equal(table->branch_count, 3);
 	check_stable(table);
+}
+
+static void who_only_reads_sees_both_sides(void **state)
+{
+	struct oid base = outside_commit(NULL), ours = outside_commit(&base);
+	struct oid theirs = outside_commit(&base);
+	struct table *table;
+
+	set_ref("a", &theirs);
+	save_branch("a", &ours, &base);
+	assert_int_equal(try_open(odb, true, NULL), 0);
+	assert_int_equal(engine_table(engine, &table), 0);
+	assert_int_equal(table->branch_count, 2);
+	assert_true(oid_equal(&table_find_name(table, "a")->head, &theirs));
+	assert_true(oid_equal(&table_find_name(table, "a.mine-1")->head, &ours));
+	assert_true(ref_is("a.mine-1", &none));
+	table_free(table);
+	close_engine();
 }
 
 static void a_rename_is_finished(void **state)
@@ -380,7 +464,10 @@ int main(void)
 		TEST(a_ref_that_was_deleted_drops_its_branch),
 		TEST(a_deleted_ref_with_unwritten_commits_comes_back),
 		TEST(the_later_of_two_is_taken),
-		TEST(both_sides_are_kept),
+		TEST(both_sides_wait_to_be_merged),
+		TEST(what_was_merged_is_written),
+		TEST(where_history_is_damaged_both_sides_are_kept),
+		TEST(who_only_reads_sees_both_sides),
 		TEST(a_rename_is_finished),
 		TEST(a_ref_to_be_deleted_that_moved_is_a_branch),
 		TEST(names_that_clash_are_moved_aside),

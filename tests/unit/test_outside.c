@@ -29,6 +29,21 @@ static void await_branch(struct fixture *f, const char *name, bool wanted)
 	fail_msg("branch %s is %sthere", name, wanted ? "not " : "still ");
 }
 
+/* Until the branch's file has that text in Git. */
+static void await_in_git(struct fixture *f, const char *branch,
+			 const char *path, const char *text)
+{
+	for (int i = 0; i < 500; i++) {
+		scoped_free char *seen = shell(f, "git show %s:%s", branch,
+					       path);
+
+		if (strcmp(seen, text) == 0)
+			return;
+		usleep(10000);
+	}
+	fail_msg("%s of %s did not become %s in Git", path, branch, text);
+}
+
 /* A commit on top of a branch with one more file, made by plain Git. */
 #define COMMIT(f, branch, path, text) \
 	free(shell(f, "export GIT_INDEX_FILE=$PWD/../index; rm -f $GIT_INDEX_FILE;" \
@@ -80,12 +95,33 @@ static void a_changed_branch_merges(void **state)
 	assert_shell(f, "2", "git log -1 --format=%%P main | wc -w");
 }
 
+static size_t report_count(struct fixture *f, const char *name)
+{
+	struct branch *b = branch_of(f, name);
+	struct conflict_report **reports;
+	size_t count;
+
+	assert_int_equal(branch_conflicts(b, &reports, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		conflict_report_free(reports[i]);
+	free(reports);
+	branch_unref(b);
+	return count;
+}
+
+static void await_report(struct fixture *f, const char *name)
+{
+	for (int i = 0; i < 500; i++) {
+		if (report_count(f, name) == 1)
+			return;
+		usleep(10000);
+	}
+	fail_msg("%s has no report", name);
+}
+
 static void what_conflicts_is_named(void **state)
 {
 	struct fixture *f = *state;
-	struct conflict_report **reports;
-	struct branch *b;
-	size_t count;
 
 	write_file(f, "main", "a", "1");
 	sync_branch(f, "main");
@@ -95,20 +131,9 @@ static void what_conflicts_is_named(void **state)
 	await_branch(f, "main.outside-1", true);
 	await_file(f, "main.outside-1", "a", "theirs");
 	await_file(f, "main", "a", "mine");
-	b = branch_of(f, "main.outside-1");
-	for (int i = 0; i < 500; i++) {
-		assert_int_equal(branch_conflicts(b, &reports, &count), 0);
-		for (size_t j = 0; j < count; j++)
-			conflict_report_free(reports[j]);
-		free(reports);
-		if (count)
-			break;
-		usleep(10000);
-	}
-	branch_unref(b);
-	assert_int_equal(count, 1);
+	await_report(f, "main.outside-1");
 	/* ours has its ref again, and theirs one of its own */
-	assert_shell(f, "mine", "git show main:a");
+	await_in_git(f, "main", "a", "mine");
 	assert_shell(f, "theirs", "git show main.outside-1:a");
 }
 
@@ -257,6 +282,67 @@ static void a_push_arrives(void **state)
 		     "'refs/heads/*' | cut -f2");
 }
 
+/* Closes the store with main as a killed mount leaves it that was pushed to: of
+ * f our commit has "mine", and the ref, beside it, has theirs. */
+static void part(struct fixture *f, const char *path, const char *theirs)
+{
+	close_store(f);
+	f->options.follow = false;
+	open_store(f);
+	write_file(f, "main", "f", "base");
+	sync_branch(f, "main");
+	COMMIT(f, "main", path, theirs);
+	write_file(f, "main", "f", "mine");
+	sync_branch(f, "main");
+	assert_shell(f, theirs, "git show main:%s", path);
+	close_store(f);
+	f->options.follow = true;
+}
+
+static void what_was_pushed_while_it_was_closed_is_merged(void **state)
+{
+	struct fixture *f = *state;
+
+	part(f, "g", "theirs");
+	open_store(f);
+	await_file(f, "main", "g", "theirs");
+	await_file(f, "main", "f", "mine");
+	assert_shell(f, "mine", "git show main:f");
+	assert_shell(f, "theirs", "git show main:g");
+	assert_shell(f, "main", "git for-each-ref --format='%%(refname:short)'");
+}
+
+static void what_conflicts_then_is_named(void **state)
+{
+	struct fixture *f = *state;
+
+	part(f, "f", "theirs");
+	open_store(f);
+	await_branch(f, "main.outside-1", true);
+	await_report(f, "main.outside-1");
+	await_file(f, "main.outside-1", "f", "theirs");
+	await_file(f, "main", "f", "mine");
+	reopen_store(f);
+	assert_int_equal(report_count(f, "main.outside-1"), 1);
+	assert_shell(f, "mine", "git show main:f");
+	assert_shell(f, "theirs", "git show main.outside-1:f");
+	assert_shell(f, "2", "git for-each-ref | wc -l");
+}
+
+/* Killed between the name and the report. */
+static void what_has_its_name_gets_no_other(void **state)
+{
+	struct fixture *f = *state;
+
+	part(f, "f", "theirs");
+	free(shell(f, "git branch main.outside-1 main"));
+	open_store(f);
+	await_report(f, "main.outside-1");
+	await_in_git(f, "main", "f", "mine");
+	assert_shell(f, "theirs", "git show main.outside-1:f");
+	assert_shell(f, "2", "git for-each-ref | wc -l");
+}
+
 static void an_older_dropped_branch_comes_back_as_it_was(void **state)
 {
 	struct fixture *f = *state;
@@ -294,6 +380,9 @@ int main(void)
 		TEST(an_open_file_keeps_it_behind),
 		TEST(branches_come_and_go),
 		TEST(an_older_dropped_branch_comes_back_as_it_was),
+		TEST(what_was_pushed_while_it_was_closed_is_merged),
+		TEST(what_conflicts_then_is_named),
+		TEST(what_has_its_name_gets_no_other),
 		TEST(new_branches_are_found_by_name),
 		TEST(what_is_given_up_here_is_not_found),
 		TEST(packing_and_collecting_change_nothing),

@@ -120,6 +120,28 @@ static void a_pin_replaces_the_one_before(void **state)
 	shell_do(f->path, "test ! -e worktrees");
 }
 
+static void a_pin_can_be_extended(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(pin_extend(f->repo, &f->commit, 1, NULL, 0), -ENOENT);
+	assert_int_equal(pin_update(f->repo, &f->commit, 1, NULL, 0), 0);
+	assert_int_equal(pin_extend(f->repo, &f->other, 1, NULL, 0), 0);
+	assert_int_equal(pin_extend(f->repo, NULL, 0, &f->blob, 1), 0);
+	clean_up_with_git(f);
+	assert_true(is_there(f, &f->commit));
+	assert_true(is_there(f, &f->other));
+	assert_true(is_there(f, &f->blob));
+	assert_int_equal(pin_update(f->repo, &f->other, 1, NULL, 0), 0);
+	clean_up_with_git(f);
+	assert_false(is_there(f, &f->commit));
+	assert_true(is_there(f, &f->other));
+	assert_false(is_there(f, &f->blob));
+	/* nor does it build on what somebody broke */
+	shell_do(f->path, "echo x >worktrees/irminfs/HEAD");
+	assert_int_equal(pin_extend(f->repo, &f->commit, 1, NULL, 0), -ENOENT);
+}
+
 static void equal_pins_are_one_commit(void **state)
 {
 	struct fixture *f = *state;
@@ -204,6 +226,7 @@ int main(void)
 		TEST(pinned_objects_survive_git),
 		TEST(clones_do_not_carry_them),
 		TEST(a_pin_replaces_the_one_before),
+		TEST(a_pin_can_be_extended),
 		TEST(equal_pins_are_one_commit),
 		TEST(what_is_missing_is_left_out),
 		TEST(git_works_at_every_step),
