@@ -44,12 +44,12 @@ int engine_store_objects(struct engine *e, const struct table *table,
 {
 	int r = e->local ? odb_flush(e->local) : 0;
 
+	/* a pin that has to change makes them durable together with its own */
+	if (r == 0)
+		r = engine_pin_more(e, table, unwritten);
 	if (r == 0)
 		r = odb_flush(e->odb);
-	r = check(e, "objects", r);
-	if (r < 0)
-		return r;
-	return check(e, "the pin", engine_pin_more(e, table, unwritten));
+	return check(e, "objects", r);
 }
 
 /* Stuck branches are pinned as soon as they are known to be; if that fails it is

@@ -15,12 +15,14 @@
  *            are tried again with each batch, and stay listed meanwhile
  *
  * Frames are written by who waits for them, or knows that somebody will: one at a
- * time is the leader, and takes all that are queued (engine_lead.c).  Publishing is done by the thread;
- * engine_open does it before the thread is there and engine_close when it has
- * gone.  "The thread" below means whichever of them.  A batch is
+ * time is the leader, and takes all that are queued (engine_lead.c).  Publishing is
+ * done by the thread; engine_open does it before the thread is there and
+ * engine_close when it has gone.  "The thread" below means whichever of them.  A
+ * batch is
  *   1. folded; its records are applied to a copy of the table; objects are written
- *   2. odb_flush, of the local faces' objects too
- *   3. the pin: what the new table names and no ref will hold for sure
+ *   2. the pin, if it has to change: what the new table names and no ref will
+ *      hold for sure; it flushes all objects with its own
+ *   3. odb_flush, if that did not do it; of the local faces' objects first
  *   4. stored(): from here on new frames may build on these objects
  *   5. the table file, with the sequence that it is of: from here on it is true,
  *      and frames up to there do not count
@@ -198,8 +200,9 @@ int engine_publish_batch(struct engine *e, struct cut *batch, uint64_t through);
 int engine_begin_epoch(struct engine *e, struct cut *replayed);
 
 /* Makes all objects durable, and pins those that the table names and that no ref
- * will hold, or with unwritten none does yet: steps 2 and 3 above.  Errors that are not transient make the
- * engine read-only; the same of engine_record_table, step 5. */
+ * will hold, or with unwritten none does yet: steps 2 and 3 above.  Errors that are
+ * not transient make the engine read-only; the same of engine_record_table,
+ * step 5. */
 int engine_store_objects(struct engine *e, const struct table *table,
 			 bool unwritten);
 int engine_record_table(struct engine *e, const struct table *table);
@@ -230,8 +233,7 @@ void engine_tend_later(struct engine *e);
 
 /* Before table is written: makes the pin hold whatever it needs, too; with a journal
  * that is the head of every branch.  unwritten: without one also those that differ
- * from their refs.  Errors of
- * pin_update. */
+ * from their refs.  Errors of pin_update. */
 int engine_pin_more(struct engine *e, const struct table *table,
 		    bool unwritten);
 /* When table is durable and refs are as they can be: lets go of the rest, if

@@ -17,9 +17,9 @@ struct engine_storage_ops {
 	/* Durable when it returns; as replace_file. */
 	int (*table_write)(struct engine_storage *s, const void *text,
 			   size_t size);
-	/* As pin_update, git_refs_each below refs/heads/ (with whole names),
-	 * git_ref_read, git_ref_update, git_head_read, git_head_set,
-	 * git_is_ancestor. */
+	/* As pin_update (which flushes all objects first), git_refs_each below
+	 * refs/heads/ (with whole names), git_ref_read, git_ref_update,
+	 * git_head_read, git_head_set, git_is_ancestor. */
 	int (*pin)(struct engine_storage *s, const struct oid *commits,
 		   size_t commit_count, const struct oid *blobs,
 		   size_t blob_count);

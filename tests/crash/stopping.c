@@ -201,7 +201,7 @@ static int stopping_pin(struct engine_storage *s, const struct oid *commits,
 {
 	struct machine *m = machine_over(s);
 
-	if (!step(m))
+	if (stopping_flush(&m->odb) < 0 || !step(m))
 		return -EIO;
 	return m->real->ops->pin(m->real, commits, commit_count, blobs,
 				 blob_count);
@@ -213,7 +213,7 @@ static int stopping_extend(struct engine_storage *s, const struct oid *commits,
 {
 	struct machine *m = machine_over(s);
 
-	if (!step(m))
+	if (stopping_flush(&m->odb) < 0 || !step(m))
 		return -EIO;
 	return m->real->ops->pin_extend(m->real, commits, commit_count,
 					blobs, blob_count);

@@ -170,7 +170,10 @@ static int table_write(struct engine_storage *s, const void *text, size_t size)
 static int pin(struct engine_storage *s, const struct oid *commits,
 	       size_t commit_count, const struct oid *blobs, size_t blob_count)
 {
-	return step(machine_over(s)) ? 0 : -EIO;
+	struct machine *m = machine_over(s);
+	int r = flush_objects(&m->odb);
+
+	return r < 0 ? r : step(m) ? 0 : -EIO;
 }
 
 static struct ref *find_ref(struct world *w, const char *name)
