@@ -14,7 +14,6 @@
  * of all branches until it is closed with nothing left in there. */
 
 #define LOOSE_MOST 256
-#define HEADS_MOST 1024
 
 void pin_set_release(struct pin_set *set)
 {
@@ -232,14 +231,15 @@ static int extend(struct engine *e, struct pin_set *need, struct pin_set *set)
 }
 
 /* Whether it is worth to narrow the pin, once need is true: heads that have
- * successors alone are not, until they are many. */
+ * successors alone are not, until they are as many as those that have none.  More
+ * would show in `git log --all`. */
 static int find_loose(struct engine *e, const struct pin_set *need)
 {
 	scoped(pin_set_release) struct pin_set lasting = { 0 };
 	int r = 0;
 
 	if (frames_need(e) &&
-	    e->pinned.commit_count < 2 * need->commit_count + HEADS_MOST) {
+	    e->pinned.commit_count <= 2 * need->commit_count) {
 		r = collect(e, e->table, UNWRITTEN, &lasting);
 		e->pins_loose |= r == 0 && !set_is_subset(&lasting, need);
 		return r;
