@@ -144,30 +144,12 @@ static int sync_branch(fuse_req_t req, struct inode *inode)
 	return r == 0 && b ? branch_sync(b, &caller) : r;
 }
 
-struct written {
-	fuse_req_t req;
-	size_t size;
-};
-
-static void reply_written(void *context)
+static void reply_written(fuse_req_t req, size_t size)
 {
-	const struct written *w = context;
-	struct pool *pool = store_pool(fs_of(w->req)->store);
+	struct pool *pool = store_pool(fs_of(req)->store);
 
-	fuse_reply_write(w->req, w->size);
+	fuse_reply_write(req, size);
 	pool_trim_blocks(pool);
-}
-
-/* Begins what the FSYNC will ask for that is expected next, so that the disk is at
- * work while the client comes back with it.  If none comes, this cut is as good
- * as the timer's. */
-static void reply_and_sync(struct inode *inode, struct written *written)
-{
-	const struct caller caller = caller_of(written->req, "fsync");
-	struct branch *b = branch_ref(inode_branch(inode));
-
-	branch_sync_ahead(b, &caller, reply_written, written);
-	branch_unref(b);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
@@ -177,7 +159,6 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	/* a page of a mapping comes without flags of an open file, and belongs
 	 * where it is */
 	bool append = (info->flags & O_APPEND) && !info->writepage;
-	struct written written = { .req = req };
 	ssize_t done;
 	int r;
 
@@ -190,15 +171,10 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 				      false);
 	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
 		r = sync_branch(req, inode);
-	if (done < 0 || r < 0) {
+	if (done < 0 || r < 0)
 		reply_error(req, done < 0 ? done : r);
-		return;
-	}
-	written.size = done;
-	if (done > 0 && !info->writepage && habit_written(inode))
-		reply_and_sync(inode, &written);
 	else
-		reply_written(&written);
+		reply_written(req, done);
 }
 
 static void reply_claim(fuse_req_t req, struct inode *inode)
@@ -248,7 +224,6 @@ void op_fsync(fuse_req_t req, fuse_ino_t id, int data_only,
 	struct branch *b = NULL;
 	int r = begin_sync(req, inode, &b);
 
-	habit_synced(inode);
 	if (r < 0 || !b)
 		reply_error(req, r);
 	else

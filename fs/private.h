@@ -135,7 +135,6 @@ enum inode_kind {
 struct inode {
 	enum inode_kind kind : 8;
 	bool of_view;			/* NODE: part of a struct view_inode */
-	_Atomic uint16_t habit;		/* habit.c */
 	uint32_t refs;			/* inodes->lock */
 	uint64_t lookups;		/* inodes->lock */
 	struct inode *previous, *next;	/* of all; inodes->lock */
@@ -236,13 +235,6 @@ int name_branch(struct fs *fs, const struct inode *space, const char *name,
  * otherwise; the name is noted then.  -ENOENT and errors of reading. */
 int name_lookup(struct fs *fs, struct inode *space, const char *name,
 		struct inode **ret, bool *ret_keep);
-
-/* ---- how files are written (habit.c) ---- */
-
-/* Who wrote so many times and synced, time and again, will do so once more.
- * Notes a write; true: a sync is expected next. */
-bool habit_written(struct inode *inode);
-void habit_synced(struct inode *inode);
 
 /* ---- attributes (attributes.c) ---- */
 

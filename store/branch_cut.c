@@ -341,26 +341,6 @@ void branch_sync_later(struct branch *b, const struct caller *caller,
 	engine_wait_later(b->store->engine, &sync->waiter, sequence);
 }
 
-/* A text belongs to the commit of who waits for it. */
-static bool has_message(struct branch *b)
-{
-	SCOPED_LOCK(&b->message_lock);
-
-	return b->message;
-}
-
-void branch_sync_ahead(struct branch *b, const struct caller *caller,
-		       void (*meanwhile)(void *context), void *context)
-{
-	uint64_t sequence;
-
-	if (has_message(b) ||
-	    cut_for(b, caller, NULL, false, NULL, &sequence) < 0 || !sequence)
-		meanwhile(context);
-	else
-		engine_hasten(b->store->engine, meanwhile, context);
-}
-
 static int commit(struct branch *b, const struct caller *caller,
 		  const char *message, const uint64_t *changes,
 		  struct oid *ret_head)

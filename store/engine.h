@@ -197,12 +197,6 @@ struct engine_waiter {
 void engine_wait_later(struct engine *engine, struct engine_waiter *waiter,
 		       uint64_t sequence);
 
-/* Begins to make durable what is queued, for somebody who is expected to wait for
- * it, if nobody is at it.  Calls meanwhile once, without locks, and mostly while
- * the disk is at work; may last as long as engine_wait_later does. */
-void engine_hasten(struct engine *engine, void (*meanwhile)(void *context),
-		   void *context);
-
 /* Blocks until the branch's cuts up to sequence are in Git; ret_oid is its head
  * then (or later).  It may be that only the pin keeps it yet (a stuck branch).
  * -ENOENT: no such branch, live or dropped.  Errors of engine_wait. */

@@ -111,8 +111,7 @@ static void block_locked(struct engine *e, const struct cut *cut)
 	pthread_cond_signal(&e->work);
 }
 
-void engine_lead_around_locked(struct engine *e,
-			       void (*meanwhile)(void *context), void *context)
+void engine_lead_locked(struct engine *e)
 {
 	struct cut *first = e->next_frame, *last = e->last;
 	struct cut *added, *blocked = NULL;
@@ -122,11 +121,6 @@ void engine_lead_around_locked(struct engine *e,
 	e->leading = true;
 	pthread_mutex_unlock(&e->lock);
 	added = add_frames(e, first, last, &blocked, &sick);
-	if (meanwhile) {
-		if (!sick)
-			journal_begin_flush(e->journal);
-		meanwhile(context);
-	}
 	/* what was added before is dropped if a flush failed half way */
 	r = sick ? -EIO : journal_flush(e->journal, &sick);
 	if (sick)
@@ -141,9 +135,4 @@ void engine_lead_around_locked(struct engine *e,
 		block_locked(e, blocked);
 	wake_followers_locked(e, engine_can_lead_locked(e) ? 1 : SIZE_MAX);
 	pthread_cond_broadcast(&e->done);
-}
-
-void engine_lead_locked(struct engine *e)
-{
-	engine_lead_around_locked(e, NULL, NULL);
 }

@@ -14,11 +14,10 @@
  *   held     could not be applied, because what they build on is damaged; they
  *            are tried again with each batch, and stay listed meanwhile
  *
- * Frames are written by who waits for them, or knows that somebody will: one at a
- * time is the leader, and takes all that are queued (engine_lead.c).  Publishing is
- * done by the thread; engine_open does it before the thread is there and
- * engine_close when it has gone.  "The thread" below means whichever of them.  A
- * batch is
+ * Frames are written by who waits for them: one at a time is the leader, and
+ * takes all that are queued (engine_lead.c).  Publishing is done by the thread;
+ * engine_open does it before the thread is there and engine_close when it has
+ * gone.  "The thread" below means whichever of them.  A batch is
  *   1. folded; its records are applied to a copy of the table; objects are written
  *   2. the pin, if it has to change: what the new table names and no ref will
  *      hold for sure; it flushes all objects with its own
@@ -77,7 +76,7 @@ struct engine {
 	pthread_cond_t work, done;
 	struct follower *followers, **followers_end;	/* oldest first */
 	struct engine_waiter *waiters;	/* oldest first */
-	unsigned int servers;		/* threads that wait for all of them */
+	bool serving;			/* one of them waits for all */
 	/* The thread alone takes any out.  The leader walks from next_frame on
 	 * without the lock, the thread over its batch. */
 	struct cut *first, *last;
@@ -121,10 +120,6 @@ struct engine {
 bool engine_can_lead_locked(const struct engine *e);
 /* Does so; gives up the lock meanwhile. */
 void engine_lead_locked(struct engine *e);
-/* The same; calls meanwhile (or NULL), without the lock, when the disk is at
- * work. */
-void engine_lead_around_locked(struct engine *e,
-			       void (*meanwhile)(void *context), void *context);
 /* Waits, without the lock, until the leader or anybody else has news.  True: the
  * cut of that sequence is durable, and the lock is not taken again. */
 bool engine_follow_locked(struct engine *e, uint64_t sequence);

@@ -141,7 +141,7 @@ static void tell_durable_locked(struct engine *e)
 		tell_locked(e, over, 0);
 }
 
-/* A step of the wait of the first one. */
+/* A step of the wait of the first one, who stays the first meanwhile. */
 static void serve_first_locked(struct engine *e)
 {
 	struct engine_waiter *first = e->waiters;
@@ -151,28 +151,25 @@ static void serve_first_locked(struct engine *e)
 
 	if (!locked)
 		pthread_mutex_lock(&e->lock);
-	/* another server may have told it; one that is there in its place and
-	 * waits for the same hears the same */
-	if ((!over && r == 0) || e->waiters != first ||
-	    first->sequence != w.sequence)
+	if (!over && r == 0)
 		return;
 	DL_DELETE(e->waiters, first);
 	first->next = NULL;
 	tell_locked(e, first, r);
 }
 
-/* Until nobody waits or another one has come to do it.  What can be journaled does
- * not wait for what only the thread can do. */
+/* What can be journaled does not wait for what only the thread can do. */
 static void serve_locked(struct engine *e)
 {
-	tell_durable_locked(e);
-	while (e->waiters && e->servers == 1) {
+	e->serving = true;
+	while (e->waiters) {
 		if (engine_can_lead_locked(e))
 			engine_lead_locked(e);
 		else
 			serve_first_locked(e);
 		tell_durable_locked(e);
 	}
+	e->serving = false;
 }
 
 void engine_wait_later(struct engine *engine, struct engine_waiter *waiter,
@@ -183,29 +180,10 @@ void engine_wait_later(struct engine *engine, struct engine_waiter *waiter,
 	waiter->sequence = sequence;
 	waiter->begun = engine->begun;
 	DL_APPEND(engine->waiters, waiter);
-	if (engine->servers) {
+	if (engine->serving)
 		pthread_cond_broadcast(&engine->done);
-		return;
-	}
-	engine->servers++;
-	serve_locked(engine);
-	engine->servers--;
-}
-
-void engine_hasten(struct engine *engine, void (*meanwhile)(void *context),
-		   void *context)
-{
-	pthread_mutex_lock(&engine->lock);
-	if (!engine_can_lead_locked(engine)) {
-		pthread_mutex_unlock(&engine->lock);
-		meanwhile(context);
-		return;
-	}
-	engine->servers++;
-	engine_lead_around_locked(engine, meanwhile, context);
-	serve_locked(engine);
-	engine->servers--;
-	pthread_mutex_unlock(&engine->lock);
+	else
+		serve_locked(engine);
 }
 
 static int wait_published_locked(struct engine *e, uint64_t branch,

@@ -266,41 +266,17 @@ static int pad(struct journal *j, size_t *ret_size)
 	return 0;
 }
 
-/* No zeros are being written there. */
-static bool is_prepared(struct journal *j, uint64_t end)
-{
-	SCOPED_LOCK(&j->lock);
-
-	return j->segments[journal_file(j->generation)].written >= end;
-}
-
-void journal_begin_flush(struct journal *j)
-{
-	size_t size;
-
-	if (!j->files->ops->begin || j->dropped < 0 || j->data_dirty ||
-	    !journal_has_pending(j) || pad(j, &size) < 0 ||
-	    !is_prepared(j, j->position + size))
-		return;
-	j->begun = j->files->ops->begin(j->files, journal_file(j->generation),
-					j->pending.data, size,
-					j->position) == 0;
-}
-
 static int write_pending(struct journal *j, bool *ret_sick)
 {
 	struct segment *s = &j->segments[journal_file(j->generation)];
-	bool begun = j->begun;
 	size_t size;
 	int r = pad(j, &size);
 
-	j->begun = false;
 	if (r < 0)
 		return r;
 	SCOPED_LOCK(&j->lock);
-	r = begun ? j->files->ops->finish(j->files) :
-		    j->files->ops->write(j->files, journal_file(j->generation),
-					 j->pending.data, size, j->position);
+	r = j->files->ops->write(j->files, journal_file(j->generation),
+				 j->pending.data, size, j->position);
 	if (r < 0) {
 		*ret_sick = !is_want_of_room(r);
 		return r;

@@ -52,10 +52,6 @@ int journal_add(struct journal *journal, const struct cut *cut,
  * on it. */
 int journal_flush(struct journal *journal, bool *ret_sick);
 
-/* Begins the writing that journal_flush, which is to be called next, will wait
- * for; it will tell errors. */
-void journal_begin_flush(struct journal *journal);
-
 /* All frames up to sequence are published but those from `held` on (0: none):
  * segments without others may be used again. */
 void journal_release(struct journal *journal, uint64_t published,

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/journal_aio.h"
 #include "store/journal_files.h"
 #include "store/util.h"
 
@@ -16,8 +15,8 @@
 /* Frames go around the page cache, which takes a tenth off an fdatasync: what is
  * aligned in the file and not longer than that is copied to where it is in memory
  * too.  All else, and where it cannot be done, goes through it. */
-#define DIRECT_ALIGNMENT AIO_ALIGNMENT
-#define DIRECT_MOST AIO_MOST
+#define DIRECT_ALIGNMENT 4096u
+#define DIRECT_MOST ((size_t)64 << 10)
 #define NO_DIRECT (-2)
 
 #define FILES 3u			/* descriptors a segment */
@@ -26,9 +25,6 @@ struct disk_files {
 	struct journal_files files;
 	int folder;
 	unsigned int segments;
-	struct journal_aio aio;		/* of who writes frames */
-	int begun_in;			/* its descriptor in the page cache */
-	uint64_t begun_at;
 	pthread_mutex_t lock;		/* guards fds while one is opened */
 	int fds[];			/* -1: not open; 2 * segments, then as
 					 * many as segments with O_DIRECT */
@@ -144,32 +140,6 @@ static int disk_write(struct journal_files *f, unsigned int file,
 	return write_fully(fd, data, size, offset);
 }
 
-static int disk_begin(struct journal_files *f, unsigned int file,
-		      const void *data, size_t size, uint64_t offset)
-{
-	struct disk_files *d = disk_of(f);
-	int fd, r = open_file(d, file, true, &fd);
-
-	if (r < 0)
-		return r;
-	d->begun_in = fd;
-	d->begun_at = offset;
-	if (may_be_direct(d, file, size, offset) &&
-	    journal_aio_begin(&d->aio, *direct_fd(d, file), data, size, offset))
-		return 0;
-	return disk_write(f, file, data, size, offset);
-}
-
-static int disk_finish(struct journal_files *f)
-{
-	struct disk_files *d = disk_of(f);
-	size_t size = d->aio.size;
-
-	if (!size || journal_aio_finish(&d->aio))
-		return 0;
-	return write_fully(d->begun_in, d->aio.bytes, size, d->begun_at);
-}
-
 static int disk_flush(struct journal_files *f, unsigned int file)
 {
 	int fd, r = open_file(disk_of(f), file, false, &fd);
@@ -217,7 +187,6 @@ static void disk_free(struct journal_files *f)
 	for (unsigned int i = 0; i < FILES * d->segments; i++)
 		if (d->fds[i] >= 0)
 			close(d->fds[i]);
-	journal_aio_release(&d->aio);
 	close(d->folder);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
@@ -226,8 +195,6 @@ static void disk_free(struct journal_files *f)
 static const struct journal_files_ops disk_ops = {
 	.read = disk_read,
 	.write = disk_write,
-	.begin = disk_begin,
-	.finish = disk_finish,
 	.flush = disk_flush,
 	.flush_apart = disk_flush_apart,
 	.cut = disk_cut,

@@ -21,11 +21,6 @@ struct journal_files_ops {
 	/* All or a negative errno; makes the file if need be. */
 	int (*write)(struct journal_files *f, unsigned int file,
 		     const void *data, size_t size, uint64_t offset);
-	/* As write, and may return while that goes on: finish gives the outcome.
-	 * At most one at a time.  NULL: there is no such way. */
-	int (*begin)(struct journal_files *f, unsigned int file,
-		     const void *data, size_t size, uint64_t offset);
-	int (*finish)(struct journal_files *f);
 	/* What was written to the file is durable when it returns; called by one
 	 * thread while another may write or flush. */
 	int (*flush)(struct journal_files *f, unsigned int file);

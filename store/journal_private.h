@@ -35,7 +35,6 @@ struct journal {
 	int dropped;			/* why journal_add dropped what was
 					 * pending; journal_flush tells */
 	bool data_dirty;
-	bool begun;			/* writing what is pending */
 
 	pthread_mutex_t lock;		/* leaf; guards what follows, and is held
 					 * over writes to the segment in use */

@@ -144,12 +144,6 @@ int branch_sync(struct branch *b, const struct caller *caller);
 void branch_sync_later(struct branch *b, const struct caller *caller,
 		       void (*done)(void *context, int result), void *context);
 
-/* Begins what a branch_sync will ask for that is expected next, and is of no use
- * otherwise.  Calls meanwhile once, mostly while the disk is at work; may last as
- * long as branch_sync_later does.  Errors are told to who waits. */
-void branch_sync_ahead(struct branch *b, const struct caller *caller,
-		       void (*meanwhile)(void *context), void *context);
-
 /* As branch_sync and waits until it is in Git.  message: text of the commit, or
  * NULL for the one set before or the default.  ret_head may be NULL. */
 int branch_commit(struct branch *b, const struct caller *caller,

@@ -93,25 +93,11 @@ static int wait_later(uint64_t sequence)
 	return later.result;
 }
 
-static void count_call(void *context)
-{
-	++*(int *)context;
-}
-
-static int hasten(struct writer *w, uint64_t sequence)
-{
-	int calls = 0;
-
-	engine_hasten(engine, count_call, &calls);
-	assert_int_equal(calls, 1);
-	return rand_r(&w->seed) % 2 ? wait_later(sequence) : -EAGAIN;
-}
-
 static int wait_somehow(struct writer *w, uint64_t sequence)
 {
 	struct oid head;
 
-	switch (rand_r(&w->seed) % 18) {
+	switch (rand_r(&w->seed) % 16) {
 	case 0:
 		return engine_publish(engine, w->branch, sequence, &head);
 	case 1:
@@ -123,11 +109,8 @@ static int wait_somehow(struct writer *w, uint64_t sequence)
 		return -EAGAIN;		/* nobody waits */
 	case 4:
 	case 5:
-		return hasten(w, sequence);
 	case 6:
 	case 7:
-	case 8:
-	case 9:
 		return wait_later(sequence);
 	default:
 		return engine_wait(engine, sequence);

@@ -60,48 +60,6 @@ assert json.load(sys.stdin)["cuts_published"] > 0'
 	[ "$(commits)" -eq 4 ]
 }
 
-# journaled_since N: more cuts than so many have frames
-journaled_since() {
-	[ "$(number cuts_journaled)" -gt "$1" ]
-}
-
-@test "a sync that is expected begins with the write, one commit for both" {
-	start -o commit=3600 -o fold=off
-	python3 - "$M/main/f" <<-'END'
-		import os, sys
-		f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o644)
-		for i in range(20):
-		    os.pwrite(f, b"%02d" % i, 0)
-		    os.pwrite(f, b"%02d" % i, 5000)
-		    os.fsync(f)
-	END
-	[ "$(commits)" -eq 21 ]
-	local before="$(number cuts_journaled)"
-	printf once | dd of="$M/main/f" conv=notrunc status=none
-	sleep 0.2
-	[ "$(number cuts_journaled)" -eq "$before" ]
-	printf more | dd of="$M/main/f" conv=notrunc status=none
-	wait_for 10 journaled_since "$before"
-	crash
-	start
-	[ "$(head -c 4 "$M/main/f")" = more ]
-}
-
-@test "a message is not used up by a sync that is only expected" {
-	start -o commit=3600
-	for i in 1 2 3 4 5; do
-		printf "$i" | dd of="$M/main/f" conv=notrunc status=none
-		sync "$M/main/f"
-	done
-	echo "my words" >"$M/main/.irmin/message"
-	printf 6 | dd of="$M/main/f" conv=notrunc status=none
-	printf g >"$M/main/g"
-	sync "$M/main/f"
-	irminfs publish -C "$M/main"
-	[ "$(store_git log -1 --format=%s main)" = "my words" ]
-	[ "$(store_git show main:g)" = g ]
-}
-
 @test "git sees a commit soon without being waited for" {
 	start
 	echo 1 >"$M/main/f"

@@ -24,9 +24,6 @@ struct disk {
 	unsigned int writes, flushes;
 	uint64_t last_offset, last_size;	/* of a write that succeeded */
 	uint64_t room;
-	struct buffer begun;		/* what begin was given; */
-	unsigned int begun_file, begins;
-	uint64_t begun_offset;
 	bool shut, shut_apart;		/* flushes wait until it is not */
 	unsigned int waiting;
 	pthread_cond_t opened;
@@ -55,7 +52,6 @@ static inline void disk_release(struct disk *d)
 		buffer_release(&d->seen[i]);
 		buffer_release(&d->durable[i]);
 	}
-	buffer_release(&d->begun);
 	pthread_cond_destroy(&d->opened);
 	pthread_mutex_destroy(&d->lock);
 }
@@ -114,31 +110,6 @@ static int disk_write(struct journal_files *f, unsigned int file,
 	return 0;
 }
 
-/* Nothing is written before finish. */
-static int disk_begin(struct journal_files *f, unsigned int file,
-		      const void *data, size_t size, uint64_t offset)
-{
-	struct disk *d = disk_under(f);
-	SCOPED_LOCK(&d->lock);
-
-	if (d->begun.length)
-		abort();
-	d->begins++;
-	d->begun_file = file;
-	d->begun_offset = offset;
-	return buffer_append(&d->begun, data, size);
-}
-
-static int disk_finish(struct journal_files *f)
-{
-	struct disk *d = disk_under(f);
-	int r = disk_write(f, d->begun_file, d->begun.data, d->begun.length,
-			   d->begun_offset);
-
-	d->begun.length = 0;
-	return r;
-}
-
 static int disk_flush(struct journal_files *f, unsigned int file)
 {
 	struct disk *d = disk_under(f);
@@ -194,8 +165,6 @@ static void disk_free(struct journal_files *f)
 static const struct journal_files_ops disk_ops = {
 	.read = disk_read,
 	.write = disk_write,
-	.begin = disk_begin,
-	.finish = disk_finish,
 	.flush = disk_flush,
 	.flush_apart = disk_flush_apart,
 	.cut = disk_cut,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/unit/engine_journal.h"
 
-/* Waiting without a thread for each, and beginning before anybody waits. */
+/* Waiting without a thread for each. */
 
 struct later {
 	struct engine_waiter waiter;
@@ -146,82 +146,6 @@ static void a_full_disk_is_told_to_all(void **state)
 	close_engine();
 }
 
-/* ---- hastening ---- */
-
-struct seen {
-	unsigned int calls, begins, writes, flushes;
-};
-
-static void look(void *context)
-{
-	struct seen *seen = context;
-	SCOPED_LOCK(&disk.lock);
-
-	seen->calls++;
-	seen->begins = disk.begins;
-	seen->writes = disk.writes;
-	seen->flushes = disk.flushes;
-}
-
-/* A segment's file with zeros ahead. */
-static void wait_for_zeros(void)
-{
-	for (;;) {
-		usleep(1000);
-		SCOPED_LOCK(&disk.lock);
-		for (size_t i = 0; i < JOURNAL_SEGMENTS; i++)
-			if (disk.durable[i].length >= 256 << 10)
-				return;
-	}
-}
-
-static void the_disk_is_at_work_meanwhile(void **state)
-{
-	struct seen before = { 0 }, seen = { 0 };
-	uint64_t main, sequence;
-
-	open_it();
-	main = made("main");
-	wait_for_zeros();
-	sequence = queue_one(quiet(main, "a", "1"));
-	look(&before);
-	engine_hasten(engine, look, &seen);
-	assert_int_equal(seen.calls, 1);
-	assert_int_equal(seen.begins, before.begins + 1);
-	assert_int_equal(seen.flushes, before.flushes);
-	look(&before);
-	assert_int_equal(before.flushes, seen.flushes + 1);
-	/* who waits then has nothing to do */
-	assert_int_equal(engine_wait(engine, sequence), 0);
-	assert_int_equal(disk_flushes(&disk), before.flushes);
-	assert_false(is_published(main, sequence));
-	/* nothing is queued */
-	engine_hasten(engine, look, &seen);
-	assert_int_equal(seen.calls, 2);
-	assert_int_equal(disk_flushes(&disk), before.flushes);
-	crash();
-	open_it();
-	assert_true(has_file(main, "a"));
-	close_engine();
-}
-
-static void a_failure_is_told_to_who_waits(void **state)
-{
-	struct seen seen = { 0 };
-	uint64_t sequence, main;
-
-	open_it();
-	main = made("main");
-	wait_for_zeros();
-	sequence = queue_one(quiet(main, "a", "1"));
-	disk_fail(&disk, -EIO, 0);
-	engine_hasten(engine, look, &seen);
-	assert_int_equal(seen.calls, 1);
-	assert_int_equal(engine_wait(engine, sequence), -EIO);
-	assert_int_equal(engine_state(engine, 0, NULL), -EROFS);
-	crash();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,8 +153,6 @@ int main(void)
 		JTEST(one_thread_waits_for_all),
 		JTEST(a_failed_flush_is_told_to_all),
 		JTEST(a_full_disk_is_told_to_all),
-		JTEST(the_disk_is_at_work_meanwhile),
-		JTEST(a_failure_is_told_to_who_waits),
 	};
 
 	return cmocka_run_group_tests_name("engine_wait", tests, NULL, NULL);

@@ -162,18 +162,6 @@ static void links_are_not_followed(void **state)
 #define BLOCK 4096u
 #define BLOCKS 40u
 
-static void write_somehow(bool begin, const char *data, size_t size,
-			  uint64_t offset)
-{
-	if (!begin) {
-		assert_int_equal(files->ops->write(files, 1, data, size,
-						   offset), 0);
-		return;
-	}
-	assert_int_equal(files->ops->begin(files, 1, data, size, offset), 0);
-	assert_int_equal(files->ops->finish(files), 0);
-}
-
 /* Whole blocks and parts of them, short and long, over each other: some go around
  * the page cache, some through it. */
 static void all_writes_show_in_their_order(void **state)
@@ -194,7 +182,8 @@ static void all_writes_show_in_their_order(void **state)
 		if (at + size > sizeof(model))
 			size = sizeof(model) - at;
 		memset(model + at, i, size);
-		write_somehow(i % 3 == 0, model + at, size, at);
+		assert_int_equal(files->ops->write(files, 1, model + at, size,
+						   at), 0);
 		if (i % 16 == 0)
 			assert_int_equal(files->ops->flush(files, 1), 0);
 		assert_int_equal(read_at(1, got, sizeof(got), 0), sizeof(got));
