@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/engine_local.h"
+#include "store/local_merge.h"
 #include "store/local_stage.h"
 #include "store/local_store.h"
 
@@ -78,6 +79,45 @@ int engine_local_move(struct engine *e, struct odb **stage,
 	if (engine_is_transient(r))
 		return r;
 	branch->local = (struct oid){ 0 };
+	return 0;
+}
+
+static int meet(struct engine *e, const struct table_branch *branch,
+		const struct oid *head, struct delta **ret_delta)
+{
+	scoped(cleanup_deltap) struct delta *delta = NULL;
+	scoped_commit struct commit *from = NULL, *to = NULL;
+	struct local_merge merge = {
+		.odb = e->odb, .local = e->local, .ours = branch->local,
+	};
+	scoped_free char *path = NULL;
+	int r = commit_read(e->odb, &branch->head, &from);
+
+	if (r == 0)
+		r = commit_read(e->odb, head, &to);
+	if (r == 0)
+		r = delta_between(e->odb, &from->tree, &to->tree, &delta);
+	if (r < 0)
+		return r;
+	merge.ours_tree = from->tree;
+	merge.theirs_tree = to->tree;
+	r = local_merge(&merge, delta, &path);
+	if (r == 0)
+		*ret_delta = STEAL(delta);
+	return r;
+}
+
+int engine_local_meet(struct engine *e, const struct table_branch *branch,
+		      const struct oid *head, struct delta **ret_delta)
+{
+	struct delta *delta = NULL;
+	int r = 0;
+
+	if (e->local && !oid_is_zero(&branch->local))
+		r = meet(e, branch, head, &delta);
+	if (r == -EEXIST || engine_is_transient(r))
+		return r;
+	*ret_delta = delta;
 	return 0;
 }
 
