@@ -20,7 +20,7 @@ int engine_local_follow(struct engine *e, struct odb **stage,
 			bool foreign, int64_t head_time, const struct timespec *now);
 
 /* The same for a head that becomes another commit.  delta: to that, or NULL: it
- * is found out. */
+ * is found out.  What Git does not have stays, also if the head is lost. */
 int engine_local_move(struct engine *e, struct odb **stage,
 		      struct table_branch *branch, const struct oid *head,
 		      struct delta *delta, const struct timespec *now);

@@ -146,18 +146,25 @@ static void cleanup_deltap(struct delta **delta)
 }
 
 /* The branch becomes what its ref was moved to.  Where that would cover something
- * that Git does not have, nothing changes, as if it had moved just now: who mounts
- * the store gives what was pushed a name (store/outside.c). */
+ * that Git does not have, or nobody can tell, nothing changes, as if it had moved
+ * just now: who mounts the store gives what was pushed a name (store/outside.c).
+ * must: there is nothing else that the branch could be. */
 static int move_on(struct work *work, struct table_branch *b,
-		   const struct oid *head)
+		   const struct oid *head, bool must)
 {
 	scoped(cleanup_deltap) struct delta *delta = NULL;
 	struct engine *e = work->engine;
 	int r = e->readonly ? 0 : engine_local_meet(e, b, head, &delta);
 
-	if (r == 0)
-		adopt_with(work, b, head, delta);
-	return r == -EEXIST ? 0 : r;
+	if (r < 0 && !must)
+		return 0;
+	if (r == -EEXIST)
+		log_error("in branch %s files that Git has replace some that it "
+			  "did not have", b->name);
+	else if (r < 0)
+		return r;
+	adopt_with(work, b, head, delta);
+	return 0;
 }
 
 /* Whether no branch and no ref has that name, or one that clashes with it. */
@@ -334,17 +341,15 @@ static int reconcile_branch(struct work *work, uint64_t incarnation)
 	r = must_go_back(work, b, &ref->oid);
 	if (r < 0)
 		return r;
-	if (r) {
-		adopt(work, b, &ref->oid);
-		return 0;
-	}
+	if (r)
+		return move_on(work, b, &ref->oid, true);
 	if (oid_equal(&ref->oid, &b->outside) ||
 	    settle_inside(work, b, &ref->oid))
 		return 0;
 	r = oid_equal(&b->head, &b->outside) ? 1 :
 		s->ops->is_ancestor(s, &b->head, &ref->oid);
 	if (r == 1)
-		return move_on(work, b, &ref->oid);
+		return move_on(work, b, &ref->oid, false);
 	if (!engine_is_transient(r)) {
 		int back = s->ops->is_ancestor(s, &ref->oid, &b->head);
 

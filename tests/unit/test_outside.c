@@ -367,7 +367,7 @@ static void close_with_ignored(struct fixture *f)
 	write_file(f, "main", "x.o", "mine");
 	write_file(f, "main", "d.o/x", "mine");
 	sync_branch(f, "main");
-	assert_shell(f, ".gitignore", "git ls-tree -r --name-only main");
+	assert_shell(f, "", "git ls-tree -r --name-only main | grep o$ || :");
 	close_store(f);
 }
 
@@ -404,6 +404,54 @@ static void what_was_pushed_beside_ignored_files_is_there_at_once(void **state)
 	assert_string_equal(file_text(f, "main", "d.o/x"), "mine");
 	assert_string_equal(file_text(f, "main", "x.o"), "mine");
 	assert_shell(f, "1", "git for-each-ref | wc -l");
+}
+
+/* The ref is set to that tree, and what it was before is collected. */
+static void lose_head(struct fixture *f, const char *tree)
+{
+	free(shell(f, "git update-ref refs/heads/main $(git commit-tree -m "
+		   "forced %s) && git gc -q --prune=now", tree));
+}
+
+static void what_git_does_not_have_outlives_a_lost_head(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", ".gitignore", "*.o\n");
+	write_file(f, "main", "t/f", "1");
+	write_file(f, "main", "t/x.o", "mine");
+	close_with_ignored(f);
+	lose_head(f, "main^{tree}");
+	open_again(f, false);
+	assert_string_equal(file_text(f, "main", "t/f"), "1");
+	assert_string_equal(file_text(f, "main", "t/x.o"), "mine");
+	assert_string_equal(file_text(f, "main", "d.o/x"), "mine");
+	assert_string_equal(file_text(f, "main", "x.o"), "mine");
+	close_store(f);
+	lose_head(f, "$(git mktree </dev/null)");
+	open_again(f, false);
+	assert_string_equal(file_text(f, "main", "t/f"), "");
+	assert_string_equal(file_text(f, "main", "t/x.o"), "mine");
+	write_file(f, "main", "t/f", "2");
+	sync_branch(f, "main");
+	assert_shell(f, "2", "git show main:t/f");
+	reopen_store(f);
+	assert_string_equal(file_text(f, "main", "t/x.o"), "mine");
+}
+
+static void what_was_pushed_over_it_then_replaces_it(void **state)
+{
+	struct fixture *f = *state;
+
+	close_with_ignored(f);
+	COMMIT(f, "main", "d.o/x", "theirs");
+	lose_head(f, "main^{tree}");
+	open_again(f, false);
+	assert_string_equal(file_text(f, "main", "d.o/x"), "theirs");
+	assert_string_equal(file_text(f, "main", "x.o"), "mine");
+	write_file(f, "main", "d.o/x", "2");
+	sync_branch(f, "main");
+	assert_shell(f, "2", "git show main:d.o/x");
 }
 
 static void an_older_dropped_branch_comes_back_as_it_was(void **state)
@@ -447,6 +495,8 @@ int main(void)
 		TEST(what_conflicts_then_is_named),
 		TEST(what_has_its_name_gets_no_other),
 		TEST(what_was_pushed_over_an_ignored_file_is_named),
+		TEST(what_git_does_not_have_outlives_a_lost_head),
+		TEST(what_was_pushed_over_it_then_replaces_it),
 		TEST(what_was_pushed_beside_ignored_files_is_there_at_once),
 		TEST(new_branches_are_found_by_name),
 		TEST(what_is_given_up_here_is_not_found),
