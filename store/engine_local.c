@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/engine_local.h"
+#include "store/local_merge.h"
 #include "store/local_stage.h"
 #include "store/local_store.h"
 
 #include <errno.h>
 #include <string.h>
-
-static void cleanup_deltap(struct delta **delta)
-{
-	delta_free(*delta);
-}
 
 static void free_commit(struct commit **commit)
 {
@@ -55,30 +51,93 @@ int engine_local_follow(struct engine *e, struct odb **stage,
 	return r;
 }
 
+/* What leads from a head to another commit. */
+struct way {
+	struct oid from, to;	/* trees */
+	int64_t time;		/* of the head */
+	struct delta *delta;
+};
+
+static void way_release(struct way *way)
+{
+	delta_free(way->delta);
+}
+
+/* Of a head that is lost all that it had may be something else now: as if it had
+ * been empty. */
+static int find_way(struct engine *e, const struct oid *head,
+		    const struct oid *commit, struct way *ret)
+{
+	scoped_commit struct commit *from = NULL, *to = NULL;
+	struct way way = { 0 };
+	int r = commit_read(e->odb, commit, &to);
+
+	if (r < 0)
+		return r;
+	way.to = to->tree;
+	r = commit_read(e->odb, head, &from);
+	if (r == 0) {
+		way.from = from->tree;
+		r = delta_between(e->odb, &way.from, &way.to, &way.delta);
+	}
+	if (r < 0 && !engine_is_transient(r)) {
+		way.from = oid_empty_tree;
+		r = delta_between(e->odb, &way.from, &way.to, &way.delta);
+	}
+	if (r < 0)
+		return r;
+	way.time = from ? from->committer.time : to->committer.time;
+	*ret = way;
+	return 0;
+}
+
 int engine_local_move(struct engine *e, struct odb **stage,
 		      struct table_branch *branch, const struct oid *head,
 		      struct delta *delta, const struct timespec *now)
 {
-	scoped(cleanup_deltap) struct delta *found = NULL;
-	scoped_commit struct commit *from = NULL, *to = NULL;
+	scoped(way_release) struct way way = { 0 };
+	scoped_commit struct commit *from = NULL;
 	int r;
 
 	if (!e->local || oid_equal(&branch->head, head))
 		return 0;
-	r = commit_read(e->odb, &branch->head, &from);
-	if (r == 0 && !delta)
-		r = commit_read(e->odb, head, &to);
-	if (r == 0 && !delta)
-		r = delta_between(e->odb, &from->tree, &to->tree, &found);
+	if (!delta) {
+		r = find_way(e, &branch->head, head, &way);
+	} else {
+		r = commit_read(e->odb, &branch->head, &from);
+		way.time = r == 0 ? from->committer.time : now->tv_sec;
+		r = engine_is_transient(r) ? r : 0;
+	}
 	if (r == 0)
 		return engine_local_follow(e, stage, branch,
-					   delta ? delta : found, true,
-					   from->committer.time, now);
-	/* where it came from is lost: nothing is known of what it is now */
-	if (engine_is_transient(r))
-		return r;
-	branch->local = (struct oid){ 0 };
-	return 0;
+					   delta ? delta : way.delta, true,
+					   way.time, now);
+	/* what it is now is damaged; rows know what they are about */
+	return engine_is_transient(r) ? r : 0;
+}
+
+int engine_local_meet(struct engine *e, const struct table_branch *branch,
+		      const struct oid *head, struct delta **ret_delta)
+{
+	scoped(way_release) struct way way = { 0 };
+	struct local_merge merge = {
+		.odb = e->odb, .local = e->local, .ours = branch->local,
+	};
+	scoped_free char *path = NULL;
+	int r;
+
+	*ret_delta = NULL;
+	if (!e->local || oid_is_zero(&branch->local))
+		return 0;
+	r = find_way(e, &branch->head, head, &way);
+	if (r == 0) {
+		merge.ours_tree = way.from;
+		merge.theirs_tree = way.to;
+		r = local_merge(&merge, way.delta, &path);
+	}
+	if (r == 0)
+		*ret_delta = STEAL(way.delta);
+	return r == -EEXIST || engine_is_transient(r) ? r : 0;
 }
 
 /* Without it a merge to come knows less; that is all. */

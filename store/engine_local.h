@@ -20,10 +20,17 @@ int engine_local_follow(struct engine *e, struct odb **stage,
 			bool foreign, int64_t head_time, const struct timespec *now);
 
 /* The same for a head that becomes another commit.  delta: to that, or NULL: it
- * is found out. */
+ * is found out.  What Git does not have stays, also if the head is lost. */
 int engine_local_move(struct engine *e, struct odb **stage,
 		      struct table_branch *branch, const struct oid *head,
 		      struct delta *delta, const struct timespec *now);
+
+/* What becomes of the branch when another program makes that commit its head: a
+ * delta for engine_local_move, or NULL: there is no face to be looked at, or it
+ * is damaged.  -EEXIST: it would put something where the branch has something else
+ * that Git does not have.  Errors that are transient. */
+int engine_local_meet(struct engine *e, const struct table_branch *branch,
+		      const struct oid *head, struct delta **ret_delta);
 
 /* The branch remembers the face (a root; zero: nothing) of another one, which was
  * at that commit when it was made of it or got its changes (local_bases.h).  Of

@@ -114,7 +114,7 @@ static void set_outside(struct work *work, struct table_branch *b,
 /* What fails here is found out when the face is read: its rows know what they
  * are about. */
 static void follow_local(struct work *work, struct table_branch *b,
-			 const struct oid *head)
+			 const struct oid *head, struct delta *delta)
 {
 	struct engine *e = work->engine;
 	struct oid before = b->local;
@@ -122,16 +122,49 @@ static void follow_local(struct work *work, struct table_branch *b,
 
 	e->clock(&now);
 	if (!e->readonly &&
-	    engine_local_move(e, &work->stage, b, head, NULL, &now) < 0)
+	    engine_local_move(e, &work->stage, b, head, delta, &now) < 0)
 		b->local = before;
+}
+
+static void adopt_with(struct work *work, struct table_branch *b,
+		       const struct oid *head, struct delta *delta)
+{
+	follow_local(work, b, head, delta);
+	b->head = b->outside = *head;
+	work->changed = true;
 }
 
 static void adopt(struct work *work, struct table_branch *b,
 		  const struct oid *head)
 {
-	follow_local(work, b, head);
-	b->head = b->outside = *head;
-	work->changed = true;
+	adopt_with(work, b, head, NULL);
+}
+
+static void cleanup_deltap(struct delta **delta)
+{
+	delta_free(*delta);
+}
+
+/* The branch becomes what its ref was moved to.  Where that would cover something
+ * that Git does not have, or nobody can tell, nothing changes, as if it had moved
+ * just now: who mounts the store gives what was pushed a name (store/outside.c).
+ * must: there is nothing else that the branch could be. */
+static int move_on(struct work *work, struct table_branch *b,
+		   const struct oid *head, bool must)
+{
+	scoped(cleanup_deltap) struct delta *delta = NULL;
+	struct engine *e = work->engine;
+	int r = e->readonly ? 0 : engine_local_meet(e, b, head, &delta);
+
+	if (r < 0 && !must)
+		return 0;
+	if (r == -EEXIST)
+		log_error("in branch %s files that Git has replace some that it "
+			  "did not have", b->name);
+	else if (r < 0)
+		return r;
+	adopt_with(work, b, head, delta);
+	return 0;
 }
 
 /* Whether no branch and no ref has that name, or one that clashes with it. */
@@ -308,19 +341,15 @@ static int reconcile_branch(struct work *work, uint64_t incarnation)
 	r = must_go_back(work, b, &ref->oid);
 	if (r < 0)
 		return r;
-	if (r) {
-		adopt(work, b, &ref->oid);
-		return 0;
-	}
+	if (r)
+		return move_on(work, b, &ref->oid, true);
 	if (oid_equal(&ref->oid, &b->outside) ||
 	    settle_inside(work, b, &ref->oid))
 		return 0;
 	r = oid_equal(&b->head, &b->outside) ? 1 :
 		s->ops->is_ancestor(s, &b->head, &ref->oid);
-	if (r == 1) {
-		adopt(work, b, &ref->oid);
-		return 0;
-	}
+	if (r == 1)
+		return move_on(work, b, &ref->oid, false);
 	if (!engine_is_transient(r)) {
 		int back = s->ops->is_ancestor(s, &ref->oid, &b->head);
 

@@ -299,9 +299,9 @@ static int name_it(struct following *f)
 	branch_unref(other);
 	if (r == -ENOTEMPTY)
 		log_warning("refs/heads/%s was moved by another program to what "
-			    "conflicts with branch %s: that is branch %s now; "
-			    "see %s/.irmin/conflicts", f->change->name,
-			    f->change->name, name, name);
+			    "conflicts with branch %s: that is branch %s now. "
+			    "%s", f->change->name, f->change->name, name,
+			    f->report->text);
 	return r < 0 && r != -ENOTEMPTY ? r : go_ahead(f);
 }
 

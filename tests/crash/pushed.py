@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""pushed.py: irminfs is killed with commits that Git does not have yet, another
+"""pushed.py: irminfs is killed, mostly with commits that Git does not have yet, another
 program moves the branch on, and irminfs is killed again while it merges the two.  In
 the end both are there: merged, or where they conflict beside each other, once, with
-the report.
+the report.  So are a file that Git does not have and one of its name that was pushed.
 
   IRMINFS               the program
   IRMINFS_CRASH_KILLS   how many pushes (20)
@@ -56,16 +56,18 @@ class Test:
         return os.path.join(self.mount, branch, *names)
 
     def leave_behind(self, daemon, branch):
-        """A killed mount has a commit of the branch beyond its ref."""
+        """A killed mount mostly has a commit of the branch beyond its ref."""
         os.mkdir(self.path("main", ".irmin/fork", branch))
+        write(self.path(branch, ".gitignore"), "/x\n")
+        write(self.path(branch, "x"), "mine")
         write(self.path(branch, "f"), "base")
         base = read(self.path(branch, ".irmin/head")).strip()
         lock = os.path.join(self.store, "refs/heads", f"{branch}.lock")
-        # in the journal only, or in Git but for the ref
+        # in the journal only, in Git but for the ref, or all in Git
         if self.draw.randrange(2):
             write(lock, "")
         write(self.path(branch, "f"), "mine")
-        if os.path.exists(lock) and self.draw.randrange(2):
+        if self.draw.randrange(2):
             read(self.path(branch, ".irmin/head"))
         daemon.kill()
         if os.path.exists(lock):
@@ -95,30 +97,33 @@ class Test:
             if self.draw.randrange(4) == 0:
                 self.git(*words)
 
-    def has_both(self, branch, conflict):
+    def has_both(self, branch, name, conflict):
         if not conflict:
             return (read(self.path(branch, "f")) in ("mine", "theirs") and
                     "theirs" in (read(self.path(branch, "f")), read(self.path(branch, "g"))))
         outside = f"{branch}.outside-1"
-        return (read(self.path(branch, "f")) == "mine" and
-                read(self.path(outside, "f")) == "theirs" and
-                read(self.path(outside, ".irmin/conflicts/1/ours")) == "mine")
+        return (read(self.path(branch, name)) == "mine" and
+                read(self.path(outside, name)) == "theirs" and
+                (name == "x" or
+                 read(self.path(outside, ".irmin/conflicts/1/ours")) == "mine"))
 
     def await_both(self, branch, name, conflict):
         end = time.monotonic() + 20
-        while not self.has_both(branch, conflict):
+        while not self.has_both(branch, name, conflict):
             if time.monotonic() > end:
                 raise RuntimeError(f"{branch}: {os.listdir(self.mount)}, f is "
                                    f"{read(self.path(branch, 'f'))}, {name} of what was "
                                    "pushed is missing")
             time.sleep(0.02)
-        if name == "g" and read(self.path(branch, "f")) != "mine":
+        kept = {"g": "fx", "f": "x", "x": "fx"}[name]
+        if any(read(self.path(branch, other)) != "mine" for other in kept):
             raise RuntimeError(f"{branch}: what was acknowledged is lost")
 
     def one_push(self, daemon, number):
-        branch, name = f"b{number}", self.draw.choice("fg")
+        branch, name = f"b{number}", self.draw.choice("fgx")
         base = self.leave_behind(daemon, branch)
-        conflict = self.push(branch, name) == base and name == "f"
+        before = self.push(branch, name)
+        conflict = name == "x" or before == base and name == "f"
         for _ in range(self.draw.randrange(5)):
             self.disturb()
             daemon = self.start()

@@ -342,6 +342,60 @@ src/keep.o"
 	[ "$(cat "$M/main/x")" = pushed ]
 }
 
+# unmounted_with_own: main has an ignored file and a fifo, and is not mounted; a clone
+# is there
+unmounted_with_own() {
+	start -o commit=1000
+	echo '/x' >"$M/main/.gitignore"
+	echo mine >"$M/main/x"
+	mkfifo "$M/main/p"
+	sync "$M/main/x"
+	stop
+	git clone -q "$STORE" "$T/clone"
+	cd "$T/clone"
+}
+
+@test "nor does one that is pushed before the mount" {
+	unmounted_with_own
+	echo pushed | tee x >p
+	git add -f x p
+	git commit -qm pushed
+	git push -q
+	cd "$T"
+	# nor does it matter who looks first
+	start -o ro
+	stop
+	"$IRMINFS" branches --store "$STORE" >/dev/null
+	start
+	wait_for 20 [ -d "$M/main.outside-1" ]
+	[ "$(cat "$M/main/x")" = mine ]
+	[ -p "$M/main/p" ]
+	[ "$(cat "$M/main.outside-1/x" "$M/main.outside-1/p")" = "$(printf 'pushed\npushed')" ]
+	wait_for 10 grep -q 'main.outside-1 now.* at "p"' "$T/log"
+	restart
+	[ "$(ls "$M")" = "$(printf '%s\n' main main.outside-1)" ]
+	[ "$(cat "$M/main/x")" = mine ]
+	[ "$(tracked)" = .gitignore ]
+	rm "$M/main/x" "$M/main/p"
+	mv -T "$M/main.outside-1" "$M/main"
+	[ "$(cat "$M/main/x" "$M/main/p")" = "$(printf 'pushed\npushed')" ]
+}
+
+@test "what is pushed before the mount beside ignored files is there at once" {
+	unmounted_with_own
+	mkdir d
+	echo pushed | tee d/x >f
+	git add d f
+	git commit -qm pushed
+	git push -q
+	cd "$T"
+	start
+	[ "$(cat "$M/main/f" "$M/main/d/x")" = "$(printf 'pushed\npushed')" ]
+	[ "$(cat "$M/main/x")" = mine ]
+	[ -p "$M/main/p" ]
+	[ "$(ls "$M")" = main ]
+}
+
 @test "git add -f commits an ignored file" {
 	start -o commit=1000
 	printf '*.o\n/build/\n' >"$M/main/.gitignore"

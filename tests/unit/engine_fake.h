@@ -192,7 +192,7 @@ static int fake_is_ancestor(struct engine_storage *s,
 			    const struct oid *commit)
 {
 	struct fake *f = (struct fake *)s;
-	struct commit *read;
+	struct commit *read = NULL;
 	int r;
 
 	if (oid_equal(ancestor, commit))
@@ -203,8 +203,7 @@ static int fake_is_ancestor(struct engine_storage *s,
 		if (r)
 			break;
 	}
-	if (r >= 0)
-		commit_free(read);
+	commit_free(read);
 	return r;
 }
 

@@ -241,6 +241,32 @@ static void untracked_files_stay_beside_git(void **state)
 	assert_string_equal(file_text(f, "main", "d/a.o"), "1");
 }
 
+/* The last that it did before the store was closed; the file was written to since
+ * git took it. */
+static void what_git_added_by_force_stays_as_it_was_written(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", ".gitignore", "*.o\n");
+	write_file(f, "main", "a.o", "new");
+	sync_branch(f, "main");
+	f->options.follow = false;
+	reopen_store(f);
+	open_git(f, "main");
+	free(shell(f, GIT "update-index --add --cacheinfo 100644,$(printf old | "
+		   "git hash-object -w --stdin),a.o && " GIT "commit -qm mine"));
+	f->options.follow = true;
+	reopen_store(f);
+	assert_string_equal(file_text(f, "main", "a.o"), "new");
+	/* closing does not wait for a commit that may follow */
+	reopen_store(f);
+	assert_shell(f, "new", "git show main:a.o");
+	assert_shell(f, "old", "git show main~1:a.o");
+	assert_shell(f, "mine", "git log -1 --format=%%s main~1");
+	assert_string_equal(file_text(f, "main", "a.o"), "new");
+	assert_shell(f, "1", "git for-each-ref | wc -l");
+}
+
 static void folders_of_dropped_branches_go(void **state)
 {
 	struct fixture *f = *state;
@@ -274,6 +300,7 @@ int main(void)
 		TEST(files_stay_when_the_branch_is_set_back),
 		TEST(merges_do_not_give_way),
 		TEST(untracked_files_stay_beside_git),
+		TEST(what_git_added_by_force_stays_as_it_was_written),
 		TEST(folders_of_dropped_branches_go),
 	};
 

@@ -29,19 +29,27 @@ static void await_branch(struct fixture *f, const char *name, bool wanted)
 	fail_msg("branch %s is %sthere", name, wanted ? "not " : "still ");
 }
 
-/* Until the branch's file has that text in Git. */
-static void await_in_git(struct fixture *f, const char *branch,
-			 const char *path, const char *text)
+/* Until the command prints that. */
+static void await_shell(struct fixture *f, const char *text, const char *command)
 {
 	for (int i = 0; i < 500; i++) {
-		scoped_free char *seen = shell(f, "git show %s:%s", branch,
-					       path);
+		scoped_free char *seen = shell(f, "%s", command);
 
 		if (strcmp(seen, text) == 0)
 			return;
 		usleep(10000);
 	}
-	fail_msg("%s of %s did not become %s in Git", path, branch, text);
+	fail_msg("%s did not print %s", command, text);
+}
+
+/* Until the branch's file has that text in Git. */
+static void await_in_git(struct fixture *f, const char *branch,
+			 const char *path, const char *text)
+{
+	scoped_free char *command = NULL;
+
+	assert_true(asprintf(&command, "git show %s:%s", branch, path) >= 0);
+	await_shell(f, text, command);
 }
 
 /* A commit on top of a branch with one more file, made by plain Git. */
@@ -343,6 +351,109 @@ static void what_has_its_name_gets_no_other(void **state)
 	assert_shell(f, "2", "git for-each-ref | wc -l");
 }
 
+/* Opens the store, which follows others or not, closed meanwhile. */
+static void open_again(struct fixture *f, bool follow)
+{
+	if (f->store)
+		close_store(f);
+	f->options.follow = follow;
+	open_store(f);
+}
+
+/* Closes the store, with files in main that Git does not have. */
+static void close_with_ignored(struct fixture *f)
+{
+	write_file(f, "main", ".gitignore", "*.o\n");
+	write_file(f, "main", "x.o", "mine");
+	write_file(f, "main", "d.o/x", "mine");
+	sync_branch(f, "main");
+	assert_shell(f, "", "git ls-tree -r --name-only main | grep o$ || :");
+	close_store(f);
+}
+
+static void what_was_pushed_over_an_ignored_file_is_named(void **state)
+{
+	struct fixture *f = *state;
+
+	close_with_ignored(f);
+	COMMIT(f, "main", "x.o", "theirs");
+	/* who does not follow leaves both */
+	open_again(f, false);
+	assert_string_equal(file_text(f, "main", "x.o"), "mine");
+	open_again(f, true);
+	await_branch(f, "main.outside-1", true);
+	await_file(f, "main.outside-1", "x.o", "theirs");
+	assert_string_equal(file_text(f, "main", "x.o"), "mine");
+	await_in_git(f, "main.outside-1", "x.o", "theirs");
+	await_shell(f, ".gitignore", "git ls-tree -r --name-only main");
+	open_again(f, true);
+	assert_string_equal(file_text(f, "main", "x.o"), "mine");
+	assert_shell(f, "2", "git for-each-ref | wc -l");
+}
+
+static void what_was_pushed_beside_ignored_files_is_there_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	close_with_ignored(f);
+	COMMIT(f, "main", "d.o/y", "theirs");
+	COMMIT(f, "main", "f", "theirs");
+	open_again(f, false);
+	assert_string_equal(file_text(f, "main", "d.o/y"), "theirs");
+	assert_string_equal(file_text(f, "main", "f"), "theirs");
+	assert_string_equal(file_text(f, "main", "d.o/x"), "mine");
+	assert_string_equal(file_text(f, "main", "x.o"), "mine");
+	assert_shell(f, "1", "git for-each-ref | wc -l");
+}
+
+/* The ref is set to that tree, and what it was before is collected. */
+static void lose_head(struct fixture *f, const char *tree)
+{
+	free(shell(f, "git update-ref refs/heads/main $(git commit-tree -m "
+		   "forced %s) && git gc -q --prune=now", tree));
+}
+
+static void what_git_does_not_have_outlives_a_lost_head(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", ".gitignore", "*.o\n");
+	write_file(f, "main", "t/f", "1");
+	write_file(f, "main", "t/x.o", "mine");
+	close_with_ignored(f);
+	lose_head(f, "main^{tree}");
+	open_again(f, false);
+	assert_string_equal(file_text(f, "main", "t/f"), "1");
+	assert_string_equal(file_text(f, "main", "t/x.o"), "mine");
+	assert_string_equal(file_text(f, "main", "d.o/x"), "mine");
+	assert_string_equal(file_text(f, "main", "x.o"), "mine");
+	close_store(f);
+	lose_head(f, "$(git mktree </dev/null)");
+	open_again(f, false);
+	assert_string_equal(file_text(f, "main", "t/f"), "");
+	assert_string_equal(file_text(f, "main", "t/x.o"), "mine");
+	write_file(f, "main", "t/f", "2");
+	sync_branch(f, "main");
+	assert_shell(f, "2", "git show main:t/f");
+	reopen_store(f);
+	assert_string_equal(file_text(f, "main", "t/x.o"), "mine");
+}
+
+static void what_was_pushed_over_it_then_replaces_it(void **state)
+{
+	struct fixture *f = *state;
+
+	close_with_ignored(f);
+	COMMIT(f, "main", "d.o/x", "theirs");
+	lose_head(f, "main^{tree}");
+	open_again(f, false);
+	assert_string_equal(file_text(f, "main", "d.o/x"), "theirs");
+	assert_string_equal(file_text(f, "main", "x.o"), "mine");
+	write_file(f, "main", "d.o/x", "2");
+	sync_branch(f, "main");
+	assert_shell(f, "2", "git show main:d.o/x");
+}
+
 static void an_older_dropped_branch_comes_back_as_it_was(void **state)
 {
 	struct fixture *f = *state;
@@ -383,6 +494,10 @@ int main(void)
 		TEST(what_was_pushed_while_it_was_closed_is_merged),
 		TEST(what_conflicts_then_is_named),
 		TEST(what_has_its_name_gets_no_other),
+		TEST(what_was_pushed_over_an_ignored_file_is_named),
+		TEST(what_git_does_not_have_outlives_a_lost_head),
+		TEST(what_was_pushed_over_it_then_replaces_it),
+		TEST(what_was_pushed_beside_ignored_files_is_there_at_once),
 		TEST(new_branches_are_found_by_name),
 		TEST(what_is_given_up_here_is_not_found),
 		TEST(packing_and_collecting_change_nothing),
