@@ -13,6 +13,8 @@
 #define THREADS_MAX 512
 #define THREADS_IDLE 16
 
+#define BUFFER_ROOM ((size_t)2 << 20)	/* bytes; libfuse takes half of it */
+
 /* A thread that nobody can replace waits so long for memory. */
 #define MEMORY_INTERVAL_NS (10 * 1000 * 1000)
 /* How often threads that may have been just about to wait are woken again. */
@@ -200,13 +202,17 @@ static void wait_for_end(struct loop *loop)
 	}
 }
 
+/* What is put by before they are started is for their buffers: without one they
+ * would wait for memory for ever, and with them everybody who uses the mount. */
 static int start_first(struct loop *loop)
 {
-	int r = 0;
+	void *volatile room = malloc(THREADS_FIRST * BUFFER_ROOM);
+	int r = room ? 0 : -ENOMEM;
 	SCOPED_LOCK(&loop->lock);
 
 	for (int i = 0; r == 0 && i < THREADS_FIRST; i++)
 		r = start_locked(loop);
+	free(room);
 	return loop->workers ? 0 : r;
 }
 

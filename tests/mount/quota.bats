@@ -280,7 +280,7 @@ END
 	mkdir -p "$M"
 	for kib in $(seq 60000 20000 200000) 1000000; do
 		if (ulimit -v "$kib" && "$IRMINFS" "$STORE" "$M") 2>"$T/said"; then
-			[ -e "$M/.irmin/version" ]
+			timeout -s KILL 30 stat "$M/.irmin/version"
 			served=1
 			umount "$M"
 		else
