@@ -192,7 +192,9 @@ int engine_wait(struct engine *engine, uint64_t sequence);
  * The caller's memory, until done. */
 struct engine_waiter {
 	void (*done)(struct engine_waiter *waiter, int result);
-	uint64_t sequence, begun;	/* private, as is: */
+	/* private: */
+	uint64_t sequence;
+	uint64_t begun;		/* attempts to publish: what mended it came before */
 	struct engine_waiter *prev, *next;
 };
 void engine_wait_later(struct engine *engine, struct engine_waiter *waiter,

@@ -16,7 +16,7 @@ static const struct cut *find_held_locked(const struct engine *e,
 }
 
 const struct cut *engine_find_held_locked(const struct engine *e,
-					     uint64_t branch, uint64_t sequence)
+					  uint64_t branch, uint64_t sequence)
 {
 	for (const struct cut *cut = e->held; cut; cut = cut->next_held)
 		if (cut->first <= sequence &&
@@ -65,16 +65,11 @@ static int wait_for_thread_locked(struct engine *e, uint64_t sequence,
 	return 0;
 }
 
-struct wait {
-	uint64_t sequence;
-	uint64_t begun;		/* what mended it came before */
-};
-
 /* One step: of making the cut durable, or of waiting until somebody has news.
  * ret_over: there is nothing left to wait for.  Gives up the lock meanwhile, and
  * for good (ret_locked) when another made the cut durable. */
-static int step_locked(struct engine *e, const struct wait *w, bool *ret_over,
-		       bool *ret_locked)
+static int step_locked(struct engine *e, const struct engine_waiter *w,
+		       bool *ret_over, bool *ret_locked)
 {
 	const struct cut *held = NULL;
 
@@ -96,7 +91,7 @@ static int step_locked(struct engine *e, const struct wait *w, bool *ret_over,
 
 int engine_wait(struct engine *engine, uint64_t sequence)
 {
-	struct wait w = { .sequence = sequence };
+	struct engine_waiter w = { .sequence = sequence };
 	bool over = false, locked = true;
 	int r = 0;
 
@@ -145,9 +140,8 @@ static void tell_durable_locked(struct engine *e)
 static void serve_first_locked(struct engine *e)
 {
 	struct engine_waiter *first = e->waiters;
-	const struct wait w = { first->sequence, first->begun };
 	bool over = false, locked = true;
-	int r = step_locked(e, &w, &over, &locked);
+	int r = step_locked(e, first, &over, &locked);
 
 	if (!locked)
 		pthread_mutex_lock(&e->lock);
