@@ -52,4 +52,19 @@ static inline void assert_clean_merge(struct odb *odb, const char *base,
 	assert_merge(odb, base, theirs, ours, expected, 0);
 }
 
+/* ---- where the trees are ---- */
+
+static struct odb *odb;
+
+static int setup(void **state)
+{
+	return memory_odb_new(&odb);
+}
+
+static int teardown(void **state)
+{
+	odb_free(odb);
+	return 0;
+}
+
 #endif

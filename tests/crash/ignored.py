@@ -12,7 +12,7 @@ import os
 import random
 import shutil
 
-from mounting import Daemon, Folder, can_mount, check_sanitizers, fsck, run, seed, tap
+from mounting import Daemon, check_sanitizers, fsck, run, run_test
 
 COMMITS = int(os.environ.get("IRMINFS_CRASH_KILLS") or 20)
 ROUNDS = 6
@@ -140,14 +140,4 @@ class Test:
         return f"{ROUNDS * COMMITS} commits, with {self.ignored} ignored files"
 
 
-def main():
-    number = seed()
-    if not can_mount():
-        print("1..0 # SKIP needs root and /dev/fuse")
-        return
-    print(f"# IRMINFS_CRASH_SEED={number}")
-    with Folder() as folder:
-        tap([("commits have what git add -A would take", Test(folder, number).main)])
-
-
-main()
+run_test("commits have what git add -A would take", Test)

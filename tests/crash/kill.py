@@ -14,7 +14,7 @@ import shutil
 import time
 
 from clients import Clients, Fault
-from mounting import Daemon, Folder, can_mount, check_sanitizers, fsck, seed, tap
+from mounting import Daemon, check_sanitizers, fsck, run_test
 
 KILLS = int(os.environ.get("IRMINFS_CRASH_KILLS") or 20)
 A_STORE = 20    # kills after which a new one begins: fsck gets slow
@@ -88,14 +88,4 @@ class Test:
         return f"{KILLS} kills, {self.recoveries} in recovery, {total} acknowledged steps"
 
 
-def main():
-    number = seed()
-    if not can_mount():
-        print("1..0 # SKIP needs root and /dev/fuse")
-        return
-    print(f"# IRMINFS_CRASH_SEED={number}")
-    with Folder() as folder:
-        tap([("what was acknowledged survives SIGKILL", Test(folder, number).main)])
-
-
-main()
+run_test("what was acknowledged survives SIGKILL", Test)

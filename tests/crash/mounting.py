@@ -160,3 +160,16 @@ def tap(tests):
             failed = 1
             print(f"# {type(error).__name__}: {error}\nnot ok {number} - {name}", flush=True)
     sys.exit(failed)
+
+
+def run_test(name, make, why_not=""):
+    """The only test of a program: make(folder, seed).main()."""
+    number = seed()
+    if not why_not and not can_mount():
+        why_not = "needs root and /dev/fuse"
+    if why_not:
+        print(f"1..0 # SKIP {why_not}")
+        return
+    print(f"# IRMINFS_CRASH_SEED={number}")
+    with Folder() as folder:
+        tap([(name, make(folder, number).main)])

@@ -27,8 +27,8 @@ import sys
 import time
 
 from clients import Clients, Fault
-from mounting import (Daemon, Folder, can_mount, check_sanitizers, fsck, fsck_reachable,
-                      is_mounted, run, seed, tap)
+from mounting import (Daemon, can_mount, check_sanitizers, fsck, fsck_reachable,
+                      is_mounted, run, run_test)
 
 IMAGES = int(os.environ.get("IRMINFS_POWER_IMAGES") or 8)
 STRICT = "IRMINFS_POWER_STRICT" in os.environ
@@ -261,15 +261,10 @@ def missing():
 
 
 def main():
-    number = seed()
     why = missing()
     if why:
-        print(f"1..0 # SKIP {why}")
         print(f"power.py is skipped: {why}", file=sys.stderr)
-        return
-    print(f"# IRMINFS_CRASH_SEED={number}")
-    with Folder() as folder:
-        tap([("what was acknowledged survives a power cut", Test(folder, number).main)])
+    run_test("what was acknowledged survives a power cut", Test, why)
 
 
 main()

@@ -13,7 +13,7 @@ import os
 import random
 import time
 
-from mounting import Daemon, Folder, can_mount, check_sanitizers, fsck, run, seed, tap
+from mounting import Daemon, check_sanitizers, fsck, run, run_test
 
 PUSHES = int(os.environ.get("IRMINFS_CRASH_KILLS") or 20)
 
@@ -163,14 +163,4 @@ class Test:
         return f"{PUSHES} pushes, {self.conflicts} conflicts, {self.kills} kills more"
 
 
-def main():
-    number = seed()
-    if not can_mount():
-        print("1..0 # SKIP needs root and /dev/fuse")
-        return
-    print(f"# IRMINFS_CRASH_SEED={number}")
-    with Folder() as folder:
-        tap([("what is pushed after a kill is merged", Test(folder, number).main)])
-
-
-main()
+run_test("what is pushed after a kill is merged", Test)

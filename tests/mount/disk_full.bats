@@ -194,17 +194,9 @@ rows() {
 @test "PostgreSQL is told, and all that it acknowledged is there after a restart" {
 	begin_cluster
 	leave 100
-	! bench 60 >"$S/said" 2>&1
-	tail -n 5 "$S/log"
-	grep -q "No space left on device" "$S/log"
-	[ "$(acknowledged)" -gt 10 ]
-	server -m immediate stop || true
+	bench_until "No space left on device"
 	give_room
-	server start
-	whole
-	bench 1 >/dev/null
-	balanced
-	server stop
+	check_again
 	healthy
 }
 

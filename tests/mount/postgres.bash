@@ -79,3 +79,21 @@ whole() {
 	[ "$count" -le $(($(acknowledged) + 4)) ]
 	balanced
 }
+
+# bench_until WORDS: the server writes them to its log and ends
+bench_until() {
+	! bench 60 >"$S/said" 2>&1
+	tail -n 5 "$S/log"
+	grep -q "$1" "$S/log"
+	[ "$(acknowledged)" -gt 10 ]
+	server -m immediate stop || true
+}
+
+# check_again: what was acknowledged is there after a restart, and it works
+check_again() {
+	server start
+	whole
+	bench 1 >/dev/null
+	balanced
+	server stop
+}

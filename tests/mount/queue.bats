@@ -547,9 +547,9 @@ removed() {
 
 @test "what one branch pushes is in a queue when another renames it" {
 	start
-	removed mv jobs work
-	[ "$(names "$M/other/work")" = "one two three " ]
-	[ "$(cat "$M/other/work/.irmin/type")" = queue ]
+	removed mv jobs tasks
+	[ "$(names "$M/other/tasks")" = "one two three " ]
+	[ "$(cat "$M/other/tasks/.irmin/type")" = queue ]
 }
 
 @test "what one branch pushes is in a queue when another removes the empty one" {

@@ -155,17 +155,9 @@ END
 @test "PostgreSQL is told, and all that it acknowledged is there after a restart" {
 	begin_cluster
 	leave 3
-	! bench 60 >"$S/said" 2>&1
-	tail -n 5 "$S/log"
-	grep -q "Cannot allocate memory" "$S/log"
-	[ "$(acknowledged)" -gt 10 ]
-	server -m immediate stop || true
+	bench_until "Cannot allocate memory"
 	give_memory
-	server start
-	whole
-	bench 1 >/dev/null
-	balanced
-	server stop
+	check_again
 	healthy
 }
 

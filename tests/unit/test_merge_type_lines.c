@@ -5,19 +5,6 @@
 
 /* What two branches that make and remove queues make of .gitattributes. */
 
-static struct odb *odb;
-
-static int setup(void **state)
-{
-	return memory_odb_new(&odb);
-}
-
-static int teardown(void **state)
-{
-	odb_free(odb);
-	return 0;
-}
-
 #define FILE_OF(lines) ".gitattributes=" lines "\n"
 #define Q(path) "/" path " irmin=queue\\n"
 

@@ -5,19 +5,6 @@
 
 /* Queues that one side removes or renames while the other one adds to them. */
 
-static struct odb *odb;
-
-static int setup(void **state)
-{
-	return memory_odb_new(&odb);
-}
-
-static int teardown(void **state)
-{
-	odb_free(odb);
-	return 0;
-}
-
 /* Elements of the queue at a path (FORMAT.md has their keys). */
 #define ONE(path) path "/01g/a/4/g/c/2/0/8/i/01ga4gc208i024qnjff-job=one\n"
 #define TWO(path) path "/01g/a/4/g/c/2/0/8/i/01ga4gc208i10000000-job=two\n"
