@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Mounts for the crash tests, in a temporary folder that is left clean."""
+import glob
 import os
 import shutil
 import signal
@@ -22,6 +23,20 @@ def run(*command, **options):
 def is_mounted(path):
     with open("/proc/self/mountinfo") as mounts:
         return any(line.split()[4] == path for line in mounts)
+
+
+def users(path):
+    """Yields the processes that have something below a path, and what it is."""
+    for process in glob.glob("/proc/[0-9]*"):
+        for link in [f"{process}/cwd", f"{process}/root", *glob.glob(f"{process}/fd/*")]:
+            try:
+                target = os.readlink(link)
+                if f"{target}/".startswith(f"{path}/"):
+                    with open(f"{process}/cmdline") as command:
+                        words = command.read().replace("\0", " ")
+                    yield f"{link} -> {target} ({words.strip()})"
+            except OSError:
+                continue
 
 
 class Daemon:
@@ -158,7 +173,8 @@ def tap(tests):
             print(f"ok {number} - {name}{': ' + comment if comment else ''}", flush=True)
         except Exception as error:      # any failure is one of the test
             failed = 1
-            print(f"# {type(error).__name__}: {error}\nnot ok {number} - {name}", flush=True)
+            why = f"{type(error).__name__}: {error}".replace("\n", "\n# ")
+            print(f"not ok {number} - {name}\n# {why}", flush=True)
     sys.exit(failed)
 
 

@@ -28,7 +28,7 @@ import time
 
 from clients import Clients, Fault
 from mounting import (Daemon, can_mount, check_sanitizers, fsck, fsck_reachable,
-                      is_mounted, run, run_test)
+                      is_mounted, run, run_test, users)
 
 IMAGES = int(os.environ.get("IRMINFS_POWER_IMAGES") or 8)
 STRICT = "IRMINFS_POWER_STRICT" in os.environ
@@ -45,7 +45,7 @@ class Loop:
     def __init__(self, folder, file, mount):
         self.mount = mount
         self.device = None
-        folder.later(self.end)
+        folder.later(self.destroy)
         self.device = run("losetup", "--find", "--show", file).strip()
 
     def format(self):
@@ -56,11 +56,24 @@ class Loop:
         run("mount", "-t", "ext4", "-o", "nodiscard", self.device, self.mount)
 
     def end(self):
-        if self.device and is_mounted(self.mount):
-            run("umount", self.mount)
+        """Nobody may use it any more."""
+        try:
+            if self.device and is_mounted(self.mount):
+                run("umount", self.mount)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}{', '.join(users(self.mount))}") from error
+        self.detach()
+
+    def detach(self):
         if self.device:
             run("losetup", "--detach", self.device)
         self.device = None
+
+    def destroy(self):
+        """A git that a killed daemon has left may still use it."""
+        if self.device and is_mounted(self.mount):
+            run("umount", "-l", self.mount)
+        self.detach()
 
 
 class Record:
