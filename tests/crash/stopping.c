@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/crash/staged.h"
 #include "tests/crash/stopping.h"
-
-#include <errno.h>
-#include <stdlib.h>
-
-struct staged {
-	struct oid oid;
-	enum object_type type;
-};
 
 struct machine {
 	struct odb odb;				/* first: see machine_of */
 	struct engine_storage storage;
 	struct git_repo *repo;
-	struct odb *memory;			/* what is not flushed */
+	struct staged staged;
 	struct engine_storage *real;
 	_Atomic unsigned int steps;
 	unsigned int stop_at;
-	pthread_mutex_t lock;			/* guards what follows */
-	struct staged *staged;
-	size_t staged_count;
 };
 
 /* Whether the next effect happens. */
@@ -45,19 +35,9 @@ static struct machine *machine_of(struct odb *odb)
 	return (struct machine *)odb;
 }
 
-static bool is_staged(struct machine *m, const struct oid *oid)
-{
-	SCOPED_LOCK(&m->lock);
-
-	for (size_t i = 0; i < m->staged_count; i++)
-		if (oid_equal(&m->staged[i].oid, oid))
-			return true;
-	return false;
-}
-
 static struct odb *where(struct machine *m, const struct oid *oid)
 {
-	return is_staged(m, oid) ? m->memory : git_repo_odb(m->repo);
+	return staged_where(&m->staged, git_repo_odb(m->repo), oid);
 }
 
 static int stopping_read(struct odb *odb, const struct oid *oid,
@@ -82,30 +62,13 @@ static int stopping_unpack(struct odb *odb, const struct oid *oid, int fd)
 	return odb_unpack(where(machine_of(odb), oid), oid, fd);
 }
 
-static int stage(struct machine *m, enum object_type type,
-		 const struct oid *oid)
-{
-	struct staged *more;
-	SCOPED_LOCK(&m->lock);
-
-	more = realloc(m->staged, (m->staged_count + 1) * sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	m->staged = more;
-	more[m->staged_count++] = (struct staged){ *oid, type };
-	return 0;
-}
-
 static int stopping_write(struct odb *odb, enum object_type type,
 			  const void *data, size_t size, struct oid *ret_oid)
 {
 	struct machine *m = machine_of(odb);
-	int r;
 
-	if (!step(m))
-		return -EIO;
-	r = odb_write(m->memory, type, data, size, ret_oid);
-	return r < 0 ? r : stage(m, type, ret_oid);
+	return step(m) ? staged_write(&m->staged, type, data, size, ret_oid) :
+		-EIO;
 }
 
 static int stopping_write_blob(struct odb *odb, uint64_t size,
@@ -113,32 +76,21 @@ static int stopping_write_blob(struct odb *odb, uint64_t size,
 			       struct oid *ret_oid)
 {
 	struct machine *m = machine_of(odb);
-	int r;
 
-	if (!step(m))
-		return -EIO;
-	r = odb_write_blob(m->memory, size, source, context, ret_oid);
-	return r < 0 ? r : stage(m, OBJECT_BLOB, ret_oid);
-}
-
-static int write_staged(struct machine *m, const struct staged *staged)
-{
-	scoped_free void *data = NULL;
-	struct oid oid;
-	size_t size;
-	int r = odb_read(m->memory, &staged->oid, staged->type, &data, &size);
-
-	if (r < 0)
-		return r;
-	return odb_write(git_repo_odb(m->repo), staged->type, data, size, &oid);
+	return step(m) ? staged_write_blob(&m->staged, size, source, context,
+					   ret_oid) : -EIO;
 }
 
 /* Fewer or more of the objects reach the disk, the first or the last ones. */
-static int write_some(struct machine *m)
+static int write_some_locked(struct machine *m)
 {
-	for (size_t i = 0; i < m->staged_count; i++) {
-		size_t j = m->stop_at % 2 ? i : m->staged_count - 1 - i;
-		int r = step(m) ? write_staged(m, &m->staged[j]) : -EIO;
+	struct staged *s = &m->staged;
+
+	for (size_t i = 0; i < s->count; i++) {
+		size_t j = m->stop_at % 2 ? i : s->count - 1 - i;
+		int r = step(m) ? staged_keep_locked(s, j,
+						     git_repo_odb(m->repo)) :
+			-EIO;
 
 		if (r < 0)
 			return r;
@@ -150,12 +102,13 @@ static int write_some(struct machine *m)
 static int stopping_flush(struct odb *odb)
 {
 	struct machine *m = machine_of(odb);
-	SCOPED_LOCK(&m->lock);
-	int r = write_some(m), flushed = odb_flush(git_repo_odb(m->repo));
+	SCOPED_LOCK(&m->staged.lock);
+	int r = write_some_locked(m);
+	int flushed = odb_flush(git_repo_odb(m->repo));
 
 	if (r < 0 || flushed < 0 || !step(m))
 		return -EIO;
-	m->staged_count = 0;
+	m->staged.count = 0;
 	return 0;
 }
 
@@ -293,8 +246,7 @@ struct machine *machine_new(struct git_repo *repo, unsigned int stop_at)
 	m->storage.ops = &storage_ops;
 	m->repo = repo;
 	m->stop_at = stop_at;
-	pthread_mutex_init(&m->lock, NULL);
-	if (memory_odb_new(&m->memory) < 0 ||
+	if (staged_init(&m->staged) < 0 ||
 	    engine_storage_new(repo, true, &m->real) < 0) {
 		machine_free(m);
 		return NULL;
@@ -306,10 +258,8 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
-	odb_free(m->memory);
 	engine_storage_free(m->real);
-	free(m->staged);
-	pthread_mutex_destroy(&m->lock);
+	staged_release(&m->staged);
 	free(m);
 }
 

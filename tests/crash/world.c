@@ -36,12 +36,7 @@ static struct machine *machine_of(struct odb *odb)
 
 static struct odb *where(struct machine *m, const struct oid *oid)
 {
-	SCOPED_LOCK(&m->lock);
-
-	for (size_t i = 0; i < m->staged_count; i++)
-		if (oid_equal(&m->staged[i].oid, oid))
-			return m->memory;
-	return m->world->objects;
+	return staged_where(&m->staged, m->world->objects, oid);
 }
 
 static int read_object(struct odb *odb, const struct oid *oid,
@@ -66,53 +61,22 @@ static int unpack(struct odb *odb, const struct oid *oid, int fd)
 	return odb_unpack(where(machine_of(odb), oid), oid, fd);
 }
 
-static int stage(struct machine *m, enum object_type type,
-		 const struct oid *oid)
-{
-	struct staged *more;
-	SCOPED_LOCK(&m->lock);
-
-	more = realloc(m->staged, (m->staged_count + 1) * sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	m->staged = more;
-	more[m->staged_count++] = (struct staged){ *oid, type };
-	return 0;
-}
-
 static int write_object(struct odb *odb, enum object_type type,
 			const void *data, size_t size, struct oid *ret_oid)
 {
 	struct machine *m = machine_of(odb);
-	int r;
 
-	if (!step(m))
-		return -EIO;
-	r = odb_write(m->memory, type, data, size, ret_oid);
-	return r < 0 ? r : stage(m, type, ret_oid);
+	return step(m) ? staged_write(&m->staged, type, data, size, ret_oid) :
+		-EIO;
 }
 
 static int write_blob(struct odb *odb, uint64_t size, odb_source *source,
 		      void *context, struct oid *ret_oid)
 {
 	struct machine *m = machine_of(odb);
-	int r;
 
-	if (!step(m))
-		return -EIO;
-	r = odb_write_blob(m->memory, size, source, context, ret_oid);
-	return r < 0 ? r : stage(m, OBJECT_BLOB, ret_oid);
-}
-
-static int keep_object(struct machine *m, const struct staged *staged)
-{
-	scoped_free void *data = NULL;
-	struct oid oid;
-	size_t size;
-	int r = odb_read(m->memory, &staged->oid, staged->type, &data, &size);
-
-	return r < 0 ? r : odb_write(m->world->objects, staged->type, data,
-				     size, &oid);
+	return step(m) ? staged_write_blob(&m->staged, size, source, context,
+					   ret_oid) : -EIO;
 }
 
 static int flush_objects(struct odb *odb)
@@ -120,13 +84,14 @@ static int flush_objects(struct odb *odb)
 	struct machine *m = machine_of(odb);
 	bool happens;
 	SCOPED_LOCK(&m->lock);
+	SCOPED_LOCK(&m->staged.lock);
 
 	happens = machine_step_locked(m);
-	for (size_t i = 0; i < m->staged_count; i++)
+	for (size_t i = 0; i < m->staged.count; i++)
 		if (happens || machine_toss_locked(m))
-			keep_object(m, &m->staged[i]);
+			staged_keep_locked(&m->staged, i, m->world->objects);
 	if (happens)
-		m->staged_count = 0;
+		m->staged.count = 0;
 	return happens ? 0 : -EIO;
 }
 
@@ -276,7 +241,7 @@ struct machine *machine_new(struct world *world, unsigned int stop_at,
 {
 	struct machine *m = calloc(1, sizeof(*m));
 
-	if (!m || memory_odb_new(&m->memory) < 0)
+	if (!m || staged_init(&m->staged) < 0)
 		abort();
 	m->odb.ops = &odb_ops;
 	m->storage.ops = &storage_ops;
@@ -305,10 +270,9 @@ void machine_free(struct machine *m)
 	if (!m)
 		return;
 	machine_stop(m);
-	odb_free(m->memory);
 	for (size_t i = 0; i < FILES; i++)
 		buffer_release(&m->seen[i]);
-	free(m->staged);
+	staged_release(&m->staged);
 	free(m->pending);
 	pthread_mutex_destroy(&m->lock);
 	free(m);

@@ -2,9 +2,9 @@
 #ifndef TESTS_CRASH_WORLD_PRIVATE_H
 #define TESTS_CRASH_WORLD_PRIVATE_H
 
+#include "tests/crash/staged.h"
 #include "tests/crash/world.h"
 #include "store/journal_format.h"
-#include "store/util.h"
 
 /* Inside of world.h, for world.c and world_journal.c. */
 
@@ -33,23 +33,16 @@ struct pending {
 	char *data;
 };
 
-struct staged {
-	struct oid oid;
-	enum object_type type;
-};
-
 struct machine {
 	struct odb odb;				/* first: see machine_of */
 	struct engine_storage storage;
 	struct world *world;
-	struct odb *memory;			/* what is not flushed */
+	struct staged staged;
 	unsigned int stop_at;
 	enum world_loss loss;
 	pthread_mutex_t lock;			/* guards what follows */
 	unsigned int steps, seed;
 	bool stopped;
-	struct staged *staged;
-	size_t staged_count;
 	struct pending *pending;
 	size_t pending_count;
 	struct buffer seen[FILES];		/* as the machine reads them */

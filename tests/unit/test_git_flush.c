@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/shell.h"
-#include "store/git_repo.h"
+#include "tests/repositories.h"
 #include "store/tree.h"
 
 #include <errno.h>
@@ -44,56 +43,10 @@ int syncfs(int fd)
 	return syscall(SYS_syncfs, fd);
 }
 
-/* ---- messages are kept ---- */
-
-static char messages[8192];
-
-static void keep_message(enum log_level level, const char *text)
+static int set_up(void **state)
 {
-	size_t length = strlen(messages);
-
-	snprintf(messages + length, sizeof(messages) - length, "%s\n", text);
-}
-
-struct fixture {
-	char *dir, path[256];
-	struct git_repo *repo;
-	struct odb *odb;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->dir = shell_begin();
-	snprintf(f->path, sizeof(f->path), "%s/r", f->dir);
-	assert_int_equal(git_repo_open(f->path, true, &f->repo, NULL), 0);
-	f->odb = git_repo_odb(f->repo);
-	messages[0] = '\0';
-	log_set_sink(keep_message, LOG_LEVEL_WARNING);
 	disk_error = 0;
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	log_set_sink(NULL, LOG_LEVEL_WARNING);
-	git_repo_free(f->repo);
-	shell_end(f->dir);
-	free(f);
-	return 0;
-}
-
-static struct oid write_text(struct fixture *f, const char *text)
-{
-	struct oid oid;
-
-	assert_int_equal(odb_write(f->odb, OBJECT_BLOB, text, strlen(text),
-				   &oid), 0);
-	return oid;
+	return setup(state);
 }
 
 /* And gives it to Git. */
@@ -103,31 +56,6 @@ static struct oid store_text(struct fixture *f, const char *text)
 
 	assert_int_equal(odb_flush(f->odb), 0);
 	return oid;
-}
-
-/* A loose object: text, made too long for a pack. */
-#define LARGE ((1 << 20) + 100)
-static struct oid write_large(struct fixture *f, const char *text)
-{
-	char *data = calloc(1, LARGE);
-	struct oid oid;
-
-	snprintf(data, LARGE, "%s", text);
-	assert_int_equal(odb_write(f->odb, OBJECT_BLOB, data, LARGE, &oid), 0);
-	free(data);
-	return oid;
-}
-
-static void assert_blob(struct odb *odb, const struct oid *oid,
-			const char *text)
-{
-	void *data;
-	size_t size;
-
-	assert_int_equal(odb_read(odb, oid, OBJECT_BLOB, &data, &size), 0);
-	assert_int_equal(size, strlen(text));
-	assert_string_equal(data, text);
-	free(data);
 }
 
 /* ---- tests ---- */
@@ -241,7 +169,7 @@ static void a_pack_that_does_not_fit_is_tried_again(void **state)
 		 "git cat-file --batch-check | grep blob");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, teardown)
 
 int main(void)
 {

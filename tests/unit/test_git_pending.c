@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/shell.h"
+#include "tests/repositories.h"
 #include "store/commit.h"
 #include "store/git_pending.h"
-#include "store/git_repo.h"
 #include "store/pin.h"
 #include "store/tree.h"
 
@@ -13,43 +12,6 @@
 #include <sys/wait.h>
 
 #define COMMITS 50
-
-struct fixture {
-	char *dir, path[256];
-	struct git_repo *repo;
-	struct odb *odb;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->dir = shell_begin();
-	snprintf(f->path, sizeof(f->path), "%s/r", f->dir);
-	assert_int_equal(git_repo_open(f->path, true, &f->repo, NULL), 0);
-	f->odb = git_repo_odb(f->repo);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	git_repo_free(f->repo);
-	shell_end(f->dir);
-	free(f);
-	return 0;
-}
-
-static struct oid write_text(struct fixture *f, const char *text)
-{
-	struct oid oid;
-
-	assert_int_equal(odb_write(f->odb, OBJECT_BLOB, text, strlen(text),
-				   &oid), 0);
-	return oid;
-}
 
 static void assert_text(struct fixture *f, const struct oid *oid,
 			const char *text)
