@@ -13,7 +13,7 @@
  * it dies, although the process is not over. */
 
 /* To be called by the thread that lives as long as the daemon, once it is
- * mounted.  -ENOMEM, -EAGAIN: no process can be made. */
+ * mounted.  -ENOMEM, -EAGAIN: no process can be made.  -EMFILE, -ENFILE. */
 int guard_new(struct fs *fs, struct guard **ret);
 void guard_free(struct guard *g);	/* ends the process; accepts NULL */
 

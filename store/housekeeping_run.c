@@ -20,6 +20,7 @@
 
 #define POLL_MS 50
 #define PATIENCE_MS 1000		/* from SIGTERM to SIGKILL */
+#define DEATH_MS 60000			/* a disk that hangs may keep it longer */
 #define ARGUMENTS_MOST 40
 /* ioprio_set(2) */
 #define IOPRIO_GROUP 2
@@ -48,6 +49,12 @@ static int lock_packs(struct housekeeping *h, int *ret_fd)
 	return 0;
 }
 
+static void set_priority(pid_t group, int nice, int ioprio)
+{
+	setpriority(PRIO_PGRP, group, nice);
+	syscall(SYS_ioprio_set, IOPRIO_GROUP, group, ioprio);
+}
+
 static int start(struct housekeeping *h, const char *const *arguments,
 		 int err, int lock, pid_t *ret_pid)
 {
@@ -73,8 +80,7 @@ static int start(struct housekeeping *h, const char *const *arguments,
 	if (h->urgent)
 		return 0;
 	/* as far as it goes; what git starts inherits it */
-	setpriority(PRIO_PGRP, *ret_pid, 19);
-	syscall(SYS_ioprio_set, IOPRIO_GROUP, *ret_pid, IOPRIO_IDLE);
+	set_priority(*ret_pid, 19, IOPRIO_IDLE);
 	return 0;
 }
 
@@ -116,23 +122,57 @@ static void sleep_ms(unsigned int milliseconds)
 	nanosleep(&time, NULL);
 }
 
-/* Until the whole group has gone. */
+/* name: of a folder in /proc(5). */
+static bool is_live(const char *name, pid_t group)
+{
+	scoped_buffer struct buffer text = { 0 };
+	char path[64], state, *fields;
+	int of;
+
+	if (*name < '0' || *name > '9')
+		return false;
+	snprintf(path, sizeof(path), "/proc/%.20s/stat", name);
+	if (read_file(AT_FDCWD, path, 4096, &text) < 0 || !text.data)
+		return false;
+	/* a name in parentheses, which may hold any, comes before */
+	fields = strrchr(text.data, ')');
+	return fields && sscanf(fields + 1, " %c %*d %d", &state, &of) == 2 &&
+	       of == group && state != 'Z' && state != 'X';
+}
+
+/* Those that only wait to be reaped do not count: whoever does that takes his
+ * time, and in a container there may be nobody. */
+static bool has_live(pid_t group)
+{
+	DIR *dir = kill(-group, 0) < 0 ? NULL : opendir("/proc");
+	struct dirent *entry;
+	bool live = false;
+
+	while (dir && !live && (entry = readdir(dir)))
+		live = is_live(entry->d_name, group);
+	if (dir)
+		closedir(dir);
+	return live;
+}
+
+/* Until the whole group has gone: the disk may be unmounted next, and while it is
+ * busy the last in its queue would not even get to die. */
 static void end_group(pid_t group)
 {
 	bool reaped = false;
 
+	set_priority(group, 0, 0);
 	kill(-group, SIGTERM);
-	for (int t = 0; t < 2 * PATIENCE_MS; t += 10) {
+	for (int t = 0; t < DEATH_MS; t += 10) {
 		if (t >= PATIENCE_MS)
 			kill(-group, SIGKILL);
 		if (!reaped)
 			reaped = waitpid(group, NULL, WNOHANG) != 0;
-		if (reaped && kill(-group, 0) < 0)
+		if (reaped && !has_live(group))
 			return;
 		sleep_ms(10);
 	}
-	if (!reaped)
-		waitpid(group, NULL, 0);
+	log_warning("git does not end; the disk of the store stays in use");
 }
 
 /* ---- what it leaves ---- */

@@ -130,6 +130,29 @@ object() {
 	store_git fsck --strict
 }
 
+# is_gone PID: its program has ended; who reaps it does not matter
+is_gone() {
+	! readlink "/proc/$1/exe" >/dev/null
+}
+
+@test "what a killed daemon leaves behind does nothing to the next mount" {
+	local children pid ok=1
+	start
+	mapfile -t children < <(pgrep -P "$DAEMON")
+	# on a busy machine they find out late that it died
+	kill -STOP "${children[@]}"
+	crash && start || ok=
+	kill -CONT "${children[@]}"
+	[ "$ok" ]
+	for pid in "${children[@]}"; do
+		wait_for 20 is_gone "$pid"
+	done
+	echo 1 >"$M/main/f"
+	sync "$M/main/f"
+	stop
+	[ "$(store_git show main:f)" = 1 ]
+}
+
 @test "a full disk gives ENOSPC and keeps what was acknowledged" {
 	mkdir "$T/small"
 	mount -t tmpfs -o size=8m none "$T/small"

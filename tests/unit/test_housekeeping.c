@@ -2,6 +2,11 @@
 #include "tests/shell.h"
 #include "store/housekeeping.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <time.h>
 
 struct fixture {
@@ -170,6 +175,45 @@ static void closing_does_not_wait(void **state)
 	assert_readable(f, 40);
 }
 
+static void *end(void *housekeeping)
+{
+	housekeeping_free(housekeeping);
+	return NULL;
+}
+
+/* As when the machine is so busy that what was killed cannot end: the tracer of a
+ * process keeps it from that. */
+static void closing_waits_for_what_git_started(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+	struct timespec until;
+	pthread_t thread;
+	char *text;
+	pid_t pid;
+
+	make_packs(f, 40);
+	replace_git(f, "cd ${1#--git-dir=}; sleep 100 & "
+		    "echo $! >../new; mv ../new ../pid; wait");
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	assert_true(comes_true(f, 30, "test -f ../pid"));
+	text = shell(f->dir, "cat pid");
+	pid = atoi(text);
+	free(text);
+	assert_int_equal(ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_TRACEEXIT), 0);
+	assert_int_equal(pthread_create(&thread, NULL, end, h), 0);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 4;
+	assert_int_equal(pthread_timedjoin_np(thread, NULL, &until), ETIMEDOUT);
+	assert_int_equal(kill(pid, 0), 0);
+	/* there since SIGTERM came; the end of the tracer is that of the wait */
+	assert_int_equal(waitpid(pid, NULL, __WALL), pid);
+	assert_int_equal(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	setenv("PATH", f->search, 1);
+	assert_readable(f, 40);
+}
+
 static void a_repack_that_is_killed_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -301,6 +345,7 @@ int main(void)
 		TEST(new_packs_are_noticed),
 		TEST(kept_packs_stay),
 		TEST(closing_does_not_wait),
+		TEST(closing_waits_for_what_git_started),
 		TEST(a_repack_that_is_killed_leaves_nothing),
 		TEST(a_failure_is_tried_again),
 		TEST(one_at_a_time),
