@@ -383,6 +383,8 @@ int store_close(struct store *store, struct report *report)
 	timer_stop(store);
 	r = store_sync(store, &caller);
 	closed = engine_close(store->engine);
+	if (!store->readonly)
+		git_objects_tend_spares(store->repo);
 	/* Closing tries once more what failed before. */
 	if (closed)
 		r = closed;
