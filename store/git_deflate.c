@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/git_deflate.h"
+#include "store/git_spare.h"
 #include "store/util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <zlib.h>
 
@@ -15,6 +18,9 @@
  * stored as they are before the next one is tried. */
 #define PIECE ((size_t)64 << 10)
 #define PIECES_STORED 15u
+
+/* Not as git names its own, which `git prune` removes. */
+#define TEMPORARY ".irminfs-"
 
 struct git_deflate {
 	char *folder;			/* of objects */
@@ -147,7 +153,7 @@ static int open_temporary(struct git_deflate *d)
 {
 	char *path;
 
-	if (asprintf(&path, "%s/tmp_obj_XXXXXX", d->folder) < 0)
+	if (asprintf(&path, "%s/" TEMPORARY "XXXXXX", d->folder) < 0)
 		return -ENOMEM;
 	d->fd = mkostemp(path, O_CLOEXEC);
 	if (d->fd < 0) {
@@ -234,12 +240,27 @@ static int name_file(const char *temporary, const char *folder,
 	return rename(temporary, path) < 0 ? -errno : 0;
 }
 
+void git_deflate_recover(const char *objects_dir)
+{
+	DIR *dir = opendir(objects_dir);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		if (strncmp(entry->d_name, TEMPORARY, strlen(TEMPORARY)) == 0)
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	closedir(dir);
+}
+
 int git_deflate_end(struct git_deflate *d, const struct oid *oid)
 {
 	int r = d->left ? -EIO : run_zlib(d, Z_FINISH);
 
 	if (r == 0 && fchmod(d->fd, 0444) < 0)
 		r = -errno;
+	if (r == 0)
+		git_spare_add(d->folder, d->temporary, oid);
 	if (r == 0)
 		r = name_file(d->temporary, d->folder, oid);
 	if (r < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/git_flush.h"
+#include "store/git_spare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +12,10 @@ struct batch {
 	struct oid objects[FLUSH_SINGLY];
 };
 
-int git_flush_init(struct git_flush *f, int git_dir_fd)
+int git_flush_init(struct git_flush *f, const char *objects_dir)
 {
-	f->dir_fd = openat(git_dir_fd, "objects",
-			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	f->objects_dir = objects_dir;
+	f->dir_fd = open(objects_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dir_fd < 0)
 		return -errno;
 	pthread_mutex_init(&f->lock, NULL);
@@ -63,13 +64,17 @@ static int sync_name(int dir_fd, const char *name, bool *ret_sick)
 	return -errno;
 }
 
-static int sync_object(int dir_fd, const struct oid *oid, bool *ret_sick)
+static int sync_object(const struct git_flush *f, const struct oid *oid,
+		       bool *ret_sick)
 {
 	char hex[OID_HEX_SIZE], name[OID_HEX_SIZE + 1];
 
 	oid_hex(oid, hex);
 	snprintf(name, sizeof(name), "%.2s/%s", hex, hex + 2);
-	return sync_name(dir_fd, name, ret_sick);
+	/* it may have been pruned as well */
+	if (faccessat(f->dir_fd, name, F_OK, 0) < 0)
+		git_spare_restore(f->objects_dir, oid);
+	return sync_name(f->dir_fd, name, ret_sick);
 }
 
 static bool folder_came_before(const struct batch *b, size_t index)
@@ -96,19 +101,20 @@ static int sync_folders(int dir_fd, const struct batch *b, bool *ret_sick)
 	return sync_name(dir_fd, ".", ret_sick);
 }
 
-static int sync_batch(int dir_fd, const struct batch *b, bool *ret_sick)
+static int sync_batch(const struct git_flush *f, const struct batch *b,
+		      bool *ret_sick)
 {
 	if (b->many) {
-		*ret_sick = syncfs(dir_fd) < 0;
+		*ret_sick = syncfs(f->dir_fd) < 0;
 		return *ret_sick ? -errno : 0;
 	}
 	for (size_t i = 0; i < b->count; i++) {
-		int r = sync_object(dir_fd, &b->objects[i], ret_sick);
+		int r = sync_object(f, &b->objects[i], ret_sick);
 
 		if (r < 0)
 			return r;
 	}
-	return sync_folders(dir_fd, b, ret_sick);
+	return sync_folders(f->dir_fd, b, ret_sick);
 }
 
 /* ---- who flushes ---- */
@@ -145,7 +151,7 @@ int git_flush_run(struct git_flush *f)
 	take_locked(f, &batch);
 	f->running = true;
 	pthread_mutex_unlock(&f->lock);
-	r = sync_batch(f->dir_fd, &batch, &sick);
+	r = sync_batch(f, &batch, &sick);
 	pthread_mutex_lock(&f->lock);
 	f->running = false;
 	if (r < 0) {

@@ -20,12 +20,13 @@ struct git_flush {
 	bool many;			/* more than fit in objects */
 	size_t count;
 	struct oid objects[FLUSH_SINGLY];
+	const char *objects_dir;
 	int dir_fd;			/* folder "objects", open since the begin:
 					 * syncfs reports errors since then */
 };
 
-/* Errors of open(2). */
-int git_flush_init(struct git_flush *f, int git_dir_fd);
+/* objects_dir: borrowed.  Errors of open(2). */
+int git_flush_init(struct git_flush *f, const char *objects_dir);
 void git_flush_release(struct git_flush *f);
 
 /* The object has been written, or was found, and must be flushed. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/git_deflate.h"
 #include "store/git_error.h"
 #include "store/git_flush.h"
 #include "store/git_handle.h"
 #include "store/git_hash.h"
 #include "store/git_loose.h"
 #include "store/git_pending.h"
+#include "store/git_spare.h"
 #include "store/git_unpack.h"
 
 #include <errno.h>
@@ -27,6 +29,7 @@ struct git_objects {
 	struct git_repo *repo;
 	struct git_flush flush;
 	_Atomic uint64_t packs;		/* made, when it was last looked */
+	_Atomic bool has_spares;	/* or may have: git_spare.h */
 };
 
 /* ---- reading ---- */
@@ -84,6 +87,8 @@ static int read_object(struct git_objects *g, const struct oid *oid,
 	int r = git_odb_read(&object, handle->odb, to_git_oid(oid));
 
 	if (r == GIT_ENOTFOUND && (r = look_again(handle->odb)) == 0)
+		r = git_odb_read(&object, handle->odb, to_git_oid(oid));
+	if (r == GIT_ENOTFOUND && git_spare_restore(g->repo->objects_path, oid))
 		r = git_odb_read(&object, handle->odb, to_git_oid(oid));
 	if (r < 0)
 		return git_error_of_read(r);
@@ -147,7 +152,8 @@ static int objects_read(struct odb *odb, const struct oid *oid,
 	return say(oid, r, reason);
 }
 
-static int read_header(struct git_objects *g, const struct oid *oid,
+/* A code of libgit2. */
+static int find_header(struct git_objects *g, const struct oid *oid,
 		       enum object_type *ret_type, uint64_t *ret_size)
 {
 	SCOPED_HANDLE(handle, g->repo);
@@ -159,10 +165,20 @@ static int read_header(struct git_objects *g, const struct oid *oid,
 		r = git_odb_read_header(&size, &type, handle->odb,
 					to_git_oid(oid));
 	if (r < 0)
-		return git_error_of_read(r);
+		return r;
 	*ret_type = (enum object_type)type;
 	*ret_size = size;
 	return 0;
+}
+
+static int read_header(struct git_objects *g, const struct oid *oid,
+		       enum object_type *ret_type, uint64_t *ret_size)
+{
+	int r = find_header(g, oid, ret_type, ret_size);
+
+	if (r == GIT_ENOTFOUND && git_spare_restore(g->repo->objects_path, oid))
+		r = find_header(g, oid, ret_type, ret_size);
+	return r < 0 ? git_error_of_read(r) : 0;
 }
 
 static int objects_read_header(struct odb *odb, const struct oid *oid,
@@ -210,12 +226,15 @@ static int objects_unpack(struct odb *odb, const struct oid *oid, int fd)
 	struct git_objects *g = (struct git_objects *)odb;
 	scoped_free void *data = NULL;
 	enum object_type type;
+	uint64_t header;
 	size_t size;
 	int r = git_pending_read(g->repo->pending, oid, &type, &data, &size);
 
-	if (r == -ENOENT)
-		return git_unpack(g->repo->path, oid, fd);
-	return r < 0 ? r : write_whole(fd, data, size);
+	if (r != -ENOENT)
+		return r < 0 ? r : write_whole(fd, data, size);
+	/* makes it again where it is gone */
+	r = read_header(g, oid, &type, &header);
+	return r == -ENOMEM ? r : git_unpack(g->repo->path, oid, fd);
 }
 
 /* ---- writing ---- */
@@ -256,6 +275,12 @@ static int failed_write(int code)
 	return r;
 }
 
+static void note_loose(struct git_objects *g, const struct oid *oid)
+{
+	git_flush_note(&g->flush, oid);
+	g->has_spares = true;
+}
+
 static int write_loose(struct git_objects *g, enum object_type type,
 		       const void *data, size_t size, const struct oid *oid)
 {
@@ -269,7 +294,7 @@ static int write_loose(struct git_objects *g, enum object_type type,
 			   (git_object_t)type);
 	if (r < 0)
 		return failed_write(r);
-	git_flush_note(&g->flush, oid);
+	note_loose(g, oid);
 	return 0;
 }
 
@@ -399,7 +424,7 @@ static int write_stream(struct git_objects *g, uint64_t size,
 	if (r < 0)
 		return failed_write(r);
 	*ret_oid = from_git_oid(&oid);
-	git_flush_note(&g->flush, ret_oid);
+	note_loose(g, ret_oid);
 	return 0;
 }
 
@@ -481,7 +506,9 @@ int git_objects_new(struct git_repo *repo, struct odb **ret_odb)
 		return -ENOMEM;
 	g->odb.ops = &objects_ops;
 	g->repo = repo;
-	r = git_flush_init(&g->flush, repo->dir_fd);
+	/* of before */
+	g->has_spares = true;
+	r = git_flush_init(&g->flush, repo->objects_path);
 	if (r < 0) {
 		free(g);
 		return r;
@@ -492,5 +519,30 @@ int git_objects_new(struct git_repo *repo, struct odb **ret_odb)
 
 int git_objects_recover(struct git_repo *repo)
 {
+	git_deflate_recover(repo->objects_path);
 	return git_pending_recover(repo->pending);
+}
+
+/* ---- large objects that are pruned ---- */
+
+static bool is_packed(void *context, const struct oid *oid)
+{
+	enum object_type type;
+	uint64_t size;
+
+	return find_header(context, oid, &type, &size) == 0;
+}
+
+bool git_objects_has_spares(struct git_repo *repo)
+{
+	return ((struct git_objects *)repo->odb)->has_spares;
+}
+
+void git_objects_tend_spares(struct git_repo *repo)
+{
+	struct git_objects *g = (struct git_objects *)repo->odb;
+
+	g->has_spares = false;
+	if (git_spare_tend(repo->objects_path, time(NULL), is_packed, g))
+		g->has_spares = true;
 }

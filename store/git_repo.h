@@ -38,6 +38,11 @@ typedef void git_pack_watch(void *context);
 void git_repo_watch_packs(struct git_repo *repo, git_pack_watch *watch,
 			  void *context);
 
+/* Second names of large objects, which may have been pruned (git_spare.h): whether
+ * there may be any, and git_spare_tend.  The last may block. */
+bool git_objects_has_spares(struct git_repo *repo);
+void git_objects_tend_spares(struct git_repo *repo);
+
 /* Opens the object database anew, so that files of packs that are gone are
  * closed.  May block while others read. */
 void git_objects_refresh(struct git_repo *repo);

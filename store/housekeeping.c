@@ -13,6 +13,7 @@
 #define REST_LEAST 5		/* seconds between runs */
 #define REST_FACTOR 10		/* of what a run took */
 #define REST_FAILED 600
+#define SPARES_INTERVAL 10	/* seconds */
 
 /* git-config(1): one thread, bounded memory, nothing that serves others. */
 #define MODEST								       \
@@ -114,6 +115,24 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
 				      : a->tv_nsec < b->tv_nsec;
 }
 
+/* Large objects that another program prunes are there again soon. */
+static void tend_spares_locked(struct housekeeping *h)
+{
+	pthread_mutex_unlock(&h->lock);
+	git_objects_tend_spares(h->repo);
+	clock_gettime(CLOCK_MONOTONIC, &h->spares);
+	h->spares.tv_sec += SPARES_INTERVAL;
+	pthread_mutex_lock(&h->lock);
+}
+
+static void wait_locked(struct housekeeping *h)
+{
+	if (git_objects_has_spares(h->repo))
+		pthread_cond_timedwait(&h->wake, &h->lock, &h->spares);
+	else
+		pthread_cond_wait(&h->wake, &h->lock);
+}
+
 /* Waits until there may be something to do; false: the end. */
 static bool next_locked(struct housekeeping *h)
 {
@@ -121,8 +140,11 @@ static bool next_locked(struct housekeeping *h)
 		struct timespec now;
 
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (h->made < LOOK_AFTER || h->pauses)
-			pthread_cond_wait(&h->wake, &h->lock);
+		if (git_objects_has_spares(h->repo) &&
+		    !is_before(&now, &h->spares))
+			tend_spares_locked(h);
+		else if (h->made < LOOK_AFTER || h->pauses)
+			wait_locked(h);
 		else if (is_before(&now, &h->rest))
 			pthread_cond_timedwait(&h->wake, &h->lock, &h->rest);
 		else
@@ -163,7 +185,7 @@ static void pack_made(void *context)
 	struct housekeeping *h = context;
 	SCOPED_LOCK(&h->lock);
 
-	if (++h->made == LOOK_AFTER)
+	if (++h->made == LOOK_AFTER || git_objects_has_spares(h->repo))
 		pthread_cond_broadcast(&h->wake);
 }
 

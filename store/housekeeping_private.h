@@ -12,6 +12,7 @@ struct housekeeping {
 	void *context;
 	clock_function *clock;
 	pthread_t thread;
+	struct timespec spares;		/* the thread's: not tended before that */
 	struct timespec rest;		/* the thread's: nothing before that */
 	unsigned int failures;		/* the thread's; in a row */
 	char said[160];			/* the thread's: what git said last of

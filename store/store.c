@@ -272,9 +272,10 @@ static void store_free(struct store *store)
 		pool_free(store->pool);
 	close_fd(&store->temporary_fd);
 	close_fd(&store->private_fd);
-	lock_release(store->lock_file);
 	git_repo_free(store->local);
 	git_repo_free(store->repo);
+	/* who waits for it takes everything for closed */
+	lock_release(store->lock_file);
 	pthread_mutex_destroy(&store->merging);
 	pthread_mutex_destroy(&store->inside_lock);
 	pthread_mutex_destroy(&store->lock);
@@ -382,6 +383,8 @@ int store_close(struct store *store, struct report *report)
 	timer_stop(store);
 	r = store_sync(store, &caller);
 	closed = engine_close(store->engine);
+	if (!store->readonly)
+		git_objects_tend_spares(store->repo);
 	/* Closing tries once more what failed before. */
 	if (closed)
 		r = closed;

@@ -10,11 +10,10 @@ recovers; mounted again it must have all that was acknowledged and no half cut
 """
 import os
 import random
-import shutil
 import time
 
 from clients import Clients, Fault
-from mounting import Daemon, check_sanitizers, fsck, run_test
+from mounting import Daemon, check_sanitizers, fsck, remove_store, run_test
 
 KILLS = int(os.environ.get("IRMINFS_CRASH_KILLS") or 20)
 A_STORE = 20    # kills after which a new one begins: fsck gets slow
@@ -78,7 +77,7 @@ class Test:
         clients.check(self.mount)
         daemon.end()
         check_sanitizers(self.log)
-        shutil.rmtree(self.store)
+        remove_store(self.store)
         return total
 
     def main(self):

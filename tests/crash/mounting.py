@@ -123,6 +123,16 @@ def fsck_reachable(store, folder):
         shutil.rmtree(clone, ignore_errors=True)
 
 
+def remove_store(path):
+    """A git repack that a killed daemon has left may still be at work there."""
+    for _ in range(600):
+        shutil.rmtree(path, ignore_errors=True)
+        if not os.path.exists(path):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"{path} cannot be removed")
+
+
 class Folder:
     """A temporary folder; undone last to first, whatever happens."""
 

@@ -287,6 +287,27 @@ what_happens() {
 	store_git fsck --strict --no-dangling
 }
 
+@test "large files outlive git prune --expire=now beside a busy mount" {
+	start
+	touch "$T/go"
+	while [ -e "$T/go" ]; do
+		git --git-dir="$STORE" prune --expire=now
+	done 3>&- &
+	local pruning=$! i
+	for ((i = 0; i < 30; i++)); do
+		head -c 1100000 /dev/urandom >"$T/new"
+		cp "$T/new" "$M/main/f$((i % 5))"
+		sync "$M/main/f$((i % 5))"
+		sleep 0.1
+	done
+	rm "$T/go"
+	wait "$pruning" || true
+	cmp "$T/new" "$M/main/f4"
+	stop
+	git --git-dir="$STORE" fsck --strict --no-dangling
+	git --git-dir="$STORE" show main:f4 | cmp - "$T/new"
+}
+
 @test "nothing private is cloned or mirrored" {
 	start
 	echo 1 >"$M/main/f"

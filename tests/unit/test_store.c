@@ -2,6 +2,10 @@
 #include "tests/test.h"
 #include "tests/stores.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+
 static void a_new_store_has_an_empty_main(void **state)
 {
 	struct fixture *f = *state;
@@ -199,6 +203,60 @@ static void checked_out_branches_are_read_only(void **state)
 	remove_fixture(&f);
 }
 
+/* How many files below the path this process has open, but for its lock. */
+static int count_open(const char *path)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	char target[512];
+	int count = 0;
+
+	while ((entry = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target,
+				       sizeof(target) - 1);
+
+		target[n < 0 ? 0 : n] = '\0';
+		count += strncmp(target, path, strlen(path)) == 0 &&
+			 !strstr(target, "/irminfs/lock");
+	}
+	closedir(dir);
+	return count;
+}
+
+/* Waits until the store is not locked; what is open then. */
+static void *await_unlocked(void *fixture)
+{
+	struct fixture *f = fixture;
+	struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/irminfs/lock", f->path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK)
+		whole = (struct flock){ .l_type = F_RDLCK };
+	close(fd);
+	return (void *)(intptr_t)count_open(f->path);
+}
+
+static void who_finds_it_unlocked_finds_it_closed(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 20; i++) {
+		pthread_t thread;
+		void *open;
+
+		write_file(f, "main", "a", i % 2 ? "1" : "2");
+		assert_int_equal(pthread_create(&thread, NULL, await_unlocked,
+						f), 0);
+		close_store(f);
+		assert_int_equal(pthread_join(thread, &open), 0);
+		assert_null(open);
+		open_store(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +268,7 @@ int main(void)
 		store_test(unwritable_is_opened_read_only),
 		store_test(leftovers_of_the_dead_go),
 		store_test(closing_saves_everything),
+		store_test(who_finds_it_unlocked_finds_it_closed),
 		cmocka_unit_test(checked_out_branches_are_read_only),
 	};
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/shell.h"
+#include "store/git_repo.h"
+#include "store/odb.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+struct fixture {
+	char *dir, path[256];
+	struct git_repo *repo;
+	struct odb *odb;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->dir = shell_begin();
+	snprintf(f->path, sizeof(f->path), "%s/r", f->dir);
+	assert_int_equal(git_repo_open(f->path, true, &f->repo, NULL), 0);
+	f->odb = git_repo_odb(f->repo);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	git_repo_free(f->repo);
+	shell_end(f->dir);
+	free(f);
+	return 0;
+}
+
+/* Too large for a pack. */
+#define LARGE ((1 << 20) + 100)
+static struct oid write_large(struct fixture *f, const char *text)
+{
+	char *data = calloc(1, LARGE);
+	struct oid oid;
+
+	snprintf(data, LARGE, "%s", text);
+	assert_int_equal(odb_write(f->odb, OBJECT_BLOB, data, LARGE, &oid), 0);
+	free(data);
+	return oid;
+}
+
+static void assert_read(struct fixture *f, const struct oid *oid)
+{
+	void *data;
+	size_t size;
+
+	assert_int_equal(odb_read(f->odb, oid, OBJECT_BLOB, &data, &size), 0);
+	assert_int_equal(size, LARGE);
+	free(data);
+}
+
+#define PRUNE "git prune --expire=now"
+#define COUNT "$(find objects -type f -path '*/[0-9a-f][0-9a-f]/*' | wc -l)"
+
+/* ---- tests ---- */
+
+static void what_is_pruned_can_be_read(void **state)
+{
+	struct fixture *f = *state;
+	struct oid a = write_large(f, "a"), b = write_large(f, "b");
+	enum object_type type;
+	int fd = open(f->dir, O_TMPFILE | O_RDWR, 0600);
+
+	assert_int_equal(odb_flush(f->odb), 0);
+	shell_do(f->path, PRUNE " && test " COUNT " = 0");
+	assert_read(f, &a);
+	assert_int_equal(odb_read_header(f->odb, &b, &type, NULL), 0);
+	shell_do(f->path, "test " COUNT " = 2 && git fsck; " PRUNE);
+	assert_int_equal(odb_unpack(f->odb, &a, fd), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), LARGE);
+	close(fd);
+}
+
+static void what_is_pruned_is_flushed(void **state)
+{
+	struct fixture *f = *state;
+
+	write_large(f, "a");
+	shell_do(f->path, PRUNE);
+	assert_int_equal(odb_flush(f->odb), 0);
+	shell_do(f->path, "test " COUNT " = 1");
+}
+
+static void pruned_objects_come_back(void **state)
+{
+	struct fixture *f = *state;
+
+	write_large(f, "a");
+	write_large(f, "b");
+	shell_do(f->path, PRUNE);
+	git_objects_tend_spares(f->repo);
+	assert_true(git_objects_has_spares(f->repo));
+	shell_do(f->path, "test " COUNT " = 2 && git fsck --strict");
+}
+
+static void what_a_power_failure_cut_off_does_not_come_back(void **state)
+{
+	struct fixture *f = *state;
+
+	write_large(f, "a");
+	shell_do(f->path, PRUNE "; chmod +w irminfs/large/*; "
+		 "truncate -s 500 irminfs/large/*");
+	git_objects_tend_spares(f->repo);
+	shell_do(f->path, "test " COUNT " = 0");
+}
+
+static void names_go_in_time(void **state)
+{
+	struct fixture *f = *state;
+
+	write_large(f, "a");
+	git_objects_tend_spares(f->repo);
+	shell_do(f->path, "test $(ls irminfs/large | wc -l) = 1; "
+		 "touch -d '-61 minutes' irminfs/large/*");
+	git_objects_tend_spares(f->repo);
+	shell_do(f->path, "test $(ls irminfs/large | wc -l) = 0 && "
+		 "test " COUNT " = 1");
+	assert_false(git_objects_has_spares(f->repo));
+	/* packed ones take no room twice */
+	write_large(f, "b");
+	shell_do(f->path, "ls irminfs/large | git pack-objects -q "
+		 "objects/pack/pack >/dev/null && git prune-packed");
+	git_objects_tend_spares(f->repo);
+	shell_do(f->path, "test $(ls irminfs/large | wc -l) = 0");
+}
+
+/* ---- prune while it is written ---- */
+
+struct pruning {
+	struct fixture *f;
+	size_t left;
+};
+
+static ssize_t prune_and_read(void *context, void *buffer, size_t size)
+{
+	struct pruning *p = context;
+
+	if (size > p->left)
+		size = p->left;
+	memset(buffer, 'x', size);
+	p->left -= size;
+	shell_do(p->f->path, PRUNE);
+	return size;
+}
+
+static void pruning_does_not_disturb_writing(void **state)
+{
+	struct fixture *f = *state;
+	struct pruning p = { .f = f, .left = LARGE };
+	struct oid oid;
+
+	assert_int_equal(odb_write_blob(f->odb, LARGE, prune_and_read, &p,
+					&oid), 0);
+	assert_read(f, &oid);
+	shell_do(f->path, "! ls -A objects | grep irminfs");
+}
+
+static void what_a_kill_leaves_is_removed(void **state)
+{
+	struct fixture *f = *state;
+
+	shell_do(f->path, "touch objects/.irminfs-x");
+	assert_int_equal(git_objects_recover(f->repo), 0);
+	shell_do(f->path, "! ls -A objects | grep irminfs");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_pruned_can_be_read),
+		TEST(what_is_pruned_is_flushed),
+		TEST(pruned_objects_come_back),
+		TEST(what_a_power_failure_cut_off_does_not_come_back),
+		TEST(names_go_in_time),
+		TEST(pruning_does_not_disturb_writing),
+		TEST(what_a_kill_leaves_is_removed),
+	};
+
+	return cmocka_run_group_tests_name("git_spare", tests, NULL, NULL);
+}
