@@ -77,8 +77,13 @@ static int move_on(struct work *work, struct table_branch *b,
 {
 	scoped(cleanup_deltap) struct delta *delta = NULL;
 	struct engine *e = work->engine;
-	int r = e->readonly ? 0 : engine_local_meet(e, b, head, &delta);
+	int r = engine_local_meet(e, b, head, &delta);
 
+	if (r == -EEXIST && !must && e->readonly)
+		log_warning("branch %s was moved by another program to what is "
+			    "in the way of files that Git does not have, and "
+			    "shows what it was before: mount it writable once",
+			    b->name);
 	if (r < 0 && !must)
 		return 0;
 	if (r == -EEXIST)

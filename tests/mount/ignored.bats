@@ -364,6 +364,9 @@ unmounted_with_own() {
 	cd "$T"
 	# nor does it matter who looks first
 	start -o ro
+	[ "$(cat "$M/main/x")" = mine ]
+	[ -p "$M/main/p" ]
+	grep -q "main was moved.*mount it writable" "$T/log"
 	stop
 	"$IRMINFS" branches --store "$STORE" >/dev/null
 	start
@@ -445,11 +448,14 @@ collect_garbage() {
 	git commit -qm pushed
 	git push -q
 	cd "$T"
-	start
-	[ "$(cat "$M/main/f" "$M/main/d/x")" = "$(printf 'pushed\npushed')" ]
-	[ "$(cat "$M/main/x")" = mine ]
-	[ -p "$M/main/p" ]
-	[ "$(ls "$M")" = main ]
+	for options in "-o ro" ""; do
+		start $options
+		[ "$(cat "$M/main/f" "$M/main/d/x")" = "$(printf 'pushed\npushed')" ]
+		[ "$(cat "$M/main/x")" = mine ]
+		[ -p "$M/main/p" ]
+		[ "$(ls "$M")" = main ]
+		stop
+	done
 }
 
 @test "git add -f commits an ignored file" {
