@@ -36,6 +36,7 @@ struct recovery {
 	struct inside_following following;
 	bool clean;			/* no cut came after what git began with */
 	bool rules;			/* .gitignore alone is looked at */
+	size_t refused;			/* paths that were not newer */
 	struct oid base;		/* tree that it began with, or zero */
 	struct git_index_times *times;	/* NULL: cannot be read */
 };
@@ -56,6 +57,26 @@ static int differs(struct odb *odb, const struct oid *tree, const char *path,
 			   !oid_equal(&there.oid, &entry->oid);
 }
 
+/* What is at the path, or the folder that is nearest to it: that has changed since it
+ * is not there any more. */
+static int find_nearest(struct worktree *w, const char *path, struct node **ret)
+{
+	scoped_free char *nearest = strdup(path);
+	char *slash = nearest;
+	int r = nearest ? -ENOENT : -ENOMEM;
+
+	while (slash && (r == -ENOENT || r == -ENOTDIR)) {
+		r = worktree_lookup(w, nearest, ret);
+		slash = strrchr(nearest, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	if (r != -ENOENT && r != -ENOTDIR)
+		return r;
+	*ret = worktree_root(w);
+	return 0;
+}
+
 /* Whether git's is of a later state: more than 0; of an earlier one: less; 0: nobody
  * knows. */
 static int compare_times(struct recovery *r, const char *path,
@@ -68,7 +89,7 @@ static int compare_times(struct recovery *r, const char *path,
 
 	if (theirs->kind != DELTA_OBJECT || !r->times ||
 	    !git_index_times_find(r->times, path, &theirs->oid, &staged) ||
-	    worktree_lookup(r->following.b->worktree, path, &n) < 0)
+	    find_nearest(r->following.b->worktree, path, &n) < 0)
 		return 0;
 	known = node_stat(n, &st) == 0;
 	node_unref(n);
@@ -136,28 +157,68 @@ static int is_newer(struct recovery *r, const char *path,
 static int choose(struct recovery *r, const char *folder,
 		  const struct delta *delta, struct delta **ret);
 
+static int add(struct delta *to, const struct delta_entry *entry,
+	       struct delta **below)
+{
+	struct delta_entry *added = delta_add(to, below && *below ?
+			DELTA_DIRECTORY : entry->kind, entry->mode, entry->name);
+
+	if (!added)
+		return -ENOMEM;
+	added->oid = entry->oid;
+	if (below)
+		added->directory = STEAL(*below);
+	return 0;
+}
+
+static bool is_directory(struct recovery *r, const char *path)
+{
+	struct node *n;
+	bool is;
+
+	if (worktree_lookup(r->following.b->worktree, path, &n) < 0)
+		return false;
+	is = S_ISDIR(node_type(n));
+	node_unref(n);
+	return is;
+}
+
+/* A directory that is here no more, as all in it may have been removed: whole, or
+ * what is newer. */
+static int choose_tree(struct recovery *r, const char *path,
+		       const struct delta_entry *entry, struct delta *to)
+{
+	scoped_delta struct delta *all = NULL, *below = NULL;
+	size_t refused = r->refused;
+	int result = delta_between(r->following.b->store->odb, &oid_empty_tree,
+				   &entry->oid, &all);
+
+	if (result == 0)
+		result = choose(r, path, all, &below);
+	if (result < 0 || !below->count)
+		return result;
+	if (r->refused == refused)
+		return add(to, entry, NULL);
+	below->complete = !is_directory(r, path);
+	return add(to, entry, &below);
+}
+
 static int choose_entry(struct recovery *r, const char *path,
 			const struct delta_entry *entry, struct delta *to)
 {
 	scoped_delta struct delta *below = NULL;
-	struct delta_entry *added;
-	int newer = 1;
+	int newer;
 
+	if (entry->kind == DELTA_OBJECT && entry->mode == MODE_TREE)
+		return choose_tree(r, path, entry, to);
 	if (entry->kind == DELTA_DIRECTORY) {
 		newer = choose(r, path, entry->directory, &below);
-		if (newer == 0)
-			newer = below->count > 0;
-	} else {
-		newer = is_newer(r, path, entry);
+		return newer < 0 || !below->count ? newer :
+						    add(to, entry, &below);
 	}
-	if (newer <= 0)
-		return newer;
-	added = delta_add(to, entry->kind, entry->mode, entry->name);
-	if (!added)
-		return -ENOMEM;
-	added->oid = entry->oid;
-	added->directory = STEAL(below);
-	return 0;
+	newer = is_newer(r, path, entry);
+	r->refused += newer == 0;
+	return newer > 0 ? add(to, entry, NULL) : newer;
 }
 
 /* What of delta, which leads to git's commit, is newer than what is here. */

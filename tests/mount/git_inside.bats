@@ -220,16 +220,35 @@ begin_merge() {
 	agree
 }
 
-@test "what is set back and synced after a commit stays so over a crash" {
+@test "what is set back and removed and synced after a commit stays so over a crash" {
 	begin $SLOW
+	mkdir d
+	echo 1 >d/h
+	sync d
 	echo 2 >f
 	echo 2 >g
-	git commit -qm mine f
+	echo 2 >d/h
+	git commit -qm mine f d/h
 	echo 1 >f
+	rm d/h
 	sync f
 	crash_and_mount
 	[ "$(cat f g | tr '\n' ' ')" = "1 2 " ]
+	[ ! -e d/h ]
 	[ "$(git show HEAD~1:f)" = 2 ]
+	agree
+}
+
+@test "what is removed and synced, and made again and committed, is there after a crash" {
+	begin $SLOW
+	begin_merge
+	rm f
+	sync .
+	echo 2 >f
+	freeze_at_commit
+	git commit -qam mine
+	crash_and_mount
+	[ "$(cat f)" = 2 ]
 	agree
 }
 
