@@ -141,10 +141,11 @@ struct engine_options {
 /* Reads the table, brings back and publishes what the journal has beyond it (a
  * read-only engine leaves that alone and warns), reconciles it with the refs (what
  * moved outside while nobody had the store is adopted; where both sides moved
- * apart, or it would cover something that Git does not have, branch and ref are
- * left alone: engine_look_outside tells of it.  If history is damaged or the
- * engine read-only, it is adopted, and commits of ours are kept as branch
- * NAME.mine-N, and the log says so), starts the engine's thread.
+ * apart, or it would cover something that Git does not have, or git inside moved
+ * the ref, branch and ref are left alone: engine_look_outside tells of it.  If
+ * history is damaged or the engine read-only, it is adopted, and commits of ours
+ * are kept as branch NAME.mine-N, and the log says so), starts the engine's
+ * thread.
  * A read-only engine does so in memory, writes nothing and has no thread.
  * Messages go to report.  -EUCLEAN: the table is damaged; -ENOTSUP: a newer
  * version wrote it; -ENOSPC, -EROFS, -EIO, -ENOMEM.  A damaged journal is

@@ -164,6 +164,20 @@ int engine_local_remember(struct engine *e, struct odb **stage,
 
 /* ---- keeping ---- */
 
+bool engine_local_has_own(const struct engine *e,
+			  const struct table_branch *branch)
+{
+	scoped_local struct local *root = NULL;
+	struct local_ref same;
+	uint64_t own = 0;
+
+	return e->local &&
+	       local_root_read(e->local, &branch->local, &root) == 0 &&
+	       root->bits & LOCAL_TABLE &&
+	       local_table_change(e->local, &root->table, NULL, 0, &same,
+				  &own) == 0 && own > 0;
+}
+
 int engine_local_keep(struct engine *e, struct odb *stage,
 		      const struct table *table)
 {

@@ -40,6 +40,10 @@ int engine_local_remember(struct engine *e, struct odb **stage,
 			  const struct local_base *base,
 			  const struct timespec *now);
 
+/* Whether the branch has what Git does not have, as far as that can be read. */
+bool engine_local_has_own(const struct engine *e,
+			  const struct table_branch *branch);
+
 /* Writes what of the stage (or NULL) the table names. */
 int engine_local_keep(struct engine *e, struct odb *stage,
 		      const struct table *table);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/engine_private.h"
+#include "store/engine_local.h"
 #include "store/tree.h"
 
 #include <errno.h>
@@ -11,7 +11,11 @@
  * Frames of the journal build on heads.  A ref holds these until somebody moves
  * or deletes it, which may be when we were killed and nobody looks; after `git gc`
  * the frames would be good for nothing.  So with a journal the pin holds the heads
- * of all branches until it is closed with nothing left in there. */
+ * of all branches until it is closed with nothing left in there.
+ *
+ * A branch whose local face has what Git has not is pinned longer: what is pushed,
+ * by force too, may be in the way of that, and then the branch stays as it is
+ * beside what was pushed, which needs its head. */
 
 #define LOOSE_MOST 256
 
@@ -108,11 +112,12 @@ static bool is_stuck(const struct engine *e, uint64_t branch)
 enum {
 	UNWRITTEN = 1,		/* those that differ from their refs */
 	LIVE = 2,		/* all that frames may build on */
+	OWN = 4,		/* those of branches with more than Git has */
 };
 
-static int frames_need(const struct engine *e)
+static int always_needed(const struct engine *e)
 {
-	return e->journal && !e->resting ? LIVE : 0;
+	return e->journal && !e->resting ? LIVE : OWN;
 }
 
 static bool is_needed(const struct engine *e, const struct table_branch *branch,
@@ -121,6 +126,8 @@ static bool is_needed(const struct engine *e, const struct table_branch *branch,
 	if (branch->dropped || what & LIVE)
 		return true;
 	if (what & UNWRITTEN && !oid_equal(&branch->head, &branch->outside))
+		return true;
+	if (what & OWN && engine_local_has_own(e, branch))
 		return true;
 	return is_stuck(e, branch->incarnation);
 }
@@ -238,7 +245,7 @@ static int find_loose(struct engine *e, const struct pin_set *need)
 	scoped(pin_set_release) struct pin_set lasting = { 0 };
 	int r = 0;
 
-	if (frames_need(e) &&
+	if (always_needed(e) == LIVE &&
 	    e->pinned.commit_count <= 2 * need->commit_count) {
 		r = collect(e, e->table, UNWRITTEN, &lasting);
 		e->pins_loose |= r == 0 && !set_is_subset(&lasting, need);
@@ -252,7 +259,7 @@ int engine_pin_more(struct engine *e, const struct table *table, bool unwritten)
 {
 	scoped(pin_set_release) struct pin_set need = { 0 };
 	scoped(pin_set_release) struct pin_set both = { 0 };
-	int what = frames_need(e) | (unwritten ? UNWRITTEN : 0);
+	int what = always_needed(e) | (unwritten ? UNWRITTEN : 0);
 	int r = collect(e, table, what, &need);
 
 	if (r == 0)
@@ -272,7 +279,7 @@ int engine_pin_less(struct engine *e, const struct table *table, bool all)
 
 	if (!e->pins_loose)
 		return 0;
-	r = collect(e, table, UNWRITTEN | frames_need(e), &need);
+	r = collect(e, table, UNWRITTEN | always_needed(e), &need);
 	if (r < 0)
 		return r;
 	if (!all && e->pinned.commit_count + e->pinned.blob_count <

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/engine_local.h"
+#include "store/engine_ref_list.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,90 +15,12 @@
  * the table changes here, and what is decided from refs is what the table then
  * expects of them. */
 
-#define HEADS "refs/heads/"
-
-struct ref {
-	char *name;
-	struct oid oid;		/* commit; zero: the ref is broken */
-};
-
-struct refs {
-	struct ref *refs;	/* by name */
-	size_t count;
-};
-
-static void refs_release(struct refs *refs)
-{
-	for (size_t i = 0; i < refs->count; i++)
-		free(refs->refs[i].name);
-	free(refs->refs);
-}
-
-/* ---- refs ---- */
-
-static int add_ref(void *context, const char *name, const struct oid *oid,
-		   const struct oid *peeled)
-{
-	struct refs *refs = context;
-	struct ref ref = { 0 };
-	struct ref *more;
-
-	if (strncmp(name, HEADS, strlen(HEADS)) != 0)
-		return 0;
-	if ((refs->count & (refs->count - 1)) == 0) {
-		more = realloc(refs->refs, (refs->count ? 2 * refs->count : 1) *
-						   sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		refs->refs = more;
-	}
-	/* a head that names a tag is none of Git's: as good as broken */
-	if (oid_equal(oid, peeled))
-		ref.oid = *peeled;
-	ref.name = strdup(name + strlen(HEADS));
-	if (!ref.name)
-		return -ENOMEM;
-	refs->refs[refs->count++] = ref;
-	return 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct ref *)a)->name,
-		      ((const struct ref *)b)->name);
-}
-
-static int list_refs(struct engine *e, struct refs *ret)
-{
-	struct engine_storage *s = e->storage;
-	struct refs refs = { 0 };
-	int r = s->ops->refs_each(s, add_ref, &refs);
-
-	if (r < 0) {
-		refs_release(&refs);
-		return r;
-	}
-	if (refs.count)
-		qsort(refs.refs, refs.count, sizeof(*refs.refs), by_name);
-	*ret = refs;
-	return 0;
-}
-
-static const struct ref *find_ref(const struct refs *refs, const char *name)
-{
-	const struct ref key = { .name = (char *)name };
-
-	return refs->count ? bsearch(&key, refs->refs, refs->count,
-				     sizeof(key), by_name)
-			   : NULL;
-}
-
 /* ---- branches of the table ---- */
 
 struct work {
 	struct engine *engine;
 	struct table *table;
-	struct refs refs;
+	struct ref_list refs;
 	struct odb *stage;	/* of local faces, or NULL */
 	bool changed;
 };
@@ -154,8 +77,13 @@ static int move_on(struct work *work, struct table_branch *b,
 {
 	scoped(cleanup_deltap) struct delta *delta = NULL;
 	struct engine *e = work->engine;
-	int r = e->readonly ? 0 : engine_local_meet(e, b, head, &delta);
+	int r = engine_local_meet(e, b, head, &delta);
 
+	if (r == -EEXIST && !must && e->readonly)
+		log_warning("branch %s was moved by another program to what is "
+			    "in the way of files that Git does not have, and "
+			    "shows what it was before: mount it writable once",
+			    b->name);
 	if (r < 0 && !must)
 		return 0;
 	if (r == -EEXIST)
@@ -294,26 +222,43 @@ static int must_go_back(struct work *work, const struct table_branch *b,
 	return 1;
 }
 
+/* Whether git in the branch's folder led its ref there from what we wrote last: that
+ * may be the head, as the table is recorded before its refs are written. */
+static bool is_from_inside(struct engine *e, struct table_branch *b,
+			   const struct oid *seen)
+{
+	const struct engine_insider *insider = &e->insider;
+
+	if (!insider->moved)
+		return false;
+	if (insider->moved(insider->context, b->incarnation, &b->outside, seen))
+		return true;
+	if (!insider->moved(insider->context, b->incarnation, &b->head, seen))
+		return false;
+	b->outside = b->head;
+	return true;
+}
+
 /* What git made of the branch in its folder, when we died before we followed: it
  * never takes files away by itself, so going back to an older commit does not
  * count, and a commit of the files that we committed too is the one to keep.
- * True: that settles it. */
+ * Otherwise who opens the store finds out which files are newer
+ * (store/inside_recover.c).  True: that settles it. */
 static bool settle_inside(struct work *work, struct table_branch *b,
 			  const struct oid *seen)
 {
-	const struct engine_insider *insider = &work->engine->insider;
 	struct engine_storage *s = work->engine->storage;
+	struct oid before = b->outside;
 
-	if (!insider->moved || !insider->moved(insider->context,
-					       b->incarnation, &b->outside,
-					       seen))
+	if (!is_from_inside(work->engine, b, seen))
 		return false;
+	work->changed |= !oid_equal(&before, &b->outside);
 	if (has_same_tree(work->engine, seen, &b->head)) {
 		adopt(work, b, seen);
 		return true;
 	}
 	if (s->ops->is_ancestor(s, seen, &b->head) != 1)
-		return false;
+		return !work->engine->readonly;
 	log_warning("git set branch %s back in its folder, and was not followed "
 		    "before the store was closed: the branch stays", b->name);
 	set_outside(work, b, seen);
@@ -324,7 +269,7 @@ static int reconcile_branch(struct work *work, uint64_t incarnation)
 {
 	struct table_branch *b = table_find(work->table, incarnation);
 	struct engine_storage *s = work->engine->storage;
-	const struct ref *ref = find_ref(&work->refs, b->name);
+	const struct listed_ref *ref = ref_list_find(&work->refs, b->name);
 	int r;
 
 	if (!ref) {
@@ -401,7 +346,7 @@ static int reconcile_branches(struct work *work)
 
 /* A branch dropped here or outside, whose ref is back as it was. */
 static struct table_branch *find_dropped(struct table *table,
-					 const struct ref *ref)
+					 const struct listed_ref *ref)
 {
 	for (size_t i = table->branch_count; i-- > 0;) {
 		struct table_branch *b = &table->branches[i];
@@ -413,7 +358,7 @@ static struct table_branch *find_dropped(struct table *table,
 	return NULL;
 }
 
-static int adopt_ref(struct work *work, const struct ref *ref)
+static int adopt_ref(struct work *work, const struct listed_ref *ref)
 {
 	struct table *table = work->table;
 	struct table_ref *gone = table_find_gone(table, ref->name);
@@ -461,7 +406,7 @@ static int adopt_refs(struct work *work)
 	if (count)
 		qsort(live, count, sizeof(*live), by_text);
 	for (size_t i = 0; r == 0 && i < work->refs.count; i++) {
-		const struct ref *ref = &work->refs.refs[i];
+		const struct listed_ref *ref = &work->refs.refs[i];
 
 		if (!count || !bsearch(&ref->name, live, count, sizeof(*live),
 				       by_text))
@@ -476,7 +421,7 @@ static void forget_gone(struct work *work)
 	struct table *table = work->table;
 
 	for (size_t i = table->gone_count; i-- > 0;) {
-		if (find_ref(&work->refs, table->gone[i].name))
+		if (ref_list_find(&work->refs, table->gone[i].name))
 			continue;
 		table_remove_gone(table, &table->gone[i]);
 		work->changed = true;
@@ -553,27 +498,31 @@ static void forget_head(struct work *work)
 int engine_note_refs(struct engine *e, struct table *table)
 {
 	struct work work = { .engine = e, .table = table };
-	int r = list_refs(e, &work.refs);
+	int r = ref_list_read(e->storage, &work.refs);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < table->branch_count; i++) {
 		struct table_branch *b = &table->branches[i];
-		const struct ref *ref = find_ref(&work.refs, b->name);
+		const struct listed_ref *ref = ref_list_find(&work.refs, b->name);
 
-		if (!b->dropped && ref && oid_equal(&ref->oid, &b->head))
+		if (b->dropped || !ref)
+			continue;
+		if (oid_equal(&ref->oid, &b->head))
 			b->outside = b->head;
+		else
+			is_from_inside(e, b, &ref->oid);
 	}
 	forget_gone(&work);
 	forget_head(&work);
-	refs_release(&work.refs);
+	ref_list_release(&work.refs);
 	return 0;
 }
 
 int engine_reconcile(struct engine *e, struct table *table, bool *ret_changed)
 {
 	struct work work = { .engine = e, .table = table };
-	int r = list_refs(e, &work.refs);
+	int r = ref_list_read(e->storage, &work.refs);
 
 	if (r < 0)
 		return r;
@@ -584,7 +533,7 @@ int engine_reconcile(struct engine *e, struct table *table, bool *ret_changed)
 		forget_gone(&work);
 		r = rename_clashing(&work);
 	}
-	refs_release(&work.refs);
+	ref_list_release(&work.refs);
 	if (r == 0)
 		r = engine_local_keep(e, work.stage, table);
 	odb_free(work.stage);

@@ -273,3 +273,50 @@ int git_index_bring(struct git_repo *repo, const char *path,
 	r = git_index_write(index);
 	return r < 0 ? git_error_to_errno(r) : 0;
 }
+
+/* ---- times ---- */
+
+struct git_index_times {
+	git_index *index;
+};
+
+int git_index_times_read(const char *path, struct git_index_times **ret)
+{
+	struct git_index_times *times = calloc(1, sizeof(*times));
+	int r;
+
+	if (!times)
+		return -ENOMEM;
+	r = git_index_open(&times->index, path);
+	if (r < 0) {
+		free(times);
+		return git_error_to_errno(r);
+	}
+	*ret = times;
+	return 0;
+}
+
+void git_index_times_free(struct git_index_times *times)
+{
+	if (!times)
+		return;
+	git_index_free(times->index);
+	free(times);
+}
+
+bool git_index_times_find(struct git_index_times *times, const char *path,
+		    const struct oid *oid, struct timespec *ret)
+{
+	const git_index_entry *entry =
+		git_index_get_bypath(times->index, path, 0);
+	struct oid staged;
+
+	if (!entry || !entry->ctime.seconds)
+		return false;
+	staged = from_git_oid(&entry->id);
+	if (!oid_equal(&staged, oid))
+		return false;
+	ret->tv_sec = (uint32_t)entry->ctime.seconds;
+	ret->tv_nsec = entry->ctime.nanoseconds;
+	return true;
+}

@@ -40,4 +40,13 @@ int git_index_bring(struct git_repo *repo, const char *path,
 		    const struct oid *from, const struct oid *to, bool all,
 		    const struct git_index_view *view, bool *ret_has_hidden);
 
+/* An index as it was when it was read.  -ENOENT, -EUCLEAN and the like. */
+struct git_index_times;
+int git_index_times_read(const char *path, struct git_index_times **ret);
+void git_index_times_free(struct git_index_times *times);	/* accepts NULL */
+/* Whether that object is staged at that path with attributes of a file, and when
+ * that file had been changed last (st_ctim). */
+bool git_index_times_find(struct git_index_times *times, const char *path,
+		    const struct oid *oid, struct timespec *ret);
+
 #endif

@@ -35,7 +35,10 @@
  *     fsync or the timer made meanwhile give way (inside_follow).
  *   - When `.git` is opened what was committed so far is published, and the
  *     index is brought to it.  Paths that our commits changed are what those
- *     have; other staged changes stay staged. */
+ *     have; other staged changes stay staged.
+ *   - When the daemon died before it followed, that is done when the store is
+ *     opened; the files are what was durable then, so those that git committed
+ *     in a later state become that (inside_recover.c). */
 
 /* Text of `.git` for b: always inside_text_size bytes, filled up with newlines,
  * which Git ignores; for a git that is about to switch branches (by its command

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/inside_private.h"
-#include "store/branch_switch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,18 +21,6 @@ static void free_commit(struct commit **commit)
 
 #define scoped_delta scoped(cleanup_deltap)
 #define scoped_commit scoped(free_commit)
-
-struct following {
-	struct branch *b;
-	const struct identity *identity;
-	const struct oid *before, *seen;
-	struct oid tree;		/* of seen */
-	struct branch_state ours;
-	uint64_t sequence;
-	uint64_t changes;		/* of the work tree, when compared */
-	bool exact;			/* it had what seen has */
-	struct report *report;
-};
 
 /* ---- whether our commits may give way ---- */
 
@@ -86,7 +73,7 @@ bool inside_may_wait(struct branch *b, const struct oid *seen)
 
 /* Something was not committed by git: a commit may follow that does, until the
  * timer or an fsync does it. */
-static bool waits(const struct following *f)
+static bool waits(const struct inside_following *f)
 {
 	return oid_equal(&f->ours.commit, f->before) &&
 	       inside_may_wait(f->b, f->seen);
@@ -94,11 +81,10 @@ static bool waits(const struct following *f)
 
 /* ---- following ---- */
 
-/* The files stay; a commit on top of seen has what it has not. */
-static int move(struct following *f)
+int inside_move(struct inside_following *f, const struct delta *changes,
+		const struct oid *tree)
 {
 	struct branch *const about[] = { f->b };
-	scoped_delta struct delta *nothing = NULL;
 	scoped_delta struct delta *rest = NULL;
 	struct record records[3] = {
 		{ .kind = RECORD_OUTSIDE, .branch = f->b->incarnation,
@@ -106,24 +92,33 @@ static int move(struct following *f)
 		{ .kind = RECORD_MOVE, .branch = f->b->incarnation,
 		  .oid = *f->seen },
 	};
-	struct odb *odb = f->b->store->odb;
-	bool differs = !oid_equal(&f->tree, &f->ours.tree);
-	int r = delta_between(odb, &f->ours.tree, &f->ours.tree, &nothing);
+	bool differs = !oid_equal(&f->tree, tree);
+	int r = 0;
 
-	if (r == 0 && differs)
-		r = delta_between(odb, &f->tree, &f->ours.tree, &rest);
+	if (differs)
+		r = delta_between(f->b->store->odb, &f->tree, tree, &rest);
 	if (r == 0 && differs)
 		r = branch_commit_record(f->b, f->identity, NULL, rest, NULL,
 					 &records[2]);
 	if (r == 0)
-		r = branch_switch(f->b, &f->ours, nothing, records,
+		r = branch_switch(f->b, &f->ours, changes, records,
 				  differs ? 3 : 2, about, 1, &f->sequence,
 				  f->report);
 	records_release(records, 3);
 	return r;
 }
 
-static int check_automatic(struct following *f)
+/* The files stay; a commit on top of seen has what it has not. */
+static int move(struct inside_following *f)
+{
+	scoped_delta struct delta *nothing = NULL;
+	int r = delta_between(f->b->store->odb, &f->ours.tree, &f->ours.tree,
+			      &nothing);
+
+	return r < 0 ? r : inside_move(f, nothing, &f->ours.tree);
+}
+
+int inside_check_automatic(struct inside_following *f)
 {
 	int r = are_automatic(f->b, &f->ours.commit, f->before);
 
@@ -133,7 +128,7 @@ static int check_automatic(struct following *f)
 /* What git's commits do not have and rules ignore stays where it is, beside Git:
  * `git rm --cached`.  Commits of ours that give way do not say otherwise, others do.
  * When it is about to be captured: until then a commit may bring it back. */
-static int untrack(struct following *f)
+int inside_untrack(struct inside_following *f)
 {
 	scoped_commit struct commit *commit = NULL;
 	scoped_delta struct delta *delta = NULL;
@@ -155,9 +150,9 @@ static int untrack(struct following *f)
 }
 
 /* What was written since consider is not to be committed at once. */
-static int look(struct following *f, const struct caller *caller)
+static int look(struct inside_following *f, const struct caller *caller)
 {
-	int r = untrack(f);
+	int r = inside_untrack(f);
 
 	return r < 0 ? r : branch_look_unchanged(f->b, caller,
 						 f->exact ? &f->changes : NULL,
@@ -165,7 +160,7 @@ static int look(struct following *f, const struct caller *caller)
 }
 
 /* Whether to wait: 1; or to go on: 0. */
-static int consider(struct following *f)
+static int consider(struct inside_following *f)
 {
 	scoped_delta struct delta *delta = NULL;
 	int r;
@@ -186,7 +181,7 @@ static int consider(struct following *f)
 	return f->exact ? 0 : waits(f);
 }
 
-static int follow(struct following *f, const struct caller *caller)
+static int follow(struct inside_following *f, const struct caller *caller)
 {
 	scoped_commit struct commit *commit = NULL;
 	int r = commit_read(f->b->store->odb, f->seen, &commit);
@@ -202,7 +197,7 @@ static int follow(struct following *f, const struct caller *caller)
 	if (!oid_equal(&f->tree, &f->ours.tree))
 		r = look(f, caller);
 	if (r == 0)
-		r = check_automatic(f);
+		r = inside_check_automatic(f);
 	return r < 0 ? r : move(f);
 }
 
@@ -211,12 +206,15 @@ int inside_follow(struct branch *b, const struct outside_change *change,
 		  const struct identity *identity, uint64_t *ret_sequence,
 		  struct report *report)
 {
-	struct following f = {
+	struct inside_following f = {
 		.b = b, .identity = identity, .before = &change->before,
 		.seen = &change->seen, .report = report,
 	};
 	int r;
 
+	if (b->git_died)
+		return inside_recover(b, change, caller, identity,
+				      ret_sequence, report);
 	/* what is committed here must not be written over it */
 	b->git_waits = true;
 	r = follow(&f, caller);

@@ -3,7 +3,7 @@
 #define STORE_INSIDE_PRIVATE_H
 
 #include "store/inside.h"
-#include "store/store_private.h"
+#include "store/branch_switch.h"
 
 /* Inside of inside.h: what the store itself asks.  Context is the store. */
 
@@ -60,11 +60,50 @@ bool inside_may_wait(struct branch *b, const struct oid *seen);
  * 1: it waits; 0: done; -ENOTSUP: b has commits since that must not be lost (a
  * merge, a message): merge; -EAGAIN: it was changed meanwhile; errors of
  * branch_look and branch_switch.  store->merging is held. */
-struct outside_change;
 int inside_follow(struct branch *b, const struct outside_change *change,
 		  const struct caller *caller,
 		  const struct identity *identity, uint64_t *ret_sequence,
 		  struct report *report);
+
+/* The same of a branch whose ref git had moved when the daemon died (b->git_died):
+ * its files are what was durable then.  Those that git has committed in a later
+ * state, by the times in its index, become that.  Never waits. */
+int inside_recover(struct branch *b, const struct outside_change *change,
+		   const struct caller *caller,
+		   const struct identity *identity, uint64_t *ret_sequence,
+		   struct report *report);
+
+/* When the store is opened, before anybody uses it: lets branches follow what git
+ * did in their folders before the daemon died.  What fails is logged, and tried
+ * again as other changes outside are.  Not when the store is read-only. */
+void inside_recover_all(struct store *store);
+
+/* ---- inside_follow.c, for inside_recover.c ---- */
+
+struct inside_following {
+	struct branch *b;
+	const char *name;
+	const struct identity *identity;
+	const struct oid *before, *seen;
+	struct oid tree;		/* of seen */
+	struct branch_state ours;
+	uint64_t sequence;
+	uint64_t changes;		/* of the work tree, when compared */
+	bool exact;			/* it had what seen has */
+	struct report *report;
+};
+
+/* What git's commits do not have and rules ignore stays, beside Git. */
+int inside_untrack(struct inside_following *f);
+
+/* Whether the commits of ours since `before` are those of fsync and timer alone: 0;
+ * -ENOTSUP: they are not. */
+int inside_check_automatic(struct inside_following *f);
+
+/* Makes seen the head.  changes, from ours.tree to tree, become those of the files,
+ * and a commit on top of seen has what that lacks of tree. */
+int inside_move(struct inside_following *f, const struct delta *changes,
+		const struct oid *tree);
 
 /* Whether delta, which a commit of git made, has all that the work tree has
  * changed and not captured, as it is now: paths, bytes and modes, as after

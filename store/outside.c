@@ -245,7 +245,7 @@ static int follow_locked(struct following *f)
 	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
 		r = inside ? follow_inside(f) : follow_once(f);
 	if (!inside)
-		f->b->git_waits = false;
+		f->b->git_waits = f->b->git_died = false;
 	return r == -EAGAIN ? branch_switch_gave_up(f->change->name, f->report)
 			    : r;
 }

@@ -337,6 +337,7 @@ static int open_parts(struct store *store, const char *path,
 	}
 	if (r || store->readonly)
 		return r;
+	inside_recover_all(store);
 	/* it is of use, not needed; threads that use it come after it */
 	if (!store->options.no_housekeeping)
 		store_start_housekeeping(store);

@@ -138,6 +138,7 @@ struct branch {
 	_Atomic bool git_hidden;	/* `.git` was taken away */
 	_Atomic bool git_waits;		/* the ref was moved; not followed yet: */
 	_Atomic unsigned int git_hurries; /* somebody wants it followed now */
+	bool git_died;			/* ... before the daemon died; merging */
 	struct oid git_seen;		/* to where; these two under merging */
 	int64_t git_since;		/* when that was seen, in seconds */
 	bool git_known;			/* inside_lock: the folder is there, */

@@ -159,6 +159,171 @@ subjects() {
 	agree
 }
 
+# crash_and_mount: the daemon dies now, and is there again
+crash_and_mount() {
+	cd /
+	crash
+	rm -f "$STORE/hooks/reference-transaction"
+	start $SLOW
+	cd "$M/main"
+}
+
+# freeze_at_commit: the daemon does not see any more what the next git does to a ref
+freeze_at_commit() {
+	git config --global maintenance.auto false
+	mkdir -p "$STORE/hooks"
+	cat >"$STORE/hooks/reference-transaction" <<-EOF
+		#!/bin/sh
+		[ "\$1" = committed ] || exit 0
+		kill -STOP $DAEMON
+	EOF
+	chmod +x "$STORE/hooks/reference-transaction"
+}
+
+# begin_merge: a merge that is not finished, while which nothing comes to the ref
+begin_merge() {
+	mkdir .irmin/fork/topic
+	echo t >"$M/topic/t"
+	sync "$M/topic/t"
+	git merge -q --no-ff --no-commit "$(cat "$M/topic/.irmin/head")"
+}
+
+@test "what git commits after an fsync is there after a crash" {
+	begin $SLOW
+	begin_merge
+	echo 2 >f
+	sync f
+	echo 3 >f
+	echo 3 >g
+	freeze_at_commit
+	git commit -qam mine
+	crash_and_mount
+	[ "$(cat f g t | tr '\n' ' ')" = "3 3 t " ]
+	[ "$(subjects | head -1)" = mine ]
+	agree
+}
+
+@test "what is synced after git staged another state is there after a crash" {
+	begin $SLOW
+	begin_merge
+	echo 2 >f
+	echo 2 >g
+	git add f g
+	echo 3 >f
+	sync f
+	freeze_at_commit
+	git commit -qm mine
+	crash_and_mount
+	[ "$(cat f g t | tr '\n' ' ')" = "3 2 t " ]
+	[ "$(subjects | head -2 | tr '\n' ' ')" = "Update f mine " ]
+	[ "$(git show HEAD~1:f)" = 2 ]
+	agree
+}
+
+@test "what is set back and removed and synced after a commit stays so over a crash" {
+	begin $SLOW
+	mkdir d
+	echo 1 >d/h
+	sync d
+	echo 2 >f
+	echo 2 >g
+	echo 2 >d/h
+	git commit -qm mine f d/h
+	echo 1 >f
+	rm d/h
+	sync f
+	crash_and_mount
+	[ "$(cat f g | tr '\n' ' ')" = "1 2 " ]
+	[ ! -e d/h ]
+	[ "$(git show HEAD~1:f)" = 2 ]
+	agree
+}
+
+@test "what is removed and synced, and made again and committed, is there after a crash" {
+	begin $SLOW
+	begin_merge
+	rm f
+	sync .
+	echo 2 >f
+	freeze_at_commit
+	git commit -qam mine
+	crash_and_mount
+	[ "$(cat f)" = 2 ]
+	agree
+}
+
+@test "what was synced while the editor was open is there after a crash" {
+	begin $SLOW
+	# so that the table has not been written since its last ref was
+	echo 2 >g
+	sync g
+	echo 2 >f
+	echo 3 >g
+	printf '#!/bin/sh\necho 4 >%s\nsync %s\necho words >$1\n' \
+		"$M/main/g" "$M/main/g" >"$T/editor"
+	chmod +x "$T/editor"
+	freeze_at_commit
+	GIT_EDITOR=$T/editor git commit -qa
+	crash_and_mount
+	[ "$(cat f g | tr '\n' ' ')" = "2 4 " ]
+	git log --format=%s | grep -qx words
+	[ "$("$IRMINFS" branches --names | tr '\n' ' ')" = "main " ]
+	agree
+}
+
+@test "an amended commit is there after a crash, and the one before is not" {
+	begin $SLOW
+	echo 2 >f
+	git commit -qam first
+	wait_for 5 agree
+	echo 3 >f
+	printf '#!/bin/sh\necho 3 >%s\nsync %s\necho second >$1\n' \
+		"$M/main/g" "$M/main/g" >"$T/editor"
+	chmod +x "$T/editor"
+	freeze_at_commit
+	GIT_EDITOR=$T/editor git commit -qa --amend
+	crash_and_mount
+	[ "$(cat f g | tr '\n' ' ')" = "3 3 " ]
+	git log --format=%s >"$T/subjects"
+	grep -qx second "$T/subjects"
+	run ! grep -qx first "$T/subjects"
+	agree
+}
+
+@test "removed files stay removed over a crash, untracked ones stay" {
+	begin $SLOW
+	echo x >secret
+	echo x >gone
+	sync .
+	git rm -q --cached secret
+	git rm -q gone
+	echo secret >.gitignore
+	git add .gitignore
+	freeze_at_commit
+	git commit -qm mine
+	crash_and_mount
+	[ "$(cat secret)" = x ]
+	[ ! -e gone ]
+	[ -z "$(git ls-files secret)" ]
+	[ "$(subjects | head -1)" = mine ]
+	agree
+}
+
+@test "an ignored file that git was made to take is there after a crash" {
+	begin $SLOW
+	echo x >.gitignore
+	echo 1 >x
+	sync x
+	echo 2 >x
+	git add -f x
+	freeze_at_commit
+	git commit -qm mine
+	crash_and_mount
+	[ "$(cat x)" = 2 ]
+	[ "$(git show HEAD:x)" = 2 ]
+	agree
+}
+
 @test "other branches cannot be checked out" {
 	begin $SLOW
 	mkdir .irmin/fork/other

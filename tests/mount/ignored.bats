@@ -364,6 +364,9 @@ unmounted_with_own() {
 	cd "$T"
 	# nor does it matter who looks first
 	start -o ro
+	[ "$(cat "$M/main/x")" = mine ]
+	[ -p "$M/main/p" ]
+	grep -q "main was moved.*mount it writable" "$T/log"
 	stop
 	"$IRMINFS" branches --store "$STORE" >/dev/null
 	start
@@ -381,6 +384,62 @@ unmounted_with_own() {
 	[ "$(cat "$M/main/x" "$M/main/p")" = "$(printf 'pushed\npushed')" ]
 }
 
+# push_by_force: a main that has x and p, and nothing of what the ref was before
+push_by_force() {
+	git -C "$T/clone" checkout -q --orphan forced
+	echo pushed | tee "$T/clone/x" >"$T/clone/p"
+	git -C "$T/clone" add -f x p
+	git -C "$T/clone" commit -qm forced
+	git -C "$T/clone" push -qf origin HEAD:main
+}
+
+collect_garbage() {
+	rm -rf "$STORE/logs"
+	git --git-dir="$STORE" gc -q --prune=now
+}
+
+@test "nor does one that is pushed by force, with the old commits collected" {
+	unmounted_with_own
+	before=$(git --git-dir="$STORE" rev-parse main)
+	push_by_force
+	collect_garbage
+	cd "$T"
+	start
+	wait_for 20 [ -d "$M/main.outside-1" ]
+	[ "$(cat "$M/main/x")" = mine ]
+	[ -p "$M/main/p" ]
+	[ "$(cat "$M/main/.irmin/head")" = "$before" ]
+	[ "$(cat "$M/main.outside-1/x" "$M/main.outside-1/p")" = "$(printf 'pushed\npushed')" ]
+	"$IRMINFS" fsck -C "$M"
+}
+
+@test "nor does one that is pushed by force in the last moment of a mount" {
+	unmounted_with_own
+	cd "$T"
+	start
+	kill -STOP "$DAEMON"
+	push_by_force
+	local pid=$DAEMON
+	DAEMON=
+	kill -TERM "$pid"
+	kill -CONT "$pid"
+	wait "$pid"
+	collect_garbage
+	start
+	wait_for 20 [ -d "$M/main.outside-1" ]
+	[ "$(cat "$M/main/x")" = mine ]
+	[ -p "$M/main/p" ]
+	[ "$(cat "$M/main.outside-1/x")" = pushed ]
+	"$IRMINFS" fsck -C "$M"
+}
+
+@test "a store without such files is closed without a trace of the mount" {
+	start
+	echo 1 >"$M/main/f"
+	stop
+	[ ! -e "$STORE/worktrees" ]
+}
+
 @test "what is pushed before the mount beside ignored files is there at once" {
 	unmounted_with_own
 	mkdir d
@@ -389,11 +448,14 @@ unmounted_with_own() {
 	git commit -qm pushed
 	git push -q
 	cd "$T"
-	start
-	[ "$(cat "$M/main/f" "$M/main/d/x")" = "$(printf 'pushed\npushed')" ]
-	[ "$(cat "$M/main/x")" = mine ]
-	[ -p "$M/main/p" ]
-	[ "$(ls "$M")" = main ]
+	for options in "-o ro" ""; do
+		start $options
+		[ "$(cat "$M/main/f" "$M/main/d/x")" = "$(printf 'pushed\npushed')" ]
+		[ "$(cat "$M/main/x")" = mine ]
+		[ -p "$M/main/p" ]
+		[ "$(ls "$M")" = main ]
+		stop
+	done
 }
 
 @test "git add -f commits an ignored file" {
