@@ -82,7 +82,7 @@ whole() {
 
 # bench_until WORDS: the server writes them to its log and ends
 bench_until() {
-	! bench 60 >"$S/said" 2>&1
+	! bench 300 >"$S/said" 2>&1
 	tail -n 5 "$S/log"
 	grep -q "$1" "$S/log"
 	[ "$(acknowledged)" -gt 10 ]
