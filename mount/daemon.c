@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 /* While the loop has not ended, how often it is told again. */
@@ -137,6 +138,23 @@ static void *watch_signals(void *context)
 	return NULL;
 }
 
+/* ---- limits ---- */
+
+/* Each of libgit2's handles keeps packs open, of which there may be hundreds
+ * before they are merged; one that cannot be opened looks as if its objects were
+ * lost.  The usual limit is low for the sake of select(2), which is not used. */
+static void allow_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warning("the limit of open files cannot be raised: %s",
+			    strerror(errno));
+}
+
 /* ---- from open to close ---- */
 
 static int mount_store(struct daemon *d, const struct mount_options *o,
@@ -220,6 +238,7 @@ static int run(struct daemon *d, const struct mount_options *o,
 	sigset_t signals;
 	int r;
 
+	allow_files();
 	block_signals(&signals);
 	r = open_all(d, o, report);
 	if (r < 0)

@@ -243,6 +243,9 @@ void pin_set_release(struct pin_set *set);
  * logs what is new.  patient: waits for locks of other programs, for a little. */
 void engine_write_refs(struct engine *e, struct table *table, bool patient);
 
+/* Whether the branch of that name has that commit in Git now. */
+bool engine_ref_is(struct engine *e, const char *name, const struct oid *oid);
+
 /* ---- engine_reconcile.c ---- */
 
 /* Notes what was done to refs after the table was recorded: before the journal is

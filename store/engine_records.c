@@ -181,18 +181,19 @@ static int apply_move(struct pass *pass, struct record *record,
 /* ---- names ---- */
 
 /* Gives the branch a name, and the ref that may still have that name. */
-static int take_name(struct table *table, struct table_branch *branch,
+static int take_name(struct pass *pass, struct table_branch *branch,
 		     const char *name)
 {
-	struct table_ref *ref = table_find_gone(table, name);
+	struct table_ref *ref = table_find_gone(pass->table, name);
 	char *copy = strdup(name);
 
 	if (!copy)
 		return -ENOMEM;
 	branch->outside = (struct oid){ 0 };
 	if (ref) {
-		branch->outside = ref->outside;
-		table_remove_gone(table, ref);
+		if (engine_ref_is(pass->engine, name, &ref->outside))
+			branch->outside = ref->outside;
+		table_remove_gone(pass->table, ref);
 	}
 	free(branch->name);
 	branch->name = copy;
@@ -236,7 +237,7 @@ static int add_branch(struct pass *pass, const struct record *record,
 	/* the journal may bring back one that the table does not know of */
 	if (pass->table->next_incarnation <= record->branch)
 		pass->table->next_incarnation = record->branch + 1;
-	return take_name(pass->table, branch, record->name);
+	return take_name(pass, branch, record->name);
 }
 
 static int apply_make(struct pass *pass, struct record *record)
@@ -340,7 +341,7 @@ static int apply_rename(struct pass *pass, struct record *record,
 	if (r == 0)
 		r = leave_name(pass->table, branch);
 	if (r == 0)
-		r = take_name(pass->table, branch, record->name);
+		r = take_name(pass, branch, record->name);
 	if (r == 0)
 		r = rename_in_reports(pass->table, branch);
 	return r;
@@ -390,7 +391,7 @@ static int apply_restore(struct pass *pass, struct record *record)
 	name = record->name ? record->name : branch->name;
 	r = check_free(pass->table, name);
 	if (r == 0)
-		r = take_name(pass->table, branch, name);
+		r = take_name(pass, branch, name);
 	if (r == 0)
 		branch->dropped = 0;
 	return r;

@@ -42,6 +42,14 @@ static int update(struct run *run, const char *name, const struct oid *old,
 	return r;
 }
 
+bool engine_ref_is(struct engine *e, const char *name, const struct oid *oid)
+{
+	struct oid seen;
+
+	return e->storage->ops->ref_read(e->storage, name, &seen) == 0 &&
+	       oid_equal(&seen, oid);
+}
+
 /* What the ref is now; zero: it is not there. */
 static int read_ref(struct run *run, const char *name, struct oid *ret)
 {

@@ -36,6 +36,26 @@ conflict() {
 	irminfs umount ../mnt
 }
 
+@test "the daemon may open as many files as it is allowed to" {
+	# more packs than files, from each of which something is read
+	git init -q --bare "$STORE"
+	local i id
+	for ((i = 0; i < 80; i++)); do
+		id=$(echo "$i" | git -C "$STORE" hash-object -w --stdin)
+		id=$(printf '100644 blob %s\tf\n' "$id" |
+			git -C "$STORE" mktree)
+		id=$(git -C "$STORE" commit-tree -m "$i" "$id")
+		git -C "$STORE" update-ref "refs/heads/b$i" "$id"
+		git -C "$STORE" repack -dq
+	done
+	for i in "$STORE"/objects/pack/*.pack; do
+		touch "${i%.pack}.keep"
+	done
+	(ulimit -Sn 64 && "$IRMINFS" "$STORE" "$M")
+	[ "$(cat "$M"/b*/f | sort -n | xargs)" = "$(seq 0 79 | xargs)" ]
+	irminfs umount "$M"
+}
+
 @test "failures to mount reach the terminal with an exit status" {
 	run -128 irminfs "$STORE" "$T/absent"
 	[[ $output == *absent*mkdir* ]]

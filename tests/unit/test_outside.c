@@ -192,6 +192,32 @@ static void branches_come_and_go(void **state)
 	assert_shell(f, "2", "git show deep/new:b");
 }
 
+/* Dropping and restoring come to Git at once, which finds no ref. */
+static void restored_at_once_gets_its_ref(void **state)
+{
+	struct fixture *f = *state;
+	struct branch *b;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	for (int i = 0; i < 5; i++) {
+		fork_branch(f, "main", "x");
+		assert_int_equal(store_publish(f->store), 0);
+		free(shell(f, "git update-ref -d refs/heads/x"));
+		await_branch(f, "x", false);
+		assert_int_equal(store_restore(f->store, "x", NULL, &tester,
+					       NULL), 0);
+		assert_int_equal(store_publish(f->store), 0);
+		assert_shell(f, "1", "git show x:a");
+		close_store(f);
+		open_store(f);
+		assert_true(has_branch(f, "x"));
+		b = branch_of(f, "x");
+		assert_int_equal(store_drop(f->store, b, &tester, NULL), 0);
+		branch_unref(b);
+	}
+}
+
 /* Without waiting for the thread that notices it. */
 static void new_branches_are_found_by_name(void **state)
 {
@@ -490,6 +516,7 @@ int main(void)
 		TEST(what_conflicts_is_named),
 		TEST(an_open_file_keeps_it_behind),
 		TEST(branches_come_and_go),
+		TEST(restored_at_once_gets_its_ref),
 		TEST(an_older_dropped_branch_comes_back_as_it_was),
 		TEST(what_was_pushed_while_it_was_closed_is_merged),
 		TEST(what_conflicts_then_is_named),
