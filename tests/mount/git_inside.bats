@@ -290,6 +290,24 @@ begin_merge() {
 	agree
 }
 
+@test "a merge made while git was at work and its commit are there after a crash" {
+	begin $SLOW
+	mkdir .irmin/fork/x
+	echo 2 >"$M/x/g"
+	begin_merge
+	echo 2 >f
+	mv -T "$M/x" "$M/main"
+	echo 3 >f
+	freeze_at_commit
+	git commit -qam mine
+	crash_and_mount
+	[ "$(cat f g t | tr '\n' ' ')" = "3 2 t " ]
+	git log --format=%s >"$T/subjects"
+	grep -qx mine "$T/subjects"
+	grep -qx "Merge branch 'x' into main" "$T/subjects"
+	agree
+}
+
 @test "removed files stay removed over a crash, untracked ones stay" {
 	begin $SLOW
 	echo x >secret

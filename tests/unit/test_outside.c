@@ -432,11 +432,32 @@ static void what_was_pushed_beside_ignored_files_is_there_at_once(void **state)
 	assert_shell(f, "1", "git for-each-ref | wc -l");
 }
 
-/* The ref is set to that tree, and what it was before is collected. */
-static void lose_head(struct fixture *f, const char *tree)
+/* The ref is set to that tree, and what it was before is collected, unless it is
+ * pinned. */
+static void force(struct fixture *f, const char *tree)
 {
 	free(shell(f, "git update-ref refs/heads/main $(git commit-tree -m "
 		   "forced %s) && git gc -q --prune=now", tree));
+}
+
+static void lose_head(struct fixture *f, const char *tree)
+{
+	free(shell(f, "rm -r worktrees"));
+	force(f, tree);
+}
+
+static void what_is_forced_over_ignored_files_is_named(void **state)
+{
+	struct fixture *f = *state;
+
+	close_with_ignored(f);
+	COMMIT(f, "main", "d.o/x", "theirs");
+	force(f, "main^{tree}");
+	open_again(f, true);
+	await_branch(f, "main.outside-1", true);
+	await_file(f, "main.outside-1", "d.o/x", "theirs");
+	assert_string_equal(file_text(f, "main", "d.o/x"), "mine");
+	assert_string_equal(file_text(f, "main", "x.o"), "mine");
 }
 
 static void what_git_does_not_have_outlives_a_lost_head(void **state)
@@ -523,6 +544,7 @@ int main(void)
 		TEST(what_has_its_name_gets_no_other),
 		TEST(what_was_pushed_over_an_ignored_file_is_named),
 		TEST(what_git_does_not_have_outlives_a_lost_head),
+		TEST(what_is_forced_over_ignored_files_is_named),
 		TEST(what_was_pushed_over_it_then_replaces_it),
 		TEST(what_was_pushed_beside_ignored_files_is_there_at_once),
 		TEST(new_branches_are_found_by_name),
