@@ -210,6 +210,10 @@ struct contents_kind {
 	 * odb_read. */
 	int (*recognise)(struct odb *odb, const struct oid *oid,
 			 uint64_t *ret_size, bool *ret_executable);
+	/* Whether the children of a node are what it says of them; nothing below
+	 * these is read.  -EUCLEAN: one is not; 0: yes, or the tree is no node;
+	 * errors of odb_read. */
+	int (*check)(struct odb *odb, const struct oid *oid);
 	/* Up to size bytes at offset of a stored one; fewer at the end only. */
 	ssize_t (*read)(struct odb *odb, const struct oid *oid, void *data,
 			size_t size, uint64_t offset);

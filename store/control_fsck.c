@@ -111,6 +111,15 @@ static int check_entry(struct fsck *f, const struct tree_entry *entry,
 	return r;
 }
 
+/* What is missing is told where it is looked at. */
+static int check_node(struct fsck *f, const struct oid *oid)
+{
+	int r = contents_kind()->check(f->control->store->odb, oid);
+
+	return r == -EUCLEAN || r == -ENOMEM ?
+		object_problem(f, "the rope", oid, r) : 0;
+}
+
 /* Depth is bounded, so that a made-up tree cannot use up the stack. */
 static int check_tree(struct fsck *f, const struct oid *oid, unsigned int depth)
 {
@@ -122,6 +131,8 @@ static int check_tree(struct fsck *f, const struct oid *oid, unsigned int depth)
 	r = depth ? tree_read(f->control->store->odb, oid, &tree) : -EUCLEAN;
 	if (r)
 		return object_problem(f, "the folder", oid, r);
+	if (contents_may_be_rope(tree))
+		r = check_node(f, oid);
 	for (size_t i = 0; !r && i < tree->count; i++)
 		r = check_entry(f, &tree->entries[i], depth);
 	tree_free(tree);

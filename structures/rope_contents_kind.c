@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "structures/rope_contents_private.h"
+#include "structures/rope_tree.h"
 
 #include <errno.h>
 
@@ -239,6 +240,35 @@ static int recognise(struct odb *odb, const struct oid *oid, uint64_t *ret_size,
 	return 0;
 }
 
+static int check_child(struct odb *odb, const struct rope_tree *tree,
+		       const struct rope_entry *entry)
+{
+	scoped_free struct rope_tree *child = NULL;
+	scoped_free void *data = NULL;
+	size_t size;
+	int r;
+
+	if (tree->level) {
+		r = rope_tree_read(odb, &entry->oid, &child);
+		return r < 0 ? r : rope_tree_check_child(tree, entry, child);
+	}
+	r = odb_read(odb, &entry->oid, OBJECT_BLOB, &data, &size);
+	return r < 0 ? r : rope_tree_check_chunk(entry, data, size);
+}
+
+static int check(struct odb *odb, const struct oid *oid)
+{
+	struct rope_tree *tree;
+	int r = rope_tree_read(odb, oid, &tree);
+
+	if (r < 0)
+		return r == -EUCLEAN ? 0 : r;
+	for (unsigned int i = 0; r == 0 && i < tree->count; i++)
+		r = check_child(odb, tree, &tree->entries[i]);
+	free(tree);
+	return r;
+}
+
 static ssize_t read_stored(struct odb *odb, const struct oid *oid, void *data,
 			   size_t size, uint64_t offset)
 {
@@ -276,6 +306,7 @@ const struct contents_kind rope_contents_kind = {
 	.rearrange = rearrange,
 	.store = rope_contents_store_rope,
 	.recognise = recognise,
+	.check = check,
 	.read = read_stored,
 	.write = write_stored,
 	.set_executable = set_executable,

@@ -79,10 +79,10 @@ int stored_child(struct stored *s, struct stored_node *node, unsigned int i,
 	r = rope_tree_read(s->odb, &entry->oid, &tree);
 	if (r < 0)
 		return r;
-	if (tree->executable || tree->level != node->tree->level - 1 ||
-	    tree->size != entry->size || tree->newlines != entry->newlines) {
+	r = rope_tree_check_child(node->tree, entry, tree);
+	if (r < 0) {
 		free(tree);
-		return -EUCLEAN;
+		return r;
 	}
 	r = node_new(tree, &n);
 	if (r == 0)
@@ -100,10 +100,10 @@ static int load_chunk_locked(struct stored *s, const struct rope_entry *entry)
 
 	if (r < 0)
 		return r;
-	if (size != entry->size ||
-	    rope_count_newlines(data, size) != entry->newlines) {
+	r = rope_tree_check_chunk(entry, data, size);
+	if (r < 0) {
 		free(data);
-		return -EUCLEAN;
+		return r;
 	}
 	free(s->chunk);
 	s->chunk = data;

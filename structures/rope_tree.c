@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "structures/rope_tree.h"
+#include "structures/rope_private.h"
 
 #include "store/checksum.h"
 #include "store/git_hash.h"
@@ -174,6 +175,23 @@ int rope_tree_read_root(struct odb *odb, const struct oid *oid,
 	if (r == 0)
 		*ret = t;
 	return r;
+}
+
+int rope_tree_check_child(const struct rope_tree *parent,
+			  const struct rope_entry *entry,
+			  const struct rope_tree *child)
+{
+	return child->executable || child->level != parent->level - 1 ||
+	       child->size != entry->size ||
+	       child->newlines != entry->newlines ? -EUCLEAN : 0;
+}
+
+int rope_tree_check_chunk(const struct rope_entry *entry, const void *data,
+			  size_t size)
+{
+	return size != entry->size ||
+	       rope_count_newlines(data, size) != entry->newlines ?
+		-EUCLEAN : 0;
 }
 
 /* ---- encoding ---- */

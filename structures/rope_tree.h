@@ -35,6 +35,13 @@ int rope_tree_read(struct odb *odb, const struct oid *oid,
 int rope_tree_read_root(struct odb *odb, const struct oid *oid,
 			struct rope_tree **ret);
 
+/* Whether a child is what its parent says of it: -EUCLEAN if not. */
+int rope_tree_check_child(const struct rope_tree *parent,
+			  const struct rope_entry *entry,
+			  const struct rope_tree *child);
+int rope_tree_check_chunk(const struct rope_entry *entry, const void *data,
+			  size_t size);
+
 /* Stores a node and its header; sums and count of the tree follow from its
  * entries.  Errors of odb_write. */
 int rope_tree_write(struct odb *odb, unsigned int level, bool executable,

@@ -295,6 +295,28 @@ END
 	seq 50000 | cmp - "$M/main/a.rope"
 }
 
+@test "fsck tells of a rope whose chunks are not what its tree says" {
+	ropes
+	seq 50000 >"$M/main/good.rope"
+	sync "$M/main/good.rope"
+	irminfs publish -C "$M/main"
+	irminfs fsck -C "$M"
+	git clone -q "$STORE" "$T/clone"
+	cd "$T/clone"
+	mkdir bad.rope
+	echo evil >bad.rope/00-5-3
+	printf '%s\n' "irmin rope 1" "level 0" "size 5" "newlines 3" \
+		"checksum d4ae6d2cc291c7bf" >bad.rope/.irmin-rope
+	git add .
+	git commit -qm "says three newlines where one is"
+	git push -q
+	wait_for 20 test -f "$M/main/bad.rope"
+	run -1 cat "$M/main/bad.rope"
+	run -1 irminfs fsck -C "$M"
+	[[ $output == *" at bad.rope is damaged"* ]]
+	[[ $output != *good.rope* ]]
+}
+
 @test "two branches' changes of one rope are merged" {
 	ropes
 	seq 100000 >"$M/main/a.rope"

@@ -2,6 +2,7 @@
 #include "tests/lines.h"
 #include "tests/rope_stage.h"
 #include "tests/trees.h"
+#include "structures/rope_contents.h"
 #include "structures/rope_store.h"
 #include "structures/rope_tree.h"
 
@@ -178,6 +179,19 @@ static void bad_entries_are_told(void **state)
 	assert_int_equal(rope_read_header(s->odb, &oid, &header), -EUCLEAN);
 }
 
+static void what_is_as_its_nodes_say_is_not_told(void **state)
+{
+	struct stage *s = *state;
+	char *text;
+	size_t size = make_lines(&text);
+	struct oid oid = store_bytes(text, size, s->odb);
+
+	assert_int_equal(rope_contents_kind.check(s->odb, &oid), 0);
+	/* nor any other tree */
+	assert_int_equal(rope_contents_kind.check(s->odb, &oid_empty_tree), 0);
+	free(text);
+}
+
 /* Parents that say something else than their children. */
 static void damage_below_the_root_shows_when_it_is_read(void **state)
 {
@@ -190,12 +204,14 @@ static void damage_below_the_root_shows_when_it_is_read(void **state)
 	assert_int_equal(odb_write(s->odb, OBJECT_BLOB, "ab", 2, &e[0].oid), 0);
 	e[0].size = 3;
 	assert_int_equal(rope_tree_write(s->odb, 0, false, e, 1, &oid), 0);
+	assert_int_equal(rope_contents_kind.check(s->odb, &oid), -EUCLEAN);
 	assert_int_equal(rope_load(s->odb, &oid, &rope), 0);
 	assert_int_equal(rope_read(rope, bytes, 3, 0), -EUCLEAN);
 	rope_free(rope);
 	e[0].size = 2;
 	e[0].newlines = 1;
 	assert_int_equal(rope_tree_write(s->odb, 0, false, e, 1, &oid), 0);
+	assert_int_equal(rope_contents_kind.check(s->odb, &oid), -EUCLEAN);
 	assert_int_equal(rope_load(s->odb, &oid, &rope), 0);
 	assert_int_equal(rope_read(rope, bytes, 2, 0), -EUCLEAN);
 	rope_free(rope);
@@ -205,11 +221,13 @@ static void damage_below_the_root_shows_when_it_is_read(void **state)
 	e[0].size = 1;
 	e[1] = e[0];
 	assert_int_equal(rope_tree_write(s->odb, 1, false, e, 2, &oid), 0);
+	assert_int_equal(rope_contents_kind.check(s->odb, &oid), -EUCLEAN);
 	assert_int_equal(rope_load(s->odb, &oid, &rope), 0);
 	assert_int_equal(rope_read(rope, bytes, 2, 0), -EUCLEAN);
 	rope_free(rope);
 	e[0].size = e[1].size = 2;
 	assert_int_equal(rope_tree_write(s->odb, 2, false, e, 2, &oid), 0);
+	assert_int_equal(rope_contents_kind.check(s->odb, &oid), -EUCLEAN);
 	assert_int_equal(rope_load(s->odb, &oid, &rope), 0);
 	assert_int_equal(rope_read(rope, bytes, 2, 0), -EUCLEAN);
 	rope_free(rope);
@@ -386,6 +404,7 @@ int main(void)
 		stage_test(the_header_tells_size_lines_and_mode),
 		stage_test(what_is_no_rope_is_told),
 		stage_test(bad_entries_are_told),
+		stage_test(what_is_as_its_nodes_say_is_not_told),
 		stage_test(damage_below_the_root_shows_when_it_is_read),
 		stage_test(an_unchanged_rope_is_neither_read_nor_written),
 		stage_test(one_byte_in_64_mib_writes_little),
