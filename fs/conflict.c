@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/irmin.h"
+#include "store/node_xattr.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -175,6 +176,8 @@ static int file_stat(struct branch *b, const char *path, struct stat *ret)
 	if (r < 0)
 		return r;
 	r = node_stat(n, ret);
+	if (r == 0)
+		ret->st_mode = node_least_mode(n, ret);
 	node_unref(n);
 	return r < 0 || S_ISREG(ret->st_mode) ? r : -ENOENT;
 }

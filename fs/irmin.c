@@ -4,6 +4,7 @@
 #include "fs/inode.h"
 #include "fs/queue.h"
 #include "store/inside.h"
+#include "store/node_xattr.h"
 
 #include <errno.h>
 #include <string.h>
@@ -285,24 +286,41 @@ static int conflict_file_stat(struct fs *fs, struct inode *inode,
 	return conflict_size(fs, &found, irmin_id(inode), ret_size);
 }
 
+static bool is_of_conflict(enum control id)
+{
+	return id >= CONTROL_PATH && id <= CONTROL_SUGGESTED;
+}
+
+/* Those of conflicts are for who may read the file, and requests for the owner: their
+ * modes say so alone. */
+bool irmin_has_acl(struct inode *inode)
+{
+	enum control id = irmin_id(inode);
+
+	return id != CONTROL_REQUEST && !is_of_conflict(id);
+}
+
 /* Who may do what with the directory may do so with its control files. */
 int irmin_stat(struct fs *fs, struct inode *inode, struct stat *ret)
 {
 	enum control id = irmin_id(inode);
 	mode_t most = control_kinds[id].mode;
 	uint64_t size = 0;
+	struct inode *subject = irmin_subject(inode);
 	struct stat st;
-	int r = inode_stat(fs, irmin_subject(inode), &st);
+	int r = inode_stat(fs, subject, &st);
 
 	if (r < 0)
 		return r;
+	if (is_of_conflict(id) && subject->kind == INODE_NODE)
+		st.st_mode = node_least_mode(subject->node, &st);
 	if (id == CONTROL_GIT)
 		size = inside_text_size(fs->store);
 	if (id == CONTROL_REQUEST)
 		st.st_mode = most;
 	else
 		st.st_mode = (most & S_IFMT) | (most & st.st_mode & 0777);
-	if (id >= CONTROL_PATH && id <= CONTROL_SUGGESTED)
+	if (is_of_conflict(id))
 		r = conflict_file_stat(fs, inode, &st, &size);
 	if (r < 0)
 		return r;

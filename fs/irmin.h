@@ -50,6 +50,8 @@ mode_t irmin_type(struct inode *inode);		/* S_IFDIR, S_IFREG */
 
 /* What a control inode is about: the space or node whose .irmin it is in. */
 struct inode *irmin_subject(struct inode *inode);
+/* Whether the access control list of that is its own, too. */
+bool irmin_has_acl(struct inode *inode);
 
 /* The inode of name in a space, a node (".irmin" only) or a control directory;
  * a new reference.  ret_keep as for name_lookup.  -ENOENT. */

@@ -5,7 +5,8 @@
 #define TRANSFER_MAX (1u << 20)
 
 /* We alone change the tree: the kernel caches what it likes and is told what
- * changed.  Not wanted: the writeback cache, with which fsync of a directory
+ * changed.  It checks access control lists; the mask of a process is not for files
+ * in directories with a default list, so that it is applied by us.  Not wanted: the writeback cache, with which fsync of a directory
  * misses the pages of its files; pages dropped when times change; lookups by
  * number (export), which would bring us numbers that we have forgotten. */
 static void op_init(void *userdata, struct fuse_conn_info *c)
@@ -15,9 +16,11 @@ static void op_init(void *userdata, struct fuse_conn_info *c)
 		FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS |
 		FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS |
 		FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA |
-		FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO;
+		FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
+		(fs->no_xattr ? 0 : FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK);
 
 	c->want = c->capable & wanted;
+	fs->has_acl = c->want & FUSE_CAP_POSIX_ACL;
 	fs->opens_directories = !(c->capable & FUSE_CAP_NO_OPENDIR_SUPPORT);
 	c->max_write = TRANSFER_MAX;
 	c->max_readahead = TRANSFER_MAX;

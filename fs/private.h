@@ -66,6 +66,7 @@ struct fs {
 	bool opens_directories;		/* the kernel insists on it */
 	bool negotiated;		/* by the thread that answers it */
 	bool no_xattr;			/* extended attributes are refused */
+	bool has_acl;			/* the kernel asks for access lists */
 	struct inodes *inodes;
 	struct inode *root;
 	struct inode *placeholder;	/* a file that is nothing */
@@ -106,6 +107,7 @@ static inline struct caller caller_of(fuse_req_t req, const char *operation)
 	return (struct caller){
 		.uid = context->uid,
 		.gid = context->gid,
+		.umask = context->umask,
 		.pid = context->pid,
 		.operation = operation,
 	};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "fs/irmin.h"
 #include "fs/operations.h"
 #include "fs/queue.h"
 #include "store/irmin_attribute.h"
@@ -10,7 +11,7 @@
 #include <sys/xattr.h>
 
 /* The kernel checks who may have which.  Kept are names of three of its
- * namespaces; the fourth, "system.", has access control lists.
+ * namespaces, and of the fourth, "system.", access control lists (store/acl.h).
  *
  * TYPE_ATTRIBUTE is no attribute but what a directory is, in the root's
  * .gitattributes.  It can be asked for and set by name, and is not listed, so that
@@ -38,6 +39,11 @@ static int check_name(const char *name)
 	return -EOPNOTSUPP;
 }
 
+static bool is_acl(const char *name)
+{
+	return strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0;
+}
+
 /* ---- reading ---- */
 
 static ssize_t get_type(struct inode *inode, char *value, size_t size)
@@ -58,10 +64,40 @@ static ssize_t get_type(struct inode *inode, char *value, size_t size)
 	return length;
 }
 
-static ssize_t get(struct inode *inode, const char *name, char *value,
-		   size_t size)
+/* Control files have that of the directory whose they are, with modes of their
+ * own. */
+static ssize_t get_acl(struct fs *fs, struct inode *inode, const char *name,
+		       char *value, size_t size)
+{
+	const struct inode *subject = inode->kind == INODE_CONTROL ?
+					      irmin_subject(inode) : inode;
+	struct stat st;
+	ssize_t done;
+	int r;
+
+	if (!fs->has_acl)
+		return -EOPNOTSUPP;
+	if (subject->kind != INODE_NODE ||
+	    (subject != inode && (strcmp(name, ACL_ACCESS) != 0 ||
+				  !irmin_has_acl(inode))))
+		return -ENODATA;
+	done = node_get_xattr(subject->node, name, value, size);
+	if (done < 0 || !size || strcmp(name, ACL_ACCESS) != 0)
+		return done;
+	r = acl_is_valid(value, done) ? inode_stat(fs, inode, &st) : -EIO;
+	if (r < 0)
+		return r;
+	acl_set_mode(value, done, st.st_mode);
+	return done;
+}
+
+static ssize_t get(struct fs *fs, struct inode *inode, const char *name,
+		   char *value, size_t size)
 {
 	int r = check_name(name);
+
+	if (is_acl(name))
+		return get_acl(fs, inode, name, value, size);
 
 	if (r < 0)
 		return r;
@@ -91,7 +127,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
 	if (fs->no_xattr)
 		done = -ENOSYS;
 	else if (value || !size)
-		done = get(inode_of(fs, id), name, value, size);
+		done = get(fs, inode_of(fs, id), name, value, size);
 	reply(req, value, size, done);
 }
 
@@ -142,54 +178,17 @@ void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
 
 /* ---- access control lists ---- */
 
-/* One that says what a mode says is set as the mode, and others are refused.
- * Programs that keep lists, like tar --acls, give each file one that they found
- * or made of its mode, and directories none for new files.  What is in it is as
- * the kernel has checked it: a version, then (tag, permissions, id) by rising
- * tag, all little-endian. */
-
-#define ACL_ACCESS "system.posix_acl_access"
-#define ACL_DEFAULT "system.posix_acl_default"
-#define ACL_SIZE (4 + 3 * 8)
-
-static bool is_acl(const char *name)
-{
-	return strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0;
-}
-
-static bool read_acl(const char *value, size_t size, mode_t *ret_mode)
-{
-	static const unsigned char tags[] = { 0x01, 0x04, 0x20 };
-	mode_t mode = 0;
-
-	if (size != ACL_SIZE)
-		return false;
-	for (size_t i = 0; i < 3; i++) {
-		const unsigned char *entry =
-			(const unsigned char *)value + 4 + i * 8;
-
-		if (entry[0] != tags[i] || entry[1] || entry[2] & ~7)
-			return false;
-		mode = mode << 3 | entry[2];
-	}
-	*ret_mode = mode;
-	return true;
-}
-
-/* As with chmod(2) the group's file is not setgid for who is not in the group;
- * of the groups that somebody is in we see one. */
-static int set_acl(fuse_req_t req, struct inode *inode, const char *name,
-		   const char *value, size_t size)
+/* What is given is as the kernel has checked it.  As with chmod(2) the group's file
+ * is not setgid for who is not in the group; of the groups that somebody is in we
+ * see one. */
+static int set_access(fuse_req_t req, struct inode *inode, const void *acl,
+		      size_t size)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	struct fs *fs = fs_of(req);
-	mode_t mode, keep = 07000;
+	mode_t keep = 07000;
 	struct stat st;
-	int r;
+	int r = node_stat(inode->node, &st);
 
-	if (strcmp(name, ACL_ACCESS) != 0 || !read_acl(value, size, &mode))
-		return -EOPNOTSUPP;
-	r = node_stat(inode->node, &st);
 	if (r < 0)
 		return r;
 	/* not all kernels ask who does it */
@@ -197,8 +196,23 @@ static int set_acl(fuse_req_t req, struct inode *inode, const char *name,
 		return -EPERM;
 	if (ctx->uid && ctx->gid != st.st_gid)
 		keep &= ~S_ISGID;
-	st.st_mode = (st.st_mode & keep) | mode;
-	r = node_set_attributes(inode->node, &st, NODE_SET_MODE);
+	return node_set_acl(inode->node, acl_is_mode(acl, size) ? NULL : acl,
+			    size, (st.st_mode & keep) | acl_mode(acl, size));
+}
+
+static int set_acl(fuse_req_t req, struct inode *inode, const char *name,
+		   const char *value, size_t size)
+{
+	struct fs *fs = fs_of(req);
+	int r;
+
+	if (!fs->has_acl)
+		return -EOPNOTSUPP;
+	if (!acl_is_valid(value, size))
+		return -EINVAL;
+	if (strcmp(name, ACL_DEFAULT) == 0)
+		return node_set_xattr(inode->node, name, value, size, 0);
+	r = set_access(req, inode, value, size);
 	/* the reply does not tell the kernel of the mode */
 	if (r == 0)
 		fuse_lowlevel_notify_inval_inode(fs->session,
@@ -260,10 +274,12 @@ void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 	int r = check_change(fs, inode, name);
 
 	enter(req);
-	/* there is no list, and that is no error */
-	if (r == 0 && !is_acl(name))
+	if (r == 0)
 		r = is_type(name) ? remove_type(inode) :
 				    node_remove_xattr(inode->node, name);
+	/* there is no list, and that is no error */
+	if (r == -ENODATA && is_acl(name))
+		r = 0;
 	reply_error(req, r);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include "store/acl.h"
 #include "store/local_merge.h"
+#include "store/xattrs.h"
 
 #include <errno.h>
 #include <string.h>
@@ -86,6 +88,35 @@ static bool same(const struct part *part, const struct local *a,
 	return bits == has(b, part->bits) && (!bits || part->same(a, b));
 }
 
+/* An access control list and a mode are right together alone.  What is far may have
+ * one. */
+static bool has_acl(const struct local *local)
+{
+	struct xattr x;
+
+	if (!has(local, LOCAL_XATTRS))
+		return false;
+	return (local->bits & LOCAL_FAR) || !local->xattrs ||
+	       xattrs_find(local->xattrs, local->xattrs_size, ACL_ACCESS, &x);
+}
+
+static bool same_both(const struct local *a, const struct local *b)
+{
+	return (!(a->bits & LOCAL_ATTRIBUTES) || same_attributes(a, b)) &&
+	       (!(a->bits & LOCAL_XATTRS) || same_xattrs(a, b));
+}
+
+static int copy_both(struct local *to, const struct local *from)
+{
+	int r = copy_xattrs(to, from);
+
+	return r < 0 ? r : copy_attributes(to, from);
+}
+
+static const struct part both = {
+	LOCAL_ATTRIBUTES | LOCAL_XATTRS | LOCAL_FAR, same_both, copy_both,
+};
+
 /* ---- three ways ---- */
 
 /* A side of which nothing is known has changed nothing: it may have removed what
@@ -136,10 +167,13 @@ int local_merge_facts(const struct local_sides *sides, struct local **ret,
 	scoped_local struct local *to = sides->ours ? local_copy(sides->ours) :
 						      local_new();
 	bool changed = false, owner;
-	int r = to ? take(sides, &attributes, to, &changed) : -ENOMEM;
+	bool one = has_acl(sides->base) || has_acl(sides->ours) ||
+		   has_acl(sides->theirs);
+	int r = to ? take(sides, one ? &both : &attributes, to, &changed) :
+		     -ENOMEM;
 
 	owner = changed;
-	if (r == 0)
+	if (r == 0 && !one)
 		r = take(sides, &xattrs, to, &changed);
 	if (r == 0 && are_times_known(sides))
 		r = take(sides, &mtime, to, &changed);

@@ -211,7 +211,7 @@ bool node_is_stored(struct node *n, const struct oid *oid, struct stat *ret)
 
 /* The owner's x bit is all of a mode that Git stores; of a rope it is in the
  * object, which must be another one then. */
-static void change_permissions(struct node *n, mode_t permissions)
+void node_change_permissions_locked(struct node *n, mode_t permissions)
 {
 	bool executable = permissions & 0100;
 
@@ -229,7 +229,7 @@ static void change(struct node *n, const struct stat *values,
 	struct attributes *a = attributes_own(n, spare);
 
 	if (which & NODE_SET_MODE)
-		change_permissions(n, values->st_mode & 07777);
+		node_change_permissions_locked(n, values->st_mode & 07777);
 	if ((which & NODE_DROP_PRIVILEGES) && node_type(n) != S_IFDIR)
 		attributes_drop_privileges(a);
 	if (which & NODE_SET_UID)
@@ -251,12 +251,12 @@ static void change(struct node *n, const struct stat *values,
 }
 
 /* Contents that are to be stored again must be open. */
-static int open_contents(struct node *n, unsigned int which)
+int node_open_for_mode(struct node *n)
 {
 	struct contents *c;
 	int r;
 
-	if (!(which & NODE_SET_MODE) || !node_is_structured(n))
+	if (!node_is_structured(n))
 		return 0;
 	r = node_contents(n, &c);
 	if (r == 0)
@@ -268,7 +268,7 @@ int node_set_attributes(struct node *n, const struct stat *values,
 			unsigned int which)
 {
 	scoped_free struct attributes *spare = NULL;
-	int r = open_contents(n, which);
+	int r = which & NODE_SET_MODE ? node_open_for_mode(n) : 0;
 
 	if (r < 0)
 		return r;

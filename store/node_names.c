@@ -148,12 +148,14 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 {
 	scoped_free struct attributes *spare = NULL;
 	scoped(newcomer_release) struct newcomer newcomer = { 0 };
-	struct local *local = n->attributes->local;
+	struct local *local;
 	struct entry *e;
 	int r = node_open_for_change_locked(dir, 1, &spare);
 
 	if (r == 0)
 		r = check_insert_locked(dir, name, mode, n);
+	if (r == 0)
+		r = node_inherit_locked(n, dir, caller, &mode);
 	if (r == 0)
 		r = newcomer_init_locked(&newcomer, dir, name, false);
 	if (r < 0)
@@ -167,6 +169,7 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 	node_place_locked(n, dir, e);
 	if (node_is_directory(n))
 		n->directory->number = n->number;
+	local = n->attributes->local;
 	*n->attributes = node_new_attributes(dir, mode, caller);
 	n->attributes->local = local;
 	attributes_touch(dir, &spare, &n->attributes->mtime);

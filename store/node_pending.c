@@ -26,8 +26,11 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 {
 	scoped_free struct attributes *spare = NULL;
 	scoped(newcomer_release) struct newcomer newcomer = { 0 };
+	struct local *local;
 	int r = open_queue_locked(dir, name, &spare);
 
+	if (r == 0)
+		r = node_inherit_locked(n, dir, caller, &mode);
 	/* what could not be pushed is not begun */
 	if (r == 0)
 		r = newcomer_init_locked(&newcomer, dir, name, false);
@@ -39,7 +42,9 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 	n->removed = n->unlinked = n->pending = 1;
 	n->last_name = STEAL(newcomer.name);
 	dir->directory->places->pending++;
+	local = n->attributes->local;
 	*n->attributes = node_new_attributes(dir, mode, caller);
+	n->attributes->local = local;
 	dir->worktree->refs++;
 	return 0;
 }
@@ -214,29 +219,30 @@ bool node_is_pending(struct node *n)
 
 /* ---- claiming ---- */
 
-static bool is_in_group(const struct rights *rights, gid_t group)
+static void stat_owner(struct node *n, struct stat *ret)
 {
-	for (size_t i = 0; i < rights->count; i++)
-		if (rights->groups[i] == group)
-			return true;
-	return rights->gid == group;
+	SCOPED_LOCK(&n->worktree->state);
+	struct attributes a = node_attributes(n);
+
+	*ret = (struct stat){
+		.st_mode = a.permissions, .st_uid = a.uid, .st_gid = a.gid,
+	};
 }
 
 /* What unlink needs: w and x of the directory; in a sticky one, one's own. */
 static int check_rights_locked(struct node *dir, struct node *n,
 			       const struct rights *rights)
 {
-	SCOPED_LOCK(&dir->worktree->state);
-	struct attributes d = node_attributes(dir), e = node_attributes(n);
-	unsigned int shift = rights->uid == d.uid ? 6 :
-			     is_in_group(rights, d.gid) ? 3 : 0;
+	struct stat d, e;
+	int r;
 
 	if (rights->uid == 0)
 		return 0;
-	if ((d.permissions >> shift & 3) != 3)
-		return -EACCES;
-	return (d.permissions & S_ISVTX) && rights->uid != d.uid &&
-	       rights->uid != e.uid ? -EPERM : 0;
+	stat_owner(dir, &d);
+	stat_owner(n, &e);
+	r = node_check_access_locked(dir, &d, rights, 3);
+	return r == 0 && (d.st_mode & S_ISVTX) && rights->uid != d.st_uid &&
+	       rights->uid != e.st_uid ? -EPERM : r;
 }
 
 static int claim_locked(struct node *n, const struct rights *rights,

@@ -224,6 +224,113 @@ int node_remove_xattr(struct node *n, const char *name)
 	return change_locked(n, name, NULL, 0, 0);
 }
 
+/* ---- access control lists ---- */
+
+/* The lock is held at least shared; *ret_acl is of block, or there is none. */
+static int find_acl(struct node *n, const char *name, struct block *block,
+		    struct xattr *ret_acl)
+{
+	int r = get_block(n, facts(n), block);
+
+	*ret_acl = (struct xattr){ 0 };
+	if (r == 0 && xattrs_find(block->data, block->size, name, ret_acl) &&
+	    !acl_is_valid(ret_acl->value, ret_acl->size))
+		r = -EIO;
+	return r;
+}
+
+int node_set_acl(struct node *n, const void *acl, size_t size, mode_t mode)
+{
+	int r = node_open_for_mode(n);
+
+	if (r < 0)
+		return r;
+	SCOPED_WRITE(&n->worktree->lock);
+	scoped_free struct attributes *spare = NULL;
+
+	r = attributes_reserve(n, &spare);
+	if (r == 0)
+		r = change_locked(n, ACL_ACCESS, acl, size, 0);
+	if (r < 0 && r != -ENODATA)
+		return r;
+	if (r == -ENODATA) {
+		r = worktree_check_writable(n->worktree);
+		if (r < 0)
+			return r;
+		n->worktree->options.clock(&attributes_own(n, &spare)->ctime);
+		n->attributes->known |= LOCAL_TIMES;
+		node_mark_attributes(n);
+	}
+	node_change_permissions_locked(n, mode);
+	return 0;
+}
+
+mode_t node_least_mode(struct node *n, const struct stat *st)
+{
+	SCOPED_READ(&n->worktree->lock);
+	scoped_block struct block block = { 0 };
+	struct xattr x;
+
+	if (find_acl(n, ACL_ACCESS, &block, &x) < 0)
+		return st->st_mode & ~(mode_t)077;
+	return x.size ? acl_least_mode(x.value, x.size, st->st_mode) :
+			st->st_mode;
+}
+
+int node_check_access_locked(struct node *n, const struct stat *st,
+			     const struct rights *rights, mode_t wanted)
+{
+	scoped_block struct block block = { 0 };
+	struct xattr x;
+	int r = find_acl(n, ACL_ACCESS, &block, &x);
+
+	if (r < 0)
+		return r;
+	return acl_allows(x.value, x.size, st, rights, wanted) ? 0 : -EACCES;
+}
+
+static int add_acl(struct local *local, const char *name, const struct xattr *x)
+{
+	char *data;
+	size_t size;
+	int r = xattrs_set(local->xattrs ?: "", local->xattrs_size, name,
+			   x->value, x->size, &data, &size);
+
+	if (r < 0)
+		return r;
+	free(local->xattrs);
+	local->xattrs = data;
+	local->xattrs_size = size;
+	local->bits |= LOCAL_XATTRS;
+	return 0;
+}
+
+int node_inherit_locked(struct node *n, struct node *dir,
+			const struct caller *caller, mode_t *mode)
+{
+	struct attributes *a = n->attributes;
+	scoped_block struct block block = { 0 };
+	struct xattr x;
+	int r = S_ISLNK(*mode) ? 0 : find_acl(dir, ACL_DEFAULT, &block, &x);
+
+	if (r < 0 || S_ISLNK(*mode))
+		return r;
+	*mode &= ~(x.size ? 0777 & ~acl_mode(x.value, x.size) : caller->umask);
+	if (n->kind == KIND_FILE)
+		n->executable = !!(*mode & 0100);
+	if (!x.size || (acl_is_mode(x.value, x.size) && !S_ISDIR(*mode)))
+		return 0;
+	if (!a->local)
+		a->local = local_new();
+	if (!a->local)
+		return -ENOMEM;
+	if (!acl_is_mode(x.value, x.size))
+		r = add_acl(a->local, ACL_ACCESS, &x);
+	if (r == 0 && S_ISDIR(*mode))
+		r = add_acl(a->local, ACL_DEFAULT, &x);
+	return r;
+}
+
 /* ---- capabilities ---- */
 
 bool node_may_have_capability(struct node *n)

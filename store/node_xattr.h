@@ -2,6 +2,7 @@
 #ifndef STORE_NODE_XATTR_H
 #define STORE_NODE_XATTR_H
 
+#include "store/acl.h"
 #include "store/worktree.h"
 
 /* Extended attributes of nodes.  Which names and callers are allowed is for the
@@ -26,6 +27,13 @@ ssize_t node_list_xattr(struct node *n, char *names, size_t size);
 int node_set_xattr(struct node *n, const char *name, const void *value,
 		   size_t size, int flags);
 int node_remove_xattr(struct node *n, const char *name);
+
+/* Sets or, acl NULL, takes away an access control list and, in one, the permissions
+ * (0777) and the bits above them of `mode`.  None to be taken away is no error. */
+int node_set_acl(struct node *n, const void *acl, size_t size, mode_t mode);
+/* The mode for those who see nothing else (acl_least_mode), of what st is of; 0700 of
+ * it when the list cannot be read. */
+mode_t node_least_mode(struct node *n, const struct stat *st);
 
 /* Whether it may have XATTR_CAPABILITY, which changing a file takes away. */
 bool node_may_have_capability(struct node *n);

@@ -163,6 +163,7 @@ void clock_real(struct timespec *ret_now);
 struct caller {
 	uid_t uid;
 	gid_t gid;
+	mode_t umask;		/* of its process; 0: known to whom it matters */
 	pid_t pid;		/* 0: unknown */
 	const char *operation;	/* "fsync", "fork", "timer", ...; static */
 };

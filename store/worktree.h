@@ -2,6 +2,7 @@
 #ifndef STORE_WORKTREE_H
 #define STORE_WORKTREE_H
 
+#include "store/acl.h"
 #include "store/delta.h"
 #include "store/overlay.h"
 #include "store/tree.h"
@@ -224,14 +225,6 @@ int node_first(struct node *dir, struct node **ret, char **ret_name);
  * node_rename. */
 int node_rename_first(struct node *queue, struct node *to_dir, const char *to,
 		      unsigned int flags, char **ret_name);
-/* Who asks, where no kernel has checked it. */
-struct rights {
-	uid_t uid;
-	gid_t gid;
-	const gid_t *groups;		/* besides gid */
-	size_t count;
-};
-
 /* Takes exactly this element out of its queue, as unlink does, for one who has the
  * rights (NULL: all).  Of any number of callers one gets 0, and where it was; the
  * others -ENOENT.  -ENOTSUP: it is no element.  -EACCES, -EPERM. */

@@ -221,6 +221,21 @@ class Run:
             lambda: sorted(os.listxattr(path, follow_symlinks=follow)),
             lambda: os.removexattr(path, name, follow_symlinks=follow))()
 
+    def do_acl(self):
+        path = self.path()
+        name = "system.posix_acl_" + self.pick("access", "access", "default")
+        def entry(tag, who=2**32 - 1):
+            return struct.pack("<HHI", tag, self.chooser.randrange(8), who)
+        named = entry(2, self.pick(1000, 65534)) if self.often(0.7) else b""
+        group = entry(8, self.pick(1000, 65534)) if self.often(0.4) else b""
+        mask = entry(16) if named or group or self.often(0.2) else b""
+        value = struct.pack("<I", 2) + entry(1) + named + entry(4) + group + mask + entry(32)
+        return self.pick(
+            lambda: os.setxattr(path, name, value),
+            lambda: os.setxattr(path, name, value),
+            lambda: os.getxattr(path, name),
+            lambda: os.removexattr(path, name))()
+
     def do_watch(self, path=None):
         wanted = 0x3fa      # all but reading and attributes
         return call("inotify_add_watch", self.inotify, (path or self.path()).encode(),

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/counting_odb.h"
 #include "tests/test.h"
+#include "store/acl.h"
 #include "store/local_bases.h"
 #include "store/local_merge.h"
 #include "store/directory.h"
 #include "store/local_store.h"
 #include "store/tree.h"
+#include "store/xattrs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -244,6 +246,57 @@ static void extended_attributes_merge_as_a_whole(void **state)
 	delta_free(delta);
 }
 
+static struct local *with_list(struct local *local)
+{
+	size_t size;
+
+	assert_int_equal(xattrs_set("", 0, ACL_ACCESS, "list", 4,
+				    &local->xattrs, &size), 0);
+	local->xattrs_size = size;
+	local->bits |= LOCAL_XATTRS;
+	return local;
+}
+
+/* The group's bits of a mode say nothing without the list that they are the mask
+ * of. */
+static void a_mode_and_a_list_merge_as_one(void **state)
+{
+	struct face base = begin();
+	struct face none = change(&base, "x", "1", facts(S_IFREG | 0640));
+	struct face list = change(&base, "x", "1", with_list(
+				  facts(S_IFREG | 0660)));
+	struct face masked = change(&base, "x", "1", with_list(
+				    facts(S_IFREG | 0600)));
+	struct face mode = change(&base, "x", "1", facts(S_IFREG | 0644));
+	struct face other = change(&base, "x", "1", with_xattrs(
+				   facts(S_IFREG | 0640), '1'));
+	struct delta *delta = merge(&none, &none, &list);
+
+	assert_int_equal(delta->entries[0].local->mode, S_IFREG | 0660);
+	assert_true(delta->entries[0].local->bits & LOCAL_XATTRS);
+	delta_free(delta);
+	delta = merge(&none, &mode, &list);
+	assert_int_equal(delta->count, 0);
+	delta_free(delta);
+	delta = merge(&none, &other, &list);
+	assert_int_equal(delta->count, 0);
+	delta_free(delta);
+	delta = merge(&none, &list, &mode);
+	assert_int_equal(delta->count, 0);
+	delta_free(delta);
+	/* chmod of one with a list, and its end */
+	delta = merge(&list, &list, &masked);
+	assert_int_equal(delta->entries[0].local->mode, S_IFREG | 0600);
+	delta_free(delta);
+	delta = merge(&list, &list, &none);
+	assert_int_equal(delta->entries[0].local->mode, S_IFREG | 0640);
+	assert_false(delta->entries[0].local->bits & LOCAL_XATTRS);
+	delta_free(delta);
+	delta = merge(&list, &masked, &none);
+	assert_int_equal(delta->count, 0);
+	delta_free(delta);
+}
+
 static void hard_links_come_as_files_of_their_own(void **state)
 {
 	struct face base = begin();
@@ -476,6 +529,7 @@ int main(void)
 		cmocka_unit_test(privileges_go_with_contents),
 		cmocka_unit_test(who_has_no_facts_has_changed_none),
 		cmocka_unit_test(extended_attributes_merge_as_a_whole),
+		cmocka_unit_test(a_mode_and_a_list_merge_as_one),
 		cmocka_unit_test(hard_links_come_as_files_of_their_own),
 		cmocka_unit_test(own_files_come_where_there_is_nothing),
 		cmocka_unit_test(own_files_are_not_replaced),

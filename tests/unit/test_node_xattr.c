@@ -465,6 +465,114 @@ static void random_changes_match_an_array(void **state)
 	node_unref(held);
 }
 
+/* ---- access control lists ---- */
+
+/* user::rw- user:13:rwx group::r-- mask::rwx other::r-- */
+static const char list[] = "\2\0\0\0"
+	"\1\0\6\0\377\377\377\377" "\2\0\7\0\15\0\0\0"
+	"\4\0\4\0\377\377\377\377" "\20\0\7\0\377\377\377\377"
+	"\40\0\4\0\377\377\377\377";
+#define LIST_SIZE (sizeof(list) - 1)
+
+static int set_list(const char *path, const char *text, size_t size, mode_t mode)
+{
+	struct node *n = get(&f, path);
+	int r = node_set_acl(n, text, size, mode);
+
+	node_unref(n);
+	return r;
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct node *n = get(&f, path);
+	struct stat st;
+
+	assert_int_equal(node_stat(n, &st), 0);
+	node_unref(n);
+	return st.st_mode & 07777;
+}
+
+static void a_list_comes_with_its_mode(void **state)
+{
+	struct node *n;
+	struct stat st;
+	char value[LIST_SIZE];
+
+	assert_int_equal(set_list("a", list, LIST_SIZE, 02674), 0);
+	assert_int_equal(mode_of("a"), 02674);
+	cut_and_save();
+	mount();
+	assert_int_equal(mode_of("a"), 02674);
+	assert_int_equal(get_at("a", ACL_ACCESS, value, LIST_SIZE), LIST_SIZE);
+	assert_memory_equal(value, list, LIST_SIZE);
+	n = get(&f, "a");
+	assert_int_equal(node_stat(n, &st), 0);
+	assert_int_equal(node_least_mode(n, &st) & 07777, 02644);
+	node_unref(n);
+	/* none, with and without one before */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(set_list("a", NULL, 0, 0700), 0);
+		assert_int_equal(mode_of("a"), 0700);
+		assert_int_equal(get_at("a", ACL_ACCESS, NULL, 0), -ENODATA);
+	}
+	cut_and_save();
+	worktree_refuse(f.w, -EROFS);
+	assert_int_equal(set_list("a", NULL, 0, 0600), -EROFS);
+	assert_int_equal(set_list("a", list, LIST_SIZE, 0674), -EROFS);
+	assert_int_equal(mode_of("a"), 0700);
+}
+
+static void new_nodes_have_the_default_list(void **state)
+{
+	static const struct caller masked = { .umask = 0177 };
+	struct node *d, *n;
+
+	assert_int_equal(set_at("d", ACL_DEFAULT, list, LIST_SIZE, 0), 0);
+	d = get(&f, "d");
+	assert_int_equal(node_make(d, "x", S_IFREG | 0751, &masked, &n), 0);
+	node_unref(n);
+	assert_int_equal(node_make(d, "e", S_IFDIR | 02777, &masked, &n), 0);
+	node_unref(n);
+	assert_int_equal(node_make_special(d, "p", S_IFIFO | 0666, 0, &masked,
+					   &n), 0);
+	node_unref(n);
+	node_unref(d);
+	d = get(&f, "");
+	assert_int_equal(node_make(d, "x", S_IFREG | 0777, &masked, &n), 0);
+	node_unref(n);
+	node_unref(d);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(mode_of("d/x"), 0650);
+		assert_int_equal(mode_of("d/e"), 02674);
+		assert_int_equal(mode_of("d/p"), 0664);
+		assert_int_equal(mode_of("x"), 0600);
+		assert_names("d/x", ACL_ACCESS " ");
+		assert_names("d/e", ACL_ACCESS " " ACL_DEFAULT " ");
+		assert_names("d/p", ACL_ACCESS " ");
+		assert_names("x", "");
+		cut_and_save();
+		mount();
+	}
+}
+
+static void a_damaged_list_gives_no_rights(void **state)
+{
+	struct node *n, *made;
+	struct stat st;
+
+	assert_int_equal(set_text("a", ACL_ACCESS, "no list"), 0);
+	assert_int_equal(set_text("d", ACL_DEFAULT, ""), 0);
+	n = get(&f, "a");
+	assert_int_equal(node_stat(n, &st), 0);
+	assert_int_equal(node_least_mode(n, &st) & 0777, 0600);
+	node_unref(n);
+	n = get(&f, "d");
+	assert_int_equal(node_make(n, "x", S_IFREG | 0777, &caller, &made),
+			 -EIO);
+	node_unref(n);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -481,6 +589,9 @@ int main(void)
 		test(many_bytes_stay_until_the_last_capture_is_stored),
 		test(damaged_ones_are_an_error),
 		test(a_capability_is_dropped_alone),
+		test(a_list_comes_with_its_mode),
+		test(new_nodes_have_the_default_list),
+		test(a_damaged_list_gives_no_rights),
 		test(random_changes_match_an_array),
 	};
 
