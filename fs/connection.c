@@ -116,6 +116,9 @@ static int clear_all_dead(const char *mountpoint, struct report *report)
 		/* the kernel may answer stat(2) without asking the daemon */
 		if (statfs(mountpoint, &st) == 0)
 			return 0;
+		/* the daemon died while we waited for its answer */
+		if (errno == ECONNABORTED)
+			continue;
 		if (errno != ENOTCONN)
 			return report_set(report, -errno, "%s: %s", mountpoint,
 					  strerror(errno));

@@ -35,7 +35,7 @@ static int check_point(const char *point, struct report *report)
 			report_set(report, -ENOTDIR, "%s: a mount point has to "
 				   "be a folder", point);
 	/* the mount of a daemon that died: fs_mount clears it */
-	if (errno == ENOTCONN)
+	if (errno == ENOTCONN || errno == ECONNABORTED)
 		return 0;
 	if (errno == ENOENT)
 		return report_set(report, -ENOENT, "%s does not exist; make "

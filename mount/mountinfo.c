@@ -191,7 +191,7 @@ int path_resolve(const char *path, char **ret)
 		*ret = resolved;
 		return 0;
 	}
-	if (errno != ENOENT && errno != ENOTCONN)
+	if (errno != ENOENT && errno != ENOTCONN && errno != ECONNABORTED)
 		return -errno;
 	return resolve_parent(path, ret);
 }

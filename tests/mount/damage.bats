@@ -153,6 +153,24 @@ is_gone() {
 	[ "$(store_git show main:f)" = 1 ]
 }
 
+@test "a mount begins that asks a daemon which is killed meanwhile" {
+	local first
+	"$IRMINFS" mount -f "$STORE" "$M" >"$T/log" 2>&1 3>&- &
+	first=$!
+	wait_for 20 grep -q "is mounted" "$T/log"
+	# the kernel has nothing to answer with by itself
+	kill -STOP "$first"
+	"$IRMINFS" mount -f "$STORE" "$M" >"$T/log2" 2>&1 3>&- &
+	DAEMON=$!
+	sleep 0.5
+	kill -KILL "$first"
+	wait "$first" 2>/dev/null || true
+	wait_for 20 grep -q "is mounted" "$T/log2"
+	echo 1 >"$M/main/f"
+	stop
+	[ "$(store_git show main:f)" = 1 ]
+}
+
 @test "a full disk gives ENOSPC and keeps what was acknowledged" {
 	mkdir "$T/small"
 	mount -t tmpfs -o size=8m none "$T/small"
