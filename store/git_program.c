@@ -44,12 +44,14 @@ static int set_attributes(posix_spawnattr_t *attributes, bool own_group)
 	return r ? r : posix_spawnattr_setflags(attributes, flags);
 }
 
-static int set_files(posix_spawn_file_actions_t *actions, int out, int err,
-		     int keep)
+static int set_files(posix_spawn_file_actions_t *actions, int in, int out,
+		     int err, int keep)
 {
 	int r = posix_spawn_file_actions_init(actions);
 
-	if (!r)
+	if (!r && in >= 0)
+		r = posix_spawn_file_actions_adddup2(actions, in, 0);
+	else if (!r)
 		r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null",
 						     O_RDONLY, 0);
 	if (!r)
@@ -62,8 +64,8 @@ static int set_files(posix_spawn_file_actions_t *actions, int out, int err,
 	return r;
 }
 
-int git_program_start(char *const *argv, int out, int err, bool own_group,
-		      int keep, pid_t *ret_pid)
+int git_program_start(char *const *argv, int in, int out, int err,
+		      bool own_group, int keep, pid_t *ret_pid)
 {
 	scoped_free char **environment = clean_environment();
 	posix_spawn_file_actions_t actions;
@@ -72,7 +74,7 @@ int git_program_start(char *const *argv, int out, int err, bool own_group,
 
 	if (!environment)
 		return -ENOMEM;
-	r = set_files(&actions, out, err, keep);
+	r = set_files(&actions, in, out, err, keep);
 	if (!r)
 		r = set_attributes(&attributes, own_group);
 	if (r)

@@ -48,7 +48,7 @@ static int run(char **argv, int fd, char *complaint, size_t size)
 
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return -errno;
-	r = git_program_start(argv, fd, pipe_fds[1], false, -1, &pid);
+	r = git_program_start(argv, -1, fd, pipe_fds[1], false, -1, &pid);
 	close(pipe_fds[1]);
 	if (r == 0) {
 		read_complaint(pipe_fds[0], complaint, size);

@@ -15,17 +15,6 @@
 #define REST_FAILED 600
 #define SPARES_INTERVAL 10	/* seconds */
 
-/* git-config(1): one thread, bounded memory, nothing that serves others. */
-#define MODEST								       \
-	"-c", "pack.threads=1", "-c", "pack.windowMemory=32m",		       \
-	"-c", "pack.deltaCacheSize=32m", "-c", "core.bigFileThreshold=16m",    \
-	"-c", "repack.writeBitmaps=false", "-c", "pack.writeBitmaps=false",    \
-	"-c", "repack.updateServerInfo=false", "-c", "gc.auto=0", "repack"
-
-static const char *const repack[] = {
-	MODEST, "--geometric=2", "-d", "-l", "-n", "-q", NULL,
-};
-
 #define GARBAGE_KEPT 3600	/* seconds */
 
 static const char *const commit_graph[] = {
@@ -69,14 +58,15 @@ static int collect(struct housekeeping *h)
 {
 	char expiration[64];
 	const char *const arguments[] = {
-		MODEST, "--cruft", expiration, "-d", "-l", "-n", "-q", NULL,
+		HOUSEKEEPING_MODEST, "repack", "--cruft", expiration, "-d",
+		"-l", "-n", "-q", NULL,
 	};
 	struct timespec now;
 
 	h->clock(&now);
 	snprintf(expiration, sizeof(expiration), "--cruft-expiration=@%lld +0000",
 		 (long long)now.tv_sec - GARBAGE_KEPT);
-	return housekeeping_run(h, arguments);
+	return housekeeping_run(h, arguments, -1, -1);
 }
 
 /* 1: what an earlier daemon has started is still at it, or the end is near. */
@@ -89,11 +79,11 @@ static int tend(struct housekeeping *h)
 	h->urgent = count >= PACKS_URGENT;
 	r = h->name ? h->name(h->context) : 0;
 	if (r == 0)
-		r = h->name ? collect(h) : housekeeping_run(h, repack);
+		r = h->name ? collect(h) : housekeeping_merge(h);
 	if (r == 0)
 		git_objects_refresh(h->repo);
 	if (r == 0 && !h->name)
-		r = housekeeping_run(h, commit_graph);
+		r = housekeeping_run(h, commit_graph, -1, -1);
 	if (r == -EAGAIN)	/* after the shortest rest */
 		return 1;
 	if (r >= 0)

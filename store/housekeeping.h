@@ -8,10 +8,10 @@
  * a thread that looks when some packs were made, and runs the git program at
  * most a tenth of the time, with the lowest priority unless it fell far behind.
  *
- * It consolidates geometrically (git-repack(1), --geometric), if it does not
- * collect garbage: packs of ours
- * that are kept stay, and no object is dropped, whether something refers to it or
- * not.  The repository's configuration is not changed. */
+ * If it does not collect garbage, it consolidates geometrically, as git-repack(1)
+ * does with --geometric: packs that are kept stay, and no object is dropped, whether
+ * something refers to it or not, nor left to a larger pack that has it as well.  The
+ * repository's configuration is not changed. */
 
 struct housekeeping;
 

@@ -28,10 +28,22 @@ struct housekeeping {
 					 * waited for under the lock */
 };
 
-/* Runs git with arguments (ending with NULL) to its end or until h->stop.  1: it
- * was stopped; -EAGAIN: one that another daemon has started is at work, or what
+/* git-config(1): one thread, bounded memory, nothing that serves others. */
+#define HOUSEKEEPING_MODEST						       \
+	"-c", "pack.threads=1", "-c", "pack.windowMemory=32m",		       \
+	"-c", "pack.deltaCacheSize=32m", "-c", "core.bigFileThreshold=16m",    \
+	"-c", "repack.writeBitmaps=false", "-c", "pack.writeBitmaps=false",    \
+	"-c", "repack.updateServerInfo=false", "-c", "gc.auto=0"
+
+/* Runs git with arguments (ending with NULL) to its end or until h->stop; in (-1:
+ * nothing) is what it reads, out (-1: nowhere) where it writes.  1: it was stopped;
+ * -EAGAIN: one that another daemon has started is at work, or what
  * that has started; -EIO: it failed and h->said says why; errors of
  * posix_spawn(3). */
-int housekeeping_run(struct housekeeping *h, const char *const *arguments);
+int housekeeping_run(struct housekeeping *h, const char *const *arguments,
+		     int in, int out);
+
+/* Merges small packs and loose objects; errors as housekeeping_run, -ENOMEM. */
+int housekeeping_merge(struct housekeeping *h);
 
 #endif

@@ -55,8 +55,8 @@ static void set_priority(pid_t group, int nice, int ioprio)
 	syscall(SYS_ioprio_set, IOPRIO_GROUP, group, ioprio);
 }
 
-static int start(struct housekeeping *h, const char *const *arguments,
-		 int err, int lock, pid_t *ret_pid)
+static int start(struct housekeeping *h, const char *const *arguments, int in,
+		 int out, int err, int lock, pid_t *ret_pid)
 {
 	scoped_fd int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	const char *argv[ARGUMENTS_MOST] = { "git" };
@@ -73,8 +73,8 @@ static int start(struct housekeeping *h, const char *const *arguments,
 	argv[1] = option;
 	while (*arguments && n < ARGUMENTS_MOST - 1)
 		argv[n++] = *arguments++;
-	r = git_program_start((char *const *)(uintptr_t)argv, null, err, true,
-			      lock, ret_pid);
+	r = git_program_start((char *const *)(uintptr_t)argv, in,
+			      out < 0 ? null : out, err, true, lock, ret_pid);
 	if (r < 0)
 		return r;
 	if (h->urgent)
@@ -242,7 +242,8 @@ static void note_said(struct housekeeping *h, int err)
 		 *line ? line : "it was killed");
 }
 
-int housekeeping_run(struct housekeeping *h, const char *const *arguments)
+int housekeeping_run(struct housekeeping *h, const char *const *arguments,
+		     int in, int out)
 {
 	time_t since = time(NULL) - 1;
 	scoped_fd int err = memfd_create("git", MFD_CLOEXEC), lock = -1;
@@ -250,7 +251,7 @@ int housekeeping_run(struct housekeeping *h, const char *const *arguments)
 	int r = err < 0 ? -errno : lock_packs(h, &lock);
 
 	if (r == 0)
-		r = start(h, arguments, err, lock, &pid);
+		r = start(h, arguments, in, out, err, lock, &pid);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&h->lock);

@@ -17,8 +17,8 @@ static char *run(const char *dir, const char *const *argv, int keep)
 	assert_true(asprintf(&path, "%s/output", dir) > 0);
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
-	assert_int_equal(git_program_start((char *const *)(uintptr_t)argv, fd,
-					   fd, false, keep, &pid), 0);
+	assert_int_equal(git_program_start((char *const *)(uintptr_t)argv, -1,
+					   fd, fd, false, keep, &pid), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	close(fd);

@@ -121,6 +121,39 @@ static void many_packs_become_few(void **state)
 		 "! ls -A objects/pack | grep tmp");
 }
 
+/* One pack with these texts and many more. */
+static void make_large_pack(struct fixture *f, int count)
+{
+	for (int i = 0; i < count; i++) {
+		struct oid oid;
+		char text[32];
+
+		snprintf(text, sizeof(text), "text %d", i);
+		assert_int_equal(odb_write(f->odb, OBJECT_BLOB, text,
+					   strlen(text), &oid), 0);
+	}
+	assert_int_equal(odb_flush(f->odb), 0);
+	odb_settle(f->odb);
+}
+
+/* Another git that began when nothing needed them removes it in the end. */
+static void what_a_larger_pack_has_is_merged_too(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+
+	make_large_pack(f, 2000);
+	shell_do(f->path, "ls objects/pack/*.pack >../large");
+	make_packs(f, 40);
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	assert_true(comes_true(f, 30, FEW));
+	housekeeping_free(h);
+	shell_do(f->path, "p=$(cat ../large); test -f $p && "
+		 "rm -f $p ${p%%.pack}.idx ${p%%.pack}.rev");
+	git_objects_refresh(f->repo);
+	assert_readable(f, 40);
+}
+
 static void new_packs_are_noticed(void **state)
 {
 	struct fixture *f = *state;
@@ -342,6 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(many_packs_become_few),
+		TEST(what_a_larger_pack_has_is_merged_too),
 		TEST(new_packs_are_noticed),
 		TEST(kept_packs_stay),
 		TEST(closing_does_not_wait),
