@@ -281,3 +281,81 @@ END
 	give_room
 	healthy
 }
+
+@test "vim is told, and the text from before is in its backup" {
+	needs vim
+	start -o commit=3600
+	cd "$M/main"
+	seq 100000 >text
+	sync text
+	before=$(sha256sum <text)
+	leave 12
+	# 30 MB
+	run vim -Nu NONE -i NONE -n -es -c 'set backup' \
+		-c "%s/$/$(printf ' %0300d' 0)/" -c 'w | qa!' text
+	[ "$status" -ne 0 ]
+	give_room
+	[ "$(sha256sum <text~)" = "$before" ]
+	mv text~ text
+	vim -Nu NONE -i NONE -n -es -c '1s/^/first /' -c wq text
+	[ "$(head -n 1 text)" = "first 1" ]
+	sync text
+	healthy
+}
+
+@test "a Maildir has each message whole or not at all" {
+	start -o commit=3600
+	leave 12
+	python3 - "$M/main" "$T/delivered" <<'END'
+import errno, mailbox, os, sys
+box = mailbox.Maildir(f"{sys.argv[1]}/box", create=True)
+count = 0
+try:
+    while count < 200:
+        box.add(f"Subject: {count}\n\n".encode() + os.urandom(400000).hex().encode())
+        count += 1
+except OSError as error:
+    assert error.errno == errno.ENOSPC, error
+assert 0 < count < 200, count
+with open(sys.argv[2], "w") as f:
+    f.write(str(count))
+END
+	give_room
+	healthy
+	start
+	python3 - "$M/main" "$(cat "$T/delivered")" <<'END'
+import mailbox, sys
+box = mailbox.Maildir(f"{sys.argv[1]}/box", create=False)
+count = int(sys.argv[2])
+assert sorted(int(m["subject"]) for m in box) == list(range(count))
+assert all(len(m.get_payload().strip()) == 800000 for m in box)
+box.add("Subject: more\n\nbody\n")
+assert len(box) == count + 1
+END
+	stop
+}
+
+@test "npm is told, and installs when there is room again" {
+	needs npm
+	needs node
+	mkdir -p "$T/packages/p"
+	cd "$T/packages/p"
+	echo '{"name":"p","version":"1.0.0","main":"index.js"}' >package.json
+	echo "module.exports = 7" >index.js
+	head -c 20M /dev/urandom >data
+	npm pack --silent --pack-destination "$T/packages" >/dev/null
+	start -o commit=3600
+	mkdir "$M/main/app"
+	cd "$M/main/app"
+	export npm_config_cache=$T/cache npm_config_audit=false npm_config_fund=false
+	npm_config_update_notifier=false npm init -y --silent >/dev/null
+	sync package.json
+	leave 12
+	! npm install --offline "$T"/packages/p-1.0.0.tgz >"$T/said" 2>&1 || false
+	grep -q ENOSPC "$T/said"
+	give_room
+	npm install --offline --silent "$T"/packages/p-1.0.0.tgz
+	[ "$(node -p 'require("p")')" = 7 ]
+	cmp "$T/packages/p/data" node_modules/p/data
+	healthy
+}
