@@ -282,21 +282,21 @@ END
 	healthy
 }
 
-@test "vim is told, and the text from before is in its backup" {
+# Vim itself leaves half of the new text, as on other disks.
+@test "vim is told, and the text that was synced before is in history" {
 	needs vim
 	start -o commit=3600
 	cd "$M/main"
 	seq 100000 >text
 	sync text
-	before=$(sha256sum <text)
 	leave 12
 	# 30 MB
-	run vim -Nu NONE -i NONE -n -es -c 'set backup' \
-		-c "%s/$/$(printf ' %0300d' 0)/" -c 'w | qa!' text
+	run vim -Nu NONE -i NONE -n -es -c "%s/$/$(printf ' %0300d' 0)/" \
+		-c 'w | qa!' text
 	[ "$status" -ne 0 ]
 	give_room
-	[ "$(sha256sum <text~)" = "$before" ]
-	mv text~ text
+	cmp <(seq 100000) "$M/main@~0/text"
+	cp "$M/main@~0/text" text
 	vim -Nu NONE -i NONE -n -es -c '1s/^/first /' -c wq text
 	[ "$(head -n 1 text)" = "first 1" ]
 	sync text
