@@ -289,14 +289,15 @@ END
 	cd "$M/main"
 	seq 100000 >text
 	sync text
+	head=$(cat .irmin/head)
 	leave 12
 	# 30 MB
 	run vim -Nu NONE -i NONE -n -es -c "%s/$/$(printf ' %0300d' 0)/" \
 		-c 'w | qa!' text
 	[ "$status" -ne 0 ]
 	give_room
-	cmp <(seq 100000) "$M/main@~0/text"
-	cp "$M/main@~0/text" text
+	cmp <(seq 100000) "$M/@$head/text"
+	cp "$M/@$head/text" text
 	vim -Nu NONE -i NONE -n -es -c '1s/^/first /' -c wq text
 	[ "$(head -n 1 text)" = "first 1" ]
 	sync text
