@@ -351,6 +351,57 @@ has_no_acl() {
 	has_no_acl main/b
 }
 
+@test "a list that changes below a mode that stays is seen at once" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	start
+	chmod a+x "$BATS_RUN_TMPDIR" "$(dirname "$T")" "$T"
+	cd "$M"
+	local list=${LIST/04000400/04000000}
+	echo 1 >main/a
+	mkdir main/d
+	chgrp 20 main/a
+	setfattr -n system.posix_acl_access -v $LIST main/a
+	setfattr -n system.posix_acl_default -v $LIST main/d
+	mkdir main/.irmin/fork/w
+	# the kernel has them now
+	as 14 20 cat main/a
+	[ "$(acl_of main/d default)" = $LIST ]
+	setfattr -n system.posix_acl_access -v "$list" w/a
+	setfattr -n system.posix_acl_default -v "$list" w/d
+	mv -T w main
+	refute as 14 20 cat main/a
+	[ "$(acl_of main/a)" = "$list" ]
+	[ "$(acl_of main/d default)" = "$list" ]
+}
+
+@test "a file that is pushed keeps its list, and its revisions are for the owner" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	start
+	chmod a+x "$BATS_RUN_TMPDIR" "$(dirname "$T")" "$T"
+	cd "$M"
+	local list=${LIST/04000400/04000000} number
+	echo 1 >main/a
+	chgrp 20 main/a
+	setfattr -n system.posix_acl_access -v "$list" main/a
+	sync main/a
+	store_git clone -q "$STORE" "$T/clone"
+	for number in 2 3; do
+		echo $number >"$T/clone/a"
+		git -C "$T/clone" commit -qam change
+		# the second while there is no daemon
+		[ $number = 2 ] || { cd / && stop; }
+		git -C "$T/clone" push -q
+		[ $number = 2 ] || start
+		cd "$M"
+		wait_for 20 grep -q $number main/a
+		[ "$(acl_of main/a)" = "$list" ]
+		[ "$(as 13 13 cat main/a)" = $number ]
+		refute as 14 20 cat main/a
+	done
+	refute as 14 20 cat main@~1/a
+	refute as 13 13 cat main@~1/a
+}
+
 @test "control files and queues obey the list of their directory" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root"
 	start
@@ -428,6 +479,19 @@ has_no_acl() {
 	cd /
 	restart
 	[ "$(stat -c %a "$M/main/a")" = 741 ]
+}
+
+@test "setgid stays for who is in the group as one of several" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	start
+	cd "$M/main"
+	mkdir d
+	chown 13:20 d
+	chmod 2770 d
+	setpriv --reuid 13 --regid 13 --groups 20,21 setfattr -n system.posix_acl_access -v $LIST d
+	[ "$(stat -c %a d)" = 2660 ]
+	setpriv --reuid 13 --regid 13 --groups 21 setfattr -n system.posix_acl_access -v $LIST d
+	[ "$(stat -c %a d)" = 660 ]
 }
 
 @test "limits are told by their errors" {
