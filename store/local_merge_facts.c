@@ -171,7 +171,7 @@ int local_merge_facts(const struct local_sides *sides, struct local **ret,
 	int r = to ? take(sides, one ? &both : &attributes, to, &changed) :
 		     -ENOMEM;
 
-	owner = changed;
+	owner = changed && !same(&attributes, to, sides->ours);
 	if (r == 0 && !one)
 		r = take(sides, &xattrs, to, &changed);
 	if (r == 0 && are_times_known(sides))
