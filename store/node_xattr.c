@@ -182,7 +182,7 @@ static void execute(struct node *n, struct change *change)
 	local->xattrs = STEAL(change->data);
 	local->xattrs_size = change->size;
 	local->stamp = 0;
-	local->harmless = false;
+	local->harmless = local->no_default_acl = false;
 	local->bits &= ~(LOCAL_XATTRS | LOCAL_FAR);
 	if (change->size)
 		local->bits |= LOCAL_XATTRS;
@@ -334,15 +334,33 @@ static int add_acl(struct local *local, const char *name, const struct xattr *x)
 	return 0;
 }
 
+/* They may be far, and many. */
+static int find_default_acl_locked(struct node *dir, struct block *block,
+				   struct xattr *ret)
+{
+	struct local *local = facts(dir);
+	int r;
+
+	*ret = (struct xattr){ 0 };
+	if (!local || local->no_default_acl)
+		return 0;
+	r = find_acl(dir, ACL_DEFAULT, block, ret);
+	local->no_default_acl = r == 0 && !ret->size;
+	return r;
+}
+
 int node_inherit_locked(struct node *n, struct node *dir,
 			const struct caller *caller, mode_t *mode)
 {
 	struct attributes *a = n->attributes;
 	scoped_block struct block block = { 0 };
 	struct xattr x;
-	int r = S_ISLNK(*mode) ? 0 : find_acl(dir, ACL_DEFAULT, &block, &x);
+	int r;
 
-	if (r < 0 || S_ISLNK(*mode))
+	if (S_ISLNK(*mode))
+		return 0;
+	r = find_default_acl_locked(dir, &block, &x);
+	if (r < 0)
 		return r;
 	*mode &= ~(x.size ? 0777 & ~acl_mode(x.value, x.size) : caller->umask);
 	if (n->kind == KIND_FILE)

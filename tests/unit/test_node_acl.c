@@ -161,6 +161,42 @@ static void new_nodes_have_the_default_list(void **state)
 	}
 }
 
+static int make_in_d(const char *name)
+{
+	struct node *d = get(&f, "d"), *n;
+	int r = node_make(d, name, S_IFREG | 0777, &caller, &n);
+
+	if (r == 0)
+		node_unref(n);
+	node_unref(d);
+	return r;
+}
+
+/* There may be a megabyte of them. */
+static void far_attributes_are_read_once_for_new_nodes(void **state)
+{
+	char big[1000] = { 0 };
+	struct node *d = get(&f, "d");
+	struct oid far;
+
+	assert_int_equal(set_at("d", "user.big", big, sizeof(big), 0), 0);
+	cut_and_save();
+	assert_int_equal(make_in_d("x"), 0);
+	far = d->attributes->local->far;
+	d->attributes->local->far = f.head;
+	assert_int_equal(make_in_d("y"), 0);
+	d->attributes->local->far = far;
+	/* one that comes later is seen */
+	assert_int_equal(set_at("d", ACL_DEFAULT, list, LIST_SIZE, 0), 0);
+	cut_and_save();
+	assert_int_equal(make_in_d("z"), 0);
+	assert_int_equal(mode_of("d/z"), 0674);
+	d->attributes->local->far = f.head;
+	assert_int_equal(make_in_d("no"), -EIO);
+	d->attributes->local->far = far;
+	node_unref(d);
+}
+
 static void a_damaged_list_gives_no_rights(void **state)
 {
 	struct node *n, *made;
@@ -188,6 +224,7 @@ int main(void)
 		test(a_list_says_what_the_mode_says),
 		test(setgid_stays_for_who_is_in_the_group),
 		test(new_nodes_have_the_default_list),
+		test(far_attributes_are_read_once_for_new_nodes),
 		test(a_damaged_list_gives_no_rights),
 	};
 
