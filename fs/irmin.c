@@ -291,8 +291,8 @@ static bool is_of_conflict(enum control id)
 	return id >= CONTROL_PATH && id <= CONTROL_SUGGESTED;
 }
 
-/* Those of conflicts are for who may read the file, and requests for the owner: their
- * modes say so alone. */
+/* Those of conflicts are for who may read the file, and requests for the owner:
+ * their modes say so alone. */
 bool irmin_has_acl(struct inode *inode)
 {
 	enum control id = irmin_id(inode);

@@ -5,10 +5,11 @@
 #define TRANSFER_MAX (1u << 20)
 
 /* We alone change the tree: the kernel caches what it likes and is told what
- * changed.  It checks access control lists; the mask of a process is not for files
- * in directories with a default list, so that it is applied by us.  Not wanted: the writeback cache, with which fsync of a directory
- * misses the pages of its files; pages dropped when times change; lookups by
- * number (export), which would bring us numbers that we have forgotten. */
+ * changed.  It checks access control lists; the mask of a process is not for
+ * files in directories with a default list, so that it is applied by us.  Not
+ * wanted: the writeback cache, with which fsync of a directory misses the pages
+ * of its files; pages dropped when times change; lookups by number (export),
+ * which would bring us numbers that we have forgotten. */
 static void op_init(void *userdata, struct fuse_conn_info *c)
 {
 	struct fs *fs = userdata;

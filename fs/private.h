@@ -5,6 +5,7 @@
 #define FUSE_USE_VERSION 314
 
 #include "fs/fs.h"
+#include "store/acl.h"
 
 #include <assert.h>
 #include <fuse_lowlevel.h>
@@ -111,6 +112,26 @@ static inline struct caller caller_of(fuse_req_t req, const char *operation)
 		.pid = context->pid,
 		.operation = operation,
 	};
+}
+
+/* Room for who asks. */
+struct asking {
+	struct rights rights;
+	gid_t groups[256];
+};
+
+static inline const struct rights *rights_of(fuse_req_t req, struct asking *a)
+{
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+	const int most = sizeof(a->groups) / sizeof(*a->groups);
+	int count = context->uid ? fuse_req_getgroups(req, most, a->groups) : 0;
+
+	a->rights = (struct rights){
+		.uid = context->uid, .gid = context->gid, .groups = a->groups,
+		.count = count < 0 ? 0 : count > most ? most : count,
+		.partial = count < 0 || count > most,
+	};
+	return &a->rights;
 }
 
 /* What libfuse says goes to the log from now on (libfuse_log.c). */

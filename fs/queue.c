@@ -57,22 +57,14 @@ void queue_tell_attributes(struct fs *fs, struct inode *inode)
 	notify_inode(fs->pages, root);
 }
 
-#define GROUPS_MAX 256
-
-/* The kernel lets everybody who can open a file call ioctl(2) on it.  Groups that
- * cannot be told give no rights. */
+/* The kernel lets everybody who can open a file call ioctl(2) on it. */
 static int claim(fuse_req_t req, struct inode *inode, struct node **ret_dir,
 		 char **ret_name)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	gid_t groups[GROUPS_MAX];
-	int count = ctx->uid ? fuse_req_getgroups(req, GROUPS_MAX, groups) : 0;
-	const struct rights rights = {
-		.uid = ctx->uid, .gid = ctx->gid, .groups = groups,
-		.count = count < 0 ? 0 : count > GROUPS_MAX ? GROUPS_MAX : count,
-	};
+	struct asking asking;
 
-	return node_claim(inode->node, &rights, ret_dir, ret_name);
+	return node_claim(inode->node, rights_of(req, &asking), ret_dir,
+			  ret_name);
 }
 
 int queue_claim(fuse_req_t req, struct inode *inode)

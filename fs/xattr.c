@@ -81,10 +81,10 @@ static ssize_t get_acl(struct fs *fs, struct inode *inode, const char *name,
 	    (subject != inode && (strcmp(name, ACL_ACCESS) != 0 ||
 				  !irmin_has_acl(inode))))
 		return -ENODATA;
-	done = node_get_xattr(subject->node, name, value, size);
-	if (done < 0 || !size || strcmp(name, ACL_ACCESS) != 0)
+	done = node_get_acl(subject->node, name, value, size);
+	if (done < 0 || !size || subject == inode)
 		return done;
-	r = acl_is_valid(value, done) ? inode_stat(fs, inode, &st) : -EIO;
+	r = irmin_stat(fs, inode, &st);
 	if (r < 0)
 		return r;
 	acl_set_mode(value, done, st.st_mode);
@@ -98,7 +98,6 @@ static ssize_t get(struct fs *fs, struct inode *inode, const char *name,
 
 	if (is_acl(name))
 		return get_acl(fs, inode, name, value, size);
-
 	if (r < 0)
 		return r;
 	if (inode->kind != INODE_NODE)
@@ -178,46 +177,20 @@ void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
 
 /* ---- access control lists ---- */
 
-/* What is given is as the kernel has checked it.  As with chmod(2) the group's file
- * is not setgid for who is not in the group; of the groups that somebody is in we
- * see one. */
-static int set_access(fuse_req_t req, struct inode *inode, const void *acl,
-		      size_t size)
-{
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	mode_t keep = 07000;
-	struct stat st;
-	int r = node_stat(inode->node, &st);
-
-	if (r < 0)
-		return r;
-	/* not all kernels ask who does it */
-	if (ctx->uid && ctx->uid != st.st_uid)
-		return -EPERM;
-	if (ctx->uid && ctx->gid != st.st_gid)
-		keep &= ~S_ISGID;
-	return node_set_acl(inode->node, acl_is_mode(acl, size) ? NULL : acl,
-			    size, (st.st_mode & keep) | acl_mode(acl, size));
-}
-
+/* The kernel has checked what is given and by whom, and asks for the mode
+ * again. */
 static int set_acl(fuse_req_t req, struct inode *inode, const char *name,
 		   const char *value, size_t size)
 {
-	struct fs *fs = fs_of(req);
-	int r;
+	struct asking asking;
 
-	if (!fs->has_acl)
+	if (!fs_of(req)->has_acl)
 		return -EOPNOTSUPP;
 	if (!acl_is_valid(value, size))
 		return -EINVAL;
 	if (strcmp(name, ACL_DEFAULT) == 0)
 		return node_set_xattr(inode->node, name, value, size, 0);
-	r = set_access(req, inode, value, size);
-	/* the reply does not tell the kernel of the mode */
-	if (r == 0)
-		fuse_lowlevel_notify_inval_inode(fs->session,
-						 inode_id(fs, inode), -1, 0);
-	return r;
+	return node_set_acl(inode->node, value, size, rights_of(req, &asking));
 }
 
 /* ---- changing ---- */

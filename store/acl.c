@@ -109,7 +109,7 @@ mode_t acl_least_mode(const void *acl, size_t size, mode_t mode)
 	return (mode & ~(mode_t)077) | group << 3 | other;
 }
 
-static bool is_in_group(const struct rights *rights, gid_t group)
+bool rights_have_group(const struct rights *rights, gid_t group)
 {
 	for (size_t i = 0; i < rights->count; i++)
 		if (rights->groups[i] == group)
@@ -121,14 +121,15 @@ static bool is_in_group(const struct rights *rights, gid_t group)
 bool acl_allows(const void *acl, size_t size, const struct stat *st,
 		const struct rights *rights, mode_t wanted)
 {
-	mode_t group = st->st_mode >> 3 & 7;
-	bool fits = is_in_group(rights, st->st_gid), allowed = fits && !size;
+	mode_t group = st->st_mode >> 3 & 7, least;
+	bool fits = rights_have_group(rights, st->st_gid);
+	bool allowed = fits && !size;
 
 	if (rights->uid == st->st_uid)
 		return (st->st_mode >> 6 & wanted) == wanted;
 	for (size_t i = 0; size && i < count(size); i++) {
 		struct entry e = get(acl, i);
-		bool is_ours = e.tag == GROUP ? is_in_group(rights, e.id) :
+		bool is_ours = e.tag == GROUP ? rights_have_group(rights, e.id) :
 			       e.tag == GROUP_OBJECT && fits;
 
 		if (e.tag == USER && e.id == rights->uid)
@@ -140,5 +141,9 @@ bool acl_allows(const void *acl, size_t size, const struct stat *st,
 	}
 	if (fits)
 		return allowed && (group & wanted) == wanted;
-	return (st->st_mode & wanted) == wanted;
+	if (!rights->partial)
+		return (st->st_mode & wanted) == wanted;
+	/* a group of theirs may be denied what others may */
+	least = size ? acl_least_mode(acl, size, st->st_mode) : st->st_mode;
+	return (least & least >> 3 & wanted) == wanted;
 }

@@ -26,7 +26,10 @@ struct rights {
 	gid_t gid;
 	const gid_t *groups;		/* besides gid */
 	size_t count;
+	bool partial;			/* there may be more of them */
 };
+
+bool rights_have_group(const struct rights *rights, gid_t group);
 
 /* As far as the functions here rely on it: of known form, with the three entries
  * that a mode has. */

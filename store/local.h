@@ -34,10 +34,11 @@ struct local {
 	uint32_t xattrs_size;
 	char *xattrs;		/* owned; as stored; NULL with LOCAL_FAR */
 	/* Private to work trees: the last capture that had the xattrs as they
-	 * are here, and whether those that are far are known not to have
-	 * XATTR_CAPABILITY. */
+	 * are here, and whether they are known not to have XATTR_CAPABILITY,
+	 * which is asked of those that are far, and ACL_DEFAULT. */
 	uint32_t stamp;
 	bool harmless;
+	bool no_default_acl;
 };
 
 /* All zero: nothing is known.  NULL: no memory. */

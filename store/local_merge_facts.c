@@ -94,10 +94,9 @@ static bool has_acl(const struct local *local)
 {
 	struct xattr x;
 
-	if (!has(local, LOCAL_XATTRS))
-		return false;
-	return (local->bits & LOCAL_FAR) || !local->xattrs ||
-	       xattrs_find(local->xattrs, local->xattrs_size, ACL_ACCESS, &x);
+	return has(local, LOCAL_XATTRS) &&
+	       (!local->xattrs || xattrs_find(local->xattrs, local->xattrs_size,
+					      ACL_ACCESS, &x));
 }
 
 static bool same_both(const struct local *a, const struct local *b)
@@ -172,7 +171,7 @@ int local_merge_facts(const struct local_sides *sides, struct local **ret,
 	int r = to ? take(sides, one ? &both : &attributes, to, &changed) :
 		     -ENOMEM;
 
-	owner = changed;
+	owner = changed && !same(&attributes, to, sides->ours);
 	if (r == 0 && !one)
 		r = take(sides, &xattrs, to, &changed);
 	if (r == 0 && are_times_known(sides))

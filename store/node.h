@@ -478,14 +478,17 @@ int node_prepare(struct worktree *w, mode_t mode, struct contents **contents,
 /* Attributes of what caller makes in dir. */
 struct attributes node_new_attributes(const struct node *dir, mode_t mode,
 				      const struct caller *caller);
-/* n, new and without a place, gets the access control lists that what is made in dir
- * has; *mode is what these, or else the caller's mask, leave of it.  (node_xattr.c) */
+/* n, new and without a place, gets the access control lists that what is made in
+ * dir has; *mode is what these, or else the caller's mask, leave of it.
+ * (node_xattr.c) */
 int node_inherit_locked(struct node *n, struct node *dir,
 			const struct caller *caller, mode_t *mode);
-/* Sets permissions of attributes that are n's own already, when what
- * node_set_attributes opens before is open. */
-void node_change_permissions_locked(struct node *n, mode_t permissions);
+/* The two halves of node_set_attributes: what is done without the lock where
+ * `which` has NODE_SET_MODE, and the rest, with the lock and reserved memory. */
 int node_open_for_mode(struct node *n);
+void node_change_attributes_locked(struct node *n, const struct stat *values,
+				   unsigned int which,
+				   struct attributes **spare);
 /* -EACCES, -EIO.  For who is not root; st: of n. */
 int node_check_access_locked(struct node *n, const struct stat *st,
 			     const struct rights *rights, mode_t wanted);

@@ -211,7 +211,7 @@ bool node_is_stored(struct node *n, const struct oid *oid, struct stat *ret)
 
 /* The owner's x bit is all of a mode that Git stores; of a rope it is in the
  * object, which must be another one then. */
-void node_change_permissions_locked(struct node *n, mode_t permissions)
+static void change_permissions(struct node *n, mode_t permissions)
 {
 	bool executable = permissions & 0100;
 
@@ -223,13 +223,14 @@ void node_change_permissions_locked(struct node *n, mode_t permissions)
 	node_mark(n, n->structured);
 }
 
-static void change(struct node *n, const struct stat *values,
-		   unsigned int which, struct attributes **spare)
+void node_change_attributes_locked(struct node *n, const struct stat *values,
+				   unsigned int which,
+				   struct attributes **spare)
 {
 	struct attributes *a = attributes_own(n, spare);
 
 	if (which & NODE_SET_MODE)
-		node_change_permissions_locked(n, values->st_mode & 07777);
+		change_permissions(n, values->st_mode & 07777);
 	if ((which & NODE_DROP_PRIVILEGES) && node_type(n) != S_IFDIR)
 		attributes_drop_privileges(a);
 	if (which & NODE_SET_UID)
@@ -277,6 +278,6 @@ int node_set_attributes(struct node *n, const struct stat *values,
 	if (r == 0)
 		r = attributes_reserve(n, &spare);
 	if (r == 0)
-		change(n, values, which, &spare);
+		node_change_attributes_locked(n, values, which, &spare);
 	return r;
 }

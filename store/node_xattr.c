@@ -182,7 +182,7 @@ static void execute(struct node *n, struct change *change)
 	local->xattrs = STEAL(change->data);
 	local->xattrs_size = change->size;
 	local->stamp = 0;
-	local->harmless = false;
+	local->harmless = local->no_default_acl = false;
 	local->bits &= ~(LOCAL_XATTRS | LOCAL_FAR);
 	if (change->size)
 		local->bits |= LOCAL_XATTRS;
@@ -226,7 +226,14 @@ int node_remove_xattr(struct node *n, const char *name)
 
 /* ---- access control lists ---- */
 
-/* The lock is held at least shared; *ret_acl is of block, or there is none. */
+static struct attributes get_attributes(struct node *n)
+{
+	SCOPED_LOCK(&n->worktree->state);
+
+	return node_attributes(n);
+}
+
+/* The lock is held at least shared; *ret_acl is of block, or of size 0. */
 static int find_acl(struct node *n, const char *name, struct block *block,
 		    struct xattr *ret_acl)
 {
@@ -239,7 +246,29 @@ static int find_acl(struct node *n, const char *name, struct block *block,
 	return r;
 }
 
-int node_set_acl(struct node *n, const void *acl, size_t size, mode_t mode)
+ssize_t node_get_acl(struct node *n, const char *name, void *value, size_t size)
+{
+	SCOPED_READ(&n->worktree->lock);
+	scoped_block struct block block = { 0 };
+	struct xattr x;
+	int r = find_acl(n, name, &block, &x);
+
+	if (r < 0)
+		return r;
+	if (!x.size)
+		return -ENODATA;
+	if (size && x.size > size)
+		return -ERANGE;
+	if (!size)
+		return x.size;
+	memcpy(value, x.value, x.size);
+	if (strcmp(name, ACL_ACCESS) == 0)
+		acl_set_mode(value, x.size, get_attributes(n).permissions);
+	return x.size;
+}
+
+int node_set_acl(struct node *n, const void *acl, size_t size,
+		 const struct rights *rights)
 {
 	int r = node_open_for_mode(n);
 
@@ -247,21 +276,21 @@ int node_set_acl(struct node *n, const void *acl, size_t size, mode_t mode)
 		return r;
 	SCOPED_WRITE(&n->worktree->lock);
 	scoped_free struct attributes *spare = NULL;
+	const struct attributes a = get_attributes(n);
+	struct stat st = {
+		.st_mode = (a.permissions & 07000) | acl_mode(acl, size),
+	};
 
+	if (rights->uid && !rights_have_group(rights, a.gid))
+		st.st_mode &= ~(mode_t)S_ISGID;
 	r = attributes_reserve(n, &spare);
 	if (r == 0)
-		r = change_locked(n, ACL_ACCESS, acl, size, 0);
+		r = change_locked(n, ACL_ACCESS,
+				  acl_is_mode(acl, size) ? NULL : acl, size, 0);
+	/* there was none to take away */
 	if (r < 0 && r != -ENODATA)
 		return r;
-	if (r == -ENODATA) {
-		r = worktree_check_writable(n->worktree);
-		if (r < 0)
-			return r;
-		n->worktree->options.clock(&attributes_own(n, &spare)->ctime);
-		n->attributes->known |= LOCAL_TIMES;
-		node_mark_attributes(n);
-	}
-	node_change_permissions_locked(n, mode);
+	node_change_attributes_locked(n, &st, NODE_SET_MODE, &spare);
 	return 0;
 }
 
@@ -305,15 +334,33 @@ static int add_acl(struct local *local, const char *name, const struct xattr *x)
 	return 0;
 }
 
+/* They may be far, and many. */
+static int find_default_acl_locked(struct node *dir, struct block *block,
+				   struct xattr *ret)
+{
+	struct local *local = facts(dir);
+	int r;
+
+	*ret = (struct xattr){ 0 };
+	if (!local || local->no_default_acl)
+		return 0;
+	r = find_acl(dir, ACL_DEFAULT, block, ret);
+	local->no_default_acl = r == 0 && !ret->size;
+	return r;
+}
+
 int node_inherit_locked(struct node *n, struct node *dir,
 			const struct caller *caller, mode_t *mode)
 {
 	struct attributes *a = n->attributes;
 	scoped_block struct block block = { 0 };
 	struct xattr x;
-	int r = S_ISLNK(*mode) ? 0 : find_acl(dir, ACL_DEFAULT, &block, &x);
+	int r;
 
-	if (r < 0 || S_ISLNK(*mode))
+	if (S_ISLNK(*mode))
+		return 0;
+	r = find_default_acl_locked(dir, &block, &x);
+	if (r < 0)
 		return r;
 	*mode &= ~(x.size ? 0777 & ~acl_mode(x.value, x.size) : caller->umask);
 	if (n->kind == KIND_FILE)

@@ -28,11 +28,16 @@ int node_set_xattr(struct node *n, const char *name, const void *value,
 		   size_t size, int flags);
 int node_remove_xattr(struct node *n, const char *name);
 
-/* Sets or, acl NULL, takes away an access control list and, in one, the permissions
- * (0777) and the bits above them of `mode`.  None to be taken away is no error. */
-int node_set_acl(struct node *n, const void *acl, size_t size, mode_t mode);
-/* The mode for those who see nothing else (acl_least_mode), of what st is of; 0700 of
- * it when the list cannot be read. */
+/* As node_get_xattr, of ACL_ACCESS, which says what the mode says, or of
+ * ACL_DEFAULT. */
+ssize_t node_get_acl(struct node *n, const char *name, void *value, size_t size);
+/* Sets a valid access list and what it says of the mode, in one; one that says
+ * nothing else takes the list away.  Setgid goes, as with chmod(2), where rights
+ * are neither root's nor have the group. */
+int node_set_acl(struct node *n, const void *acl, size_t size,
+		 const struct rights *rights);
+/* The mode for those who see nothing else (acl_least_mode), of what st is of;
+ * 0700 of it when the list cannot be read. */
 mode_t node_least_mode(struct node *n, const struct stat *st);
 
 /* Whether it may have XATTR_CAPABILITY, which changing a file takes away. */

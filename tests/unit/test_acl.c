@@ -104,6 +104,21 @@ static void without_a_list_the_mode_decides(void **state)
 	assert_false(acl_allows(NULL, 0, &st, &rights, 4));
 }
 
+static void unknown_groups_give_no_rights(void **state)
+{
+	struct stat st = { .st_mode = 0604, .st_uid = 10, .st_gid = 20 };
+	const struct rights rights = { .uid = 14, .gid = 1, .partial = true };
+	const struct rights named = { .uid = 13, .gid = 1, .partial = true };
+
+	assert_false(acl_allows(NULL, 0, &st, &rights, 4));
+	st.st_mode = 0644;
+	assert_true(acl_allows(NULL, 0, &st, &rights, 4));
+	/* user:13 and group:30 have not what others have */
+	st.st_mode = 0674;
+	assert_false(acl_allows(list, sizeof(list), &st, &rights, 4));
+	assert_true(acl_allows(list, sizeof(list), &st, &named, 2));
+}
+
 /* For all modes and people: who may by the mode alone may by the list. */
 static void the_least_mode_gives_nobody_more(void **state)
 {
@@ -140,6 +155,7 @@ int main(void)
 		cmocka_unit_test(a_mode_is_owner_mask_and_others),
 		cmocka_unit_test(the_first_that_fits_decides),
 		cmocka_unit_test(without_a_list_the_mode_decides),
+		cmocka_unit_test(unknown_groups_give_no_rights),
 		cmocka_unit_test(the_least_mode_gives_nobody_more),
 	};
 

@@ -297,6 +297,24 @@ static void a_mode_and_a_list_merge_as_one(void **state)
 	delta_free(delta);
 }
 
+static void attributes_take_no_privileges(void **state)
+{
+	scoped_local struct local *base = with_list(facts(S_IFREG | 04750));
+	scoped_local struct local *ours = with_list(facts(S_IFREG | 04750));
+	scoped_local struct local *theirs = facts(S_IFREG | 04750);
+	const struct local_sides sides = {
+		.base = base, .ours = ours, .theirs = theirs, .has_base = true,
+	};
+	struct local *merged;
+	bool changed;
+
+	assert_int_equal(local_merge_facts(&sides, &merged, &changed), 0);
+	assert_true(changed);
+	assert_false(merged->bits & LOCAL_XATTRS);
+	assert_int_equal(merged->mode, S_IFREG | 04750);
+	local_free(merged);
+}
+
 static void hard_links_come_as_files_of_their_own(void **state)
 {
 	struct face base = begin();
@@ -530,6 +548,7 @@ int main(void)
 		cmocka_unit_test(who_has_no_facts_has_changed_none),
 		cmocka_unit_test(extended_attributes_merge_as_a_whole),
 		cmocka_unit_test(a_mode_and_a_list_merge_as_one),
+		cmocka_unit_test(attributes_take_no_privileges),
 		cmocka_unit_test(hard_links_come_as_files_of_their_own),
 		cmocka_unit_test(own_files_come_where_there_is_nothing),
 		cmocka_unit_test(own_files_are_not_replaced),

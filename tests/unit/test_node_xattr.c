@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/worktree_test.h"
-#include "store/local_store.h"
-#include "store/node_xattr.h"
+#include "tests/unit/node_xattr.h"
 #include "store/xattrs.h"
 
 #include <stdio.h>
@@ -9,89 +7,10 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-/* With a local face, from which the tree can be made again. */
-
-static struct fixture f;
-static struct odb *local;
-static struct oid face;
-
-static void mount(void)
-{
-	struct worktree_options options = {
-		.odb = f.odb, .local = local, .pool = f.pool,
-		.clock = test_clock, .incarnation = 5, .time = { 1000, 5 },
-		.tree = f.head, .face = face,
-	};
-
-	worktree_unref(f.w);
-	assert_int_equal(worktree_new(&options, &f.w), 0);
-}
-
-static void save(struct delta *delta)
-{
-	static const struct timespec base = { 500, 0 };
-
-	store_delta(&f, delta);
-	assert_int_equal(local_store(delta, local, &face, false, &base, &base,
-				     &face), 0);
-	adopt(&f, delta);
-}
-
-static void cut_and_save(void)
-{
-	struct delta *delta = capture(&f);
-
-	if (delta)
-		save(delta);
-}
-
-static int set_up(void **state)
-{
-	fixture_open(&f, "a=1\nd/b=2\nl d/l=a\n");
-	assert_int_equal(memory_odb_new(&local), 0);
-	face = (struct oid){ 0 };
-	mount();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_close(&f);
-	odb_free(local);
-	return 0;
-}
-
-/* ---- by path ---- */
-
-static int set_at(const char *path, const char *name, const void *value,
-		  size_t size, int flags)
-{
-	struct node *n = get(&f, path);
-	int r = node_set_xattr(n, name, value, size, flags);
-
-	node_unref(n);
-	return r;
-}
-
-static int set_text(const char *path, const char *name, const char *value)
-{
-	return set_at(path, name, value, strlen(value), 0);
-}
-
 static int unset(const char *path, const char *name)
 {
 	struct node *n = get(&f, path);
 	int r = node_remove_xattr(n, name);
-
-	node_unref(n);
-	return r;
-}
-
-static ssize_t get_at(const char *path, const char *name, void *value,
-		      size_t size)
-{
-	struct node *n = get(&f, path);
-	ssize_t r = node_get_xattr(n, name, value, size);
 
 	node_unref(n);
 	return r;
@@ -104,28 +23,6 @@ static void assert_value(const char *path, const char *name, const char *want)
 	assert_int_equal(get_at(path, name, value, sizeof(value) - 1),
 			 strlen(want));
 	assert_string_equal(value, want);
-}
-
-static ssize_t list_at(const char *path, char *names, size_t size)
-{
-	struct node *n = get(&f, path);
-	ssize_t r = node_list_xattr(n, names, size);
-
-	node_unref(n);
-	return r;
-}
-
-/* Names with a space behind each. */
-static void assert_names(const char *path, const char *want)
-{
-	char names[300] = "";
-	ssize_t size = list_at(path, names, sizeof(names) - 1);
-
-	assert_int_equal(size, strlen(want));
-	for (ssize_t i = 0; i < size; i++)
-		if (!names[i])
-			names[i] = ' ';
-	assert_string_equal(names, want);
 }
 
 /* ---- as in xattr(7) ---- */
@@ -465,114 +362,6 @@ static void random_changes_match_an_array(void **state)
 	node_unref(held);
 }
 
-/* ---- access control lists ---- */
-
-/* user::rw- user:13:rwx group::r-- mask::rwx other::r-- */
-static const char list[] = "\2\0\0\0"
-	"\1\0\6\0\377\377\377\377" "\2\0\7\0\15\0\0\0"
-	"\4\0\4\0\377\377\377\377" "\20\0\7\0\377\377\377\377"
-	"\40\0\4\0\377\377\377\377";
-#define LIST_SIZE (sizeof(list) - 1)
-
-static int set_list(const char *path, const char *text, size_t size, mode_t mode)
-{
-	struct node *n = get(&f, path);
-	int r = node_set_acl(n, text, size, mode);
-
-	node_unref(n);
-	return r;
-}
-
-static mode_t mode_of(const char *path)
-{
-	struct node *n = get(&f, path);
-	struct stat st;
-
-	assert_int_equal(node_stat(n, &st), 0);
-	node_unref(n);
-	return st.st_mode & 07777;
-}
-
-static void a_list_comes_with_its_mode(void **state)
-{
-	struct node *n;
-	struct stat st;
-	char value[LIST_SIZE];
-
-	assert_int_equal(set_list("a", list, LIST_SIZE, 02674), 0);
-	assert_int_equal(mode_of("a"), 02674);
-	cut_and_save();
-	mount();
-	assert_int_equal(mode_of("a"), 02674);
-	assert_int_equal(get_at("a", ACL_ACCESS, value, LIST_SIZE), LIST_SIZE);
-	assert_memory_equal(value, list, LIST_SIZE);
-	n = get(&f, "a");
-	assert_int_equal(node_stat(n, &st), 0);
-	assert_int_equal(node_least_mode(n, &st) & 07777, 02644);
-	node_unref(n);
-	/* none, with and without one before */
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(set_list("a", NULL, 0, 0700), 0);
-		assert_int_equal(mode_of("a"), 0700);
-		assert_int_equal(get_at("a", ACL_ACCESS, NULL, 0), -ENODATA);
-	}
-	cut_and_save();
-	worktree_refuse(f.w, -EROFS);
-	assert_int_equal(set_list("a", NULL, 0, 0600), -EROFS);
-	assert_int_equal(set_list("a", list, LIST_SIZE, 0674), -EROFS);
-	assert_int_equal(mode_of("a"), 0700);
-}
-
-static void new_nodes_have_the_default_list(void **state)
-{
-	static const struct caller masked = { .umask = 0177 };
-	struct node *d, *n;
-
-	assert_int_equal(set_at("d", ACL_DEFAULT, list, LIST_SIZE, 0), 0);
-	d = get(&f, "d");
-	assert_int_equal(node_make(d, "x", S_IFREG | 0751, &masked, &n), 0);
-	node_unref(n);
-	assert_int_equal(node_make(d, "e", S_IFDIR | 02777, &masked, &n), 0);
-	node_unref(n);
-	assert_int_equal(node_make_special(d, "p", S_IFIFO | 0666, 0, &masked,
-					   &n), 0);
-	node_unref(n);
-	node_unref(d);
-	d = get(&f, "");
-	assert_int_equal(node_make(d, "x", S_IFREG | 0777, &masked, &n), 0);
-	node_unref(n);
-	node_unref(d);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(mode_of("d/x"), 0650);
-		assert_int_equal(mode_of("d/e"), 02674);
-		assert_int_equal(mode_of("d/p"), 0664);
-		assert_int_equal(mode_of("x"), 0600);
-		assert_names("d/x", ACL_ACCESS " ");
-		assert_names("d/e", ACL_ACCESS " " ACL_DEFAULT " ");
-		assert_names("d/p", ACL_ACCESS " ");
-		assert_names("x", "");
-		cut_and_save();
-		mount();
-	}
-}
-
-static void a_damaged_list_gives_no_rights(void **state)
-{
-	struct node *n, *made;
-	struct stat st;
-
-	assert_int_equal(set_text("a", ACL_ACCESS, "no list"), 0);
-	assert_int_equal(set_text("d", ACL_DEFAULT, ""), 0);
-	n = get(&f, "a");
-	assert_int_equal(node_stat(n, &st), 0);
-	assert_int_equal(node_least_mode(n, &st) & 0777, 0600);
-	node_unref(n);
-	n = get(&f, "d");
-	assert_int_equal(node_make(n, "x", S_IFREG | 0777, &caller, &made),
-			 -EIO);
-	node_unref(n);
-}
-
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -589,9 +378,6 @@ int main(void)
 		test(many_bytes_stay_until_the_last_capture_is_stored),
 		test(damaged_ones_are_an_error),
 		test(a_capability_is_dropped_alone),
-		test(a_list_comes_with_its_mode),
-		test(new_nodes_have_the_default_list),
-		test(a_damaged_list_gives_no_rights),
 		test(random_changes_match_an_array),
 	};
 
