@@ -25,6 +25,7 @@ struct branch *branch_new(struct store *store, uint64_t incarnation,
 	b->incarnation = incarnation;
 	b->users = 1;
 	pthread_mutex_init(&b->message_lock, NULL);
+	gate_init(&b->gate);
 	return b;
 }
 
@@ -37,6 +38,7 @@ static void branch_free(struct branch *b)
 	free(b->readonly);
 	free(b->message);
 	pthread_mutex_destroy(&b->message_lock);
+	gate_release(&b->gate);
 	free(b);
 }
 

@@ -2,6 +2,7 @@
 #include "store/store_private.h"
 
 #include <errno.h>
+#include <utlist.h>
 
 void records_release(struct record *records, size_t count)
 {
@@ -295,8 +296,11 @@ int branch_wait(struct branch *b)
 int branch_sync(struct branch *b, const struct caller *caller)
 {
 	uint64_t sequence;
-	int r = cut_for(b, caller, NULL, false, NULL, &sequence);
+	int r;
 
+	gate_enter(&b->gate);
+	r = cut_for(b, caller, NULL, false, NULL, &sequence);
+	gate_leave(&b->gate);
 	if (!r && sequence)
 		r = check(b->store, engine_wait(b->store->engine, sequence));
 	return r;
@@ -317,10 +321,20 @@ static void sync_done(struct engine_waiter *waiter, int result)
 	free(sync);
 }
 
+static void answer_all(struct engine_waiter *all, int r)
+{
+	struct engine_waiter *w, *next;
+
+	DL_FOREACH_SAFE(all, w, next)
+		w->done(w, r);		/* it may be gone from here on */
+}
+
 void branch_sync_later(struct branch *b, const struct caller *caller,
 		       void (*done)(void *context, int result), void *context)
 {
 	struct sync *sync = malloc(sizeof(*sync));
+	struct engine_waiter *all;
+	struct store *store = b->store;
 	uint64_t sequence;
 	int r;
 
@@ -328,31 +342,26 @@ void branch_sync_later(struct branch *b, const struct caller *caller,
 		done(context, branch_sync(b, caller));
 		return;
 	}
-	r = cut_for(b, caller, NULL, false, NULL, &sequence);
-	if (r < 0 || !sequence) {
-		free(sync);
-		done(context, r);
-		return;
-	}
 	*sync = (struct sync){
-		.waiter.done = sync_done, .store = b->store, .done = done,
+		.waiter.done = sync_done, .store = store, .done = done,
 		.context = context,
 	};
-	engine_wait_later(b->store->engine, &sync->waiter, sequence);
+	if (!gate_enter_all(&b->gate, &sync->waiter, &all))
+		return;
+	r = cut_for(b, caller, NULL, false, NULL, &sequence);
+	gate_leave(&b->gate);
+	if (r < 0 || !sequence)
+		answer_all(all, r);
+	else
+		engine_wait_later_all(store->engine, all, sequence);
 }
 
-static int commit(struct branch *b, const struct caller *caller,
-		  const char *message, const uint64_t *changes,
-		  struct oid *ret_head)
+static int publish(struct branch *b, uint64_t sequence, struct oid *ret_head)
 {
-	uint64_t sequence;
 	struct oid head;
-	int r = cut_for(b, caller, message, true, changes, &sequence);
+	int r = check(b->store, engine_publish(b->store->engine, b->incarnation,
+					       sequence, &head));
 
-	if (!r)
-		r = check(b->store, engine_publish(b->store->engine,
-						   b->incarnation, sequence,
-						   &head));
 	if (!r && ret_head)
 		*ret_head = head;
 	return r;
@@ -361,17 +370,26 @@ static int commit(struct branch *b, const struct caller *caller,
 int branch_commit(struct branch *b, const struct caller *caller,
 		  const char *message, struct oid *ret_head)
 {
+	uint64_t sequence;
+	int r;
+
 	if (message && strlen(message) > MESSAGE_MAX)
 		return -EMSGSIZE;
 	if (message && !*message)
 		message = NULL;
-	return commit(b, caller, message, NULL, ret_head);
+	gate_enter(&b->gate);
+	r = cut_for(b, caller, message, true, NULL, &sequence);
+	gate_leave(&b->gate);
+	return r < 0 ? r : publish(b, sequence, ret_head);
 }
 
 int branch_publish(struct branch *b, const struct caller *caller,
 		   const uint64_t *changes, struct oid *ret_head)
 {
-	return commit(b, caller, NULL, changes, ret_head);
+	uint64_t sequence;
+	int r = cut_for(b, caller, NULL, true, changes, &sequence);
+
+	return r < 0 ? r : publish(b, sequence, ret_head);
 }
 
 bool branch_is_published(struct branch *b, struct oid *ret_head)

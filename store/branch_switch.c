@@ -94,13 +94,32 @@ struct switching {
 static int take(void *context, struct delta *delta)
 {
 	struct switching *s = context;
+	int r = -EAGAIN;
 
-	if (s->b->sequence != s->state->sequence)
-		return -EAGAIN;
-	for (size_t i = 0; i < s->count; i++)
-		s->records[i].time = worktree_apply_time(s->b->worktree);
-	return store_queue(s->b->store, s->records, s->count, s->about,
-			   s->about_count, &s->sequence);
+	if (s->b->sequence == s->state->sequence) {
+		for (size_t i = 0; i < s->count; i++)
+			s->records[i].time = worktree_apply_time(s->b->worktree);
+		r = store_queue(s->b->store, s->records, s->count, s->about,
+				s->about_count, &s->sequence);
+	}
+	/* what is told of from here on may need what they have locked */
+	gate_open(&s->b->gate);
+	return r;
+}
+
+static int apply(struct switching *s, const struct delta *delta, char **ret_path)
+{
+	struct branch_tries *t = s->b->tries;
+	struct store_front front = store_begin_front(s->b->store);
+	const struct worktree_watch *watch =
+		front.watch.begin ? &front.watch : NULL;
+	int r = watch && t ?
+		worktree_apply_again(s->b->worktree, delta, watch, &t->names,
+				     take, s, ret_path) :
+		worktree_apply(s->b->worktree, delta, watch, take, s, ret_path);
+
+	store_end_front(s->b->store);
+	return r;
 }
 
 int branch_switch(struct branch *b, const struct branch_state *state,
@@ -112,13 +131,9 @@ int branch_switch(struct branch *b, const struct branch_state *state,
 		.b = b, .state = state, .records = records, .count = count,
 		.about = about, .about_count = about_count,
 	};
-	struct store_front front = store_begin_front(b->store);
 	scoped_free char *path = NULL, *name = NULL;
-	const struct worktree_watch *watch =
-		front.watch.begin ? &front.watch : NULL;
-	int r = worktree_apply(b->worktree, delta, watch, take, &s, &path);
+	int r = apply(&s, delta, &path);
 
-	store_end_front(b->store);
 	if (r == 0)
 		*ret_sequence = s.sequence;
 	if (r == 0 || r == -EAGAIN)

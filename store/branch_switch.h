@@ -3,12 +3,43 @@
 #define STORE_BRANCH_SWITCH_H
 
 #include "store/store_private.h"
+#include "store/worktree_names.h"
 
 /* What merge_branches.c and resolve.c share: looking at a branch, computing
  * from that for as long as it takes, and switching the branch to the outcome
  * only if nothing was committed to it meanwhile. */
 
-#define SWITCH_ATTEMPTS 50
+/* Attempts at it while others commit to the branch all the time:
+ *
+ *	struct branch_tries tries = { .b = b, .caller = caller };
+ *	int r = -EAGAIN;
+ *
+ *	while (r == -EAGAIN && branch_try(&tries))
+ *		r = look, compute, switch;
+ *	branch_tries_end(&tries);
+ *
+ * After the first ones the front end stays begun, so that names that were
+ * announced once stay announced, and then cuts by fsync, the timer and commits
+ * are held back for some seconds during each attempt; names are announced
+ * between attempts alone, since the kernel has locked what such an fsync waits
+ * in.  store->merging is held all the time. */
+
+struct branch_tries {
+	struct branch *b;
+	const struct caller *caller;	/* NULL: what is changed may not be
+					 * committed before the attempt does */
+	/* private: */
+	int count;
+	bool begun;
+	struct store_front front;
+	struct worktree_names names;
+};
+
+/* False: that were enough of them. */
+bool branch_try(struct branch_tries *t);
+void branch_tries_end(struct branch_tries *t);
+/* Whether what is cut meanwhile is held back. */
+bool branch_tries_hold(const struct branch_tries *t);
 
 /* Conflicts that one merge adds to a report at most: it is part of the branch
  * table.  More of them come up when these are resolved. */

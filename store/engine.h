@@ -200,6 +200,9 @@ struct engine_waiter {
 };
 void engine_wait_later(struct engine *engine, struct engine_waiter *waiter,
 		       uint64_t sequence);
+/* The same for a list (utlist.h, by next and prev), which may be empty. */
+void engine_wait_later_all(struct engine *engine, struct engine_waiter *waiters,
+			   uint64_t sequence);
 
 /* Blocks until the branch's cuts up to sequence are in Git; ret_oid is its head
  * then (or later).  It may be that only the pin keeps it yet (a stuck branch).

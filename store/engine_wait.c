@@ -169,11 +169,23 @@ static void serve_locked(struct engine *e)
 void engine_wait_later(struct engine *engine, struct engine_waiter *waiter,
 		       uint64_t sequence)
 {
+	struct engine_waiter *waiters = NULL;
+
+	DL_APPEND(waiters, waiter);
+	engine_wait_later_all(engine, waiters, sequence);
+}
+
+void engine_wait_later_all(struct engine *engine, struct engine_waiter *waiters,
+			   uint64_t sequence)
+{
+	struct engine_waiter *w;
 	SCOPED_LOCK(&engine->lock);
 
-	waiter->sequence = sequence;
-	waiter->begun = engine->begun;
-	DL_APPEND(engine->waiters, waiter);
+	DL_FOREACH(waiters, w) {
+		w->sequence = sequence;
+		w->begun = engine->begun;
+	}
+	DL_CONCAT(engine->waiters, waiters);
 	if (engine->serving)
 		pthread_cond_broadcast(&engine->done);
 	else

@@ -433,6 +433,7 @@ static int settle(struct branch *b, const struct outside_change *change,
 		.uid = store->options.uid, .gid = store->options.gid,
 		.operation = "outside",
 	};
+	struct branch_tries tries = { .b = b };
 	struct identity identity;
 	uint64_t sequence;
 	int r = identity_init(&identity, store, &caller);
@@ -443,9 +444,10 @@ static int settle(struct branch *b, const struct outside_change *change,
 	pthread_mutex_lock(&store->merging);
 	b->git_died = true;
 	r = -EAGAIN;
-	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
+	while (r == -EAGAIN && branch_try(&tries))
 		r = inside_recover(b, change, &caller, &identity, &sequence,
 				   report);
+	branch_tries_end(&tries);
 	pthread_mutex_unlock(&store->merging);
 	identity_release(&identity);
 	return r < 0 ? r : store_wait(store, sequence, report);

@@ -10,8 +10,9 @@
  * Both are committed and published; what to do is computed from these commits
  * without any lock but store->merging, for as long as drivers take; then the
  * target's work tree is switched, and at that moment one cut with the merge and,
- * when consuming, the drop of the source is queued.  If either branch had
- * another cut meanwhile, all is done again from the new commits.
+ * when consuming, the drop of the source is queued.  If the target had another
+ * cut meanwhile, or the source that is consumed, all is done again from the new
+ * commits (struct branch_tries).
  */
 
 struct merging {
@@ -26,6 +27,7 @@ struct merging {
 	uint64_t sequence;		/* to wait for */
 	bool told;			/* source's reports are others now */
 	bool consumed;
+	struct branch_tries tries;	/* at switching the target */
 	struct report *report;
 };
 
@@ -507,8 +509,13 @@ static int attempt(struct merging *m)
 {
 	struct git_repo *repo = m->store->repo;
 	const struct oid *ours = &m->ours.commit, *theirs = &m->theirs.commit;
-	int r = branch_look(m->source, m->caller, &m->theirs, m->report);
+	int r = 0;
 
+	/* One that stays may be what it was: who writes to it all the time
+	 * brings no other names then. */
+	if (m->consume || !branch_tries_hold(&m->tries) ||
+	    oid_is_zero(&m->theirs.commit))
+		r = branch_look(m->source, m->caller, &m->theirs, m->report);
 	if (r == 0)
 		r = branch_look(m->target, m->caller, &m->ours, m->report);
 	if (r == 0 && m->consume)
@@ -536,8 +543,9 @@ static int run(struct merging *m)
 	store_flush_mappings(m->store, m->source);
 	store_flush_mappings(m->store, m->target);
 	r = -EAGAIN;
-	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
+	while (r == -EAGAIN && branch_try(&m->tries))
 		r = attempt(m);
+	branch_tries_end(&m->tries);
 	return r == -EAGAIN ? branch_switch_gave_up(m->target_name, m->report)
 			    : r;
 }
@@ -558,6 +566,7 @@ int store_merge_seen(struct store *store, struct branch *source,
 	scoped(merging_release) struct merging m = {
 		.store = store, .source = source, .target = target,
 		.consume = consume, .caller = caller, .report = report,
+		.tries = { .b = target, .caller = caller },
 	};
 	int r, waited;
 	SCOPED_HOLD(store->odb);

@@ -237,13 +237,15 @@ static int follow_locked(struct following *f)
 {
 	bool inside = inside_moved(f->b->store, f->b->incarnation,
 				   &f->change->before, &f->change->seen);
+	struct branch_tries tries = { f->b, inside ? NULL : f->caller };
 	int r = -EAGAIN;
 
 	if (!inside && is_past(f))
 		return 1;
 	f->inside = inside;
-	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
+	while (r == -EAGAIN && branch_try(&tries))
 		r = inside ? follow_inside(f) : follow_once(f);
+	branch_tries_end(&tries);
 	if (!inside)
 		f->b->git_waits = f->b->git_died = false;
 	return r == -EAGAIN ? branch_switch_gave_up(f->change->name, f->report)

@@ -517,6 +517,7 @@ static bool is_last(const struct conflict_report *report)
  * finishing the merge, or not at all: it can be tried again. */
 static int settle(struct resolving *v)
 {
+	struct branch_tries tries = { v->b, v->caller };
 	struct conflict_report *copy;
 	int r = -EAGAIN;
 
@@ -525,14 +526,16 @@ static int settle(struct resolving *v)
 		copy = conflict_report_copy(v->conflicts);
 		return copy ? save(v, copy) : -ENOMEM;
 	}
-	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
+	while (r == -EAGAIN && branch_try(&tries))
 		r = try_to_finish(v);
+	branch_tries_end(&tries);
 	return r;
 }
 
 static int resolve(struct resolving *v, uint32_t number,
 		   enum resolve_choice choice)
 {
+	struct branch_tries tries = { v->b, v->caller };
 	int r = branch_check_writable(v->b, v->report);
 
 	if (r == 0)
@@ -545,8 +548,9 @@ static int resolve(struct resolving *v, uint32_t number,
 		return r;
 	store_flush_mappings(v->b->store, v->b);
 	r = -EAGAIN;
-	for (int i = 0; r == -EAGAIN && i < SWITCH_ATTEMPTS; i++)
+	while (r == -EAGAIN && branch_try(&tries))
 		r = choose(v, choice);
+	branch_tries_end(&tries);
 	if (r == 0)
 		r = settle(v);
 	return r == -EAGAIN ? branch_switch_gave_up(v->name, v->report) : r;

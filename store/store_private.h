@@ -2,6 +2,7 @@
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
 
+#include "store/branch_gate.h"
 #include "store/message.h"
 #include "store/housekeeping.h"
 #include "store/store.h"
@@ -14,7 +15,8 @@
 
 /* Inside of store.h, for store.c, branch*.c, view.c, merge_branches.c,
  * resolve.c and their like.  Lock order: store.h; further leaf locks:
- * branch->message_lock, store->timer_lock, store->people.lock.
+ * branch->message_lock, branch->gate.lock, store->timer_lock,
+ * store->people.lock.
  *
  * A change of names or branches takes effect in memory at once, under
  * store->lock, and is queued as an engine cut before that lock is given up, so
@@ -131,6 +133,9 @@ struct branch {
 	_Atomic(struct worktree *) worktree;	/* NULL: not loaded; set once */
 	_Atomic uint64_t sequence;	/* of the last cut about this branch */
 	_Atomic int64_t time;		/* of its last commit, seconds */
+	struct branch_gate gate;	/* for cuts by fsync and the like */
+	struct branch_tries *tries;	/* store->merging: at switching it, that
+					 * go on, or NULL */
 
 	/* `git` inside of it (store/inside_private.h). */
 	_Atomic int64_t git_opened;	/* `.git` was, by CLOCK_MONOTONIC in ms */

@@ -55,6 +55,9 @@ static int cut_all(const struct branch_list *list, const struct caller *caller,
 		if (!b->worktree || !worktree_is_changed(b->worktree, &since))
 			continue;
 		left = only_due ? due_in(b->store, &since) : 0;
+		/* it opens soon */
+		if (only_due && !left && gate_is_closed(&b->gate))
+			left = MILLISECONDS_LEAST;
 		if (left) {
 			*next_look = left < *next_look ? left : *next_look;
 			continue;

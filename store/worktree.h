@@ -367,6 +367,15 @@ int worktree_apply(struct worktree *w, const struct delta *delta,
 		   const struct worktree_watch *watch, worktree_take *take,
 		   void *context, char **ret_path);
 
+/* The same as one of several attempts: watch is not NULL, .begin was called
+ * before the first, and .end will be after the last.  Notes in names what is
+ * announced.  -EAGAIN also: names->silent, and there is more to announce. */
+struct worktree_names;
+int worktree_apply_again(struct worktree *w, const struct delta *delta,
+			 const struct worktree_watch *watch,
+			 struct worktree_names *names, worktree_take *take,
+			 void *context, char **ret_path);
+
 /* When what is being applied changes the tree; for take. */
 struct timespec worktree_apply_time(struct worktree *w);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/ignore.h"
+#include "store/worktree_names.h"
 #include "store/worktree_plan.h"
 
 #include <errno.h>
@@ -358,12 +359,30 @@ static int check(struct plan *plan, struct worktree *w,
 	return check_locked(plan, w, delta, ret_path);
 }
 
-static void announce(const struct plan *plan,
-		     const struct worktree_watch *watch)
+struct applying {
+	struct worktree *w;
+	const struct delta *delta;
+	const struct worktree_watch *watch;
+	struct worktree_names *names;	/* or NULL */
+	worktree_take *take;
+	void *context;
+};
+
+static int announce(const struct applying *a, const struct plan *plan)
 {
-	for (size_t i = 0; watch && i < plan->step_count; i++)
+	const struct worktree_watch *watch = a->watch;
+	int r = a->names ? names_add_plan(a->names, plan) : 0;
+
+	if (r < 0)
+		return r;
+	if (r && a->names->silent)
+		return -EAGAIN;
+	if (a->names)
+		worktree_names_announce(a->names, watch);
+	for (size_t i = 0; !a->names && watch && i < plan->step_count; i++)
 		watch->changing(watch->context, plan->steps[i].dir,
 				plan->steps[i].name);
+	return 0;
 }
 
 static void tell_changed(const struct plan *plan,
@@ -378,22 +397,24 @@ static void tell_changed(const struct plan *plan,
 		watch->changed(watch->context, plan->linked[i]);
 }
 
-/* 1: other names would change than `known` has; *plan has them. */
-static int commit(struct plan *plan, const struct plan *known,
-		  struct worktree *w, const struct delta *delta,
-		  worktree_take *take, void *context, char **ret_path)
+/* 1: other names would change than were announced, which `known` has; *plan has
+ * them. */
+static int commit(const struct applying *a, struct plan *plan,
+		  const struct plan *known, char **ret_path)
 {
+	struct worktree *w = a->w;
 	SCOPED_WRITE(&w->lock);
-	int r = check_locked(plan, w, delta, ret_path);
+	int r = check_locked(plan, w, a->delta, ret_path);
 
 	if (r < 0)
 		return r;
-	if (!plan_is_same(plan, known))
+	if (a->names ? !names_have_plan(a->names, plan) :
+		       !plan_is_same(plan, known))
 		return 1;
 	r = plan_reserve_locked(plan);
 	w->options.clock(&w->apply_time);
 	if (r == 0)
-		r = take(context, NULL);
+		r = a->take(a->context, NULL);
 	if (r < 0)
 		return r;
 	plan_execute_locked(plan);
@@ -402,49 +423,72 @@ static int commit(struct plan *plan, const struct plan *known,
 
 /* Names are announced without locks, so other ones may be due when the lock is
  * there again; then those are announced. */
-static int announce_and_commit(struct plan *plan, struct worktree *w,
-			       const struct delta *delta,
-			       const struct worktree_watch *watch,
-			       worktree_take *take, void *context,
+static int announce_and_commit(const struct applying *a, struct plan *plan,
 			       char **ret_path)
 {
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {
 		struct plan next = { 0 };
-		int r;
+		int r = announce(a, plan);
 
-		announce(plan, watch);
-		r = commit(&next, plan, w, delta, take, context, ret_path);
+		if (r < 0)
+			return r;
+		r = commit(a, &next, plan, ret_path);
 		plan_release(plan);
 		*plan = next;
 		if (r <= 0)
 			return r;
 	}
-	*ret_path = strdup("");
-	return *ret_path ? -EAGAIN : -ENOMEM;
+	return -EAGAIN;
+}
+
+static int apply(const struct applying *a, char **ret_path)
+{
+	scoped(plan_release) struct plan plan = { 0 };
+	const struct worktree_watch *watch = a->watch;
+	char *path = NULL;
+	int r = check(&plan, a->w, a->delta, &path);
+
+	if (r == 0) {
+		if (watch && !a->names)
+			watch->begin(watch->context);
+		r = announce_and_commit(a, &plan, &path);
+		if (r == -EAGAIN && !path)
+			path = strdup("");
+		if (watch && r == 0)
+			tell_changed(&plan, watch);
+		if (r == 0)
+			worktree_apply_types(a->w, false,
+					     watch ? watch->retyped : NULL,
+					     watch ? watch->context : NULL);
+		if (watch && !a->names)
+			watch->end(watch->context);
+	}
+	if (path)
+		*ret_path = path;
+	return r;
 }
 
 int worktree_apply(struct worktree *w, const struct delta *delta,
 		   const struct worktree_watch *watch, worktree_take *take,
 		   void *context, char **ret_path)
 {
-	scoped(plan_release) struct plan plan = { 0 };
-	char *path = NULL;
-	int r = check(&plan, w, delta, &path);
+	const struct applying a = {
+		.w = w, .delta = delta, .watch = watch, .take = take,
+		.context = context,
+	};
 
-	if (r == 0) {
-		if (watch)
-			watch->begin(watch->context);
-		r = announce_and_commit(&plan, w, delta, watch, take, context,
-					&path);
-		if (watch && r == 0)
-			tell_changed(&plan, watch);
-		if (r == 0)
-			worktree_apply_types(w, false, watch ? watch->retyped : NULL,
-					     watch ? watch->context : NULL);
-		if (watch)
-			watch->end(watch->context);
-	}
-	if (path)
-		*ret_path = path;
-	return r;
+	return apply(&a, ret_path);
+}
+
+int worktree_apply_again(struct worktree *w, const struct delta *delta,
+			 const struct worktree_watch *watch,
+			 struct worktree_names *names, worktree_take *take,
+			 void *context, char **ret_path)
+{
+	const struct applying a = {
+		.w = w, .delta = delta, .watch = watch, .names = names,
+		.take = take, .context = context,
+	};
+
+	return apply(&a, ret_path);
 }
