@@ -1,51 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/shell.h"
-#include "store/git_repo.h"
-#include "store/odb.h"
+#include "tests/repositories.h"
 
 #include <fcntl.h>
 #include <unistd.h>
-
-struct fixture {
-	char *dir, path[256];
-	struct git_repo *repo;
-	struct odb *odb;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->dir = shell_begin();
-	snprintf(f->path, sizeof(f->path), "%s/r", f->dir);
-	assert_int_equal(git_repo_open(f->path, true, &f->repo, NULL), 0);
-	f->odb = git_repo_odb(f->repo);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	git_repo_free(f->repo);
-	shell_end(f->dir);
-	free(f);
-	return 0;
-}
-
-/* Too large for a pack. */
-#define LARGE ((1 << 20) + 100)
-static struct oid write_large(struct fixture *f, const char *text)
-{
-	char *data = calloc(1, LARGE);
-	struct oid oid;
-
-	snprintf(data, LARGE, "%s", text);
-	assert_int_equal(odb_write(f->odb, OBJECT_BLOB, data, LARGE, &oid), 0);
-	free(data);
-	return oid;
-}
 
 static void assert_read(struct fixture *f, const struct oid *oid)
 {

@@ -43,18 +43,36 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void write_text(struct fixture *f, int number)
+{
+	struct oid oid;
+	char text[32];
+
+	snprintf(text, sizeof(text), "text %d", number);
+	assert_int_equal(odb_write(f->odb, OBJECT_BLOB, text, strlen(text),
+				   &oid), 0);
+}
+
+static void flush(struct fixture *f)
+{
+	assert_int_equal(odb_flush(f->odb), 0);
+	odb_settle(f->odb);
+}
+
 static void make_packs(struct fixture *f, int count)
 {
 	for (int i = 0; i < count; i++) {
-		struct oid oid;
-		char text[32];
-
-		snprintf(text, sizeof(text), "text %d", i);
-		assert_int_equal(odb_write(f->odb, OBJECT_BLOB, text,
-					   strlen(text), &oid), 0);
-		assert_int_equal(odb_flush(f->odb), 0);
-		odb_settle(f->odb);
+		write_text(f, i);
+		flush(f);
 	}
+}
+
+/* One pack with these texts and many more. */
+static void make_large_pack(struct fixture *f, int count)
+{
+	for (int i = 0; i < count; i++)
+		write_text(f, i);
+	flush(f);
 }
 
 static void assert_readable(struct fixture *f, int count)
@@ -119,21 +137,6 @@ static void many_packs_become_few(void **state)
 	assert_readable(f, 40);
 	shell_do(f->path, "git fsck --strict && cmp config ../config && "
 		 "! ls -A objects/pack | grep tmp");
-}
-
-/* One pack with these texts and many more. */
-static void make_large_pack(struct fixture *f, int count)
-{
-	for (int i = 0; i < count; i++) {
-		struct oid oid;
-		char text[32];
-
-		snprintf(text, sizeof(text), "text %d", i);
-		assert_int_equal(odb_write(f->odb, OBJECT_BLOB, text,
-					   strlen(text), &oid), 0);
-	}
-	assert_int_equal(odb_flush(f->odb), 0);
-	odb_settle(f->odb);
 }
 
 /* Another git that began when nothing needed them removes it in the end. */
