@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/sanitized.h"
 #include "tests/test.h"
 #include "tests/crash/world.h"
 #include "store/engine.h"
@@ -25,7 +26,7 @@
 #define CUTS 14			/* of a script */
 #define BRANCHES 8
 #define FILLING 200000		/* bytes; most of a segment */
-#define SEEDS_DEFAULT 6
+#define SEEDS_DEFAULT (SANITIZED > 1 ? 2 : 6)
 
 struct branch {
 	uint64_t incarnation;
