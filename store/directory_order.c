@@ -182,6 +182,18 @@ int places_sort(struct directory *d)
 	return 0;
 }
 
+bool places_wait_for_sort(const struct directory *d)
+{
+	return d->places->foreign && d->places->ordered < d->count;
+}
+
+/* Without memory for it they stay behind. */
+void places_sort_foreign(struct directory *d)
+{
+	if (places_wait_for_sort(d))
+		places_sort(d);
+}
+
 /* ---- folders ---- */
 
 static bool is_in(const char *place, const char *folder, size_t length)

@@ -88,6 +88,10 @@ void places_move(struct directory *d, struct entry *e, char *name, char *place);
  * where they are until the next load.  O(k log k + log n) for k entries from the
  * first one that moves. */
 int places_sort(struct directory *d);
+/* What was pushed behind foreign entries comes before them, as it will when it is
+ * loaded again. */
+bool places_wait_for_sort(const struct directory *d);
+void places_sort_foreign(struct directory *d);
 
 /* Calls visit for the live entries whose places are in a folder; stops at an
  * error, which is returned.  O(log n), and O(1) for each of those and for each

@@ -294,6 +294,7 @@ struct entry *node_first_entry_locked(struct node *dir)
 {
 	struct directory *d = dir->directory;
 
+	places_sort_foreign(d);
 	places_skip_holes(d);
 	for (uint32_t i = d->places->first; i < d->count; i++) {
 		struct entry *e = &d->entries[i];

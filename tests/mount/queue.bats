@@ -350,10 +350,37 @@ END
 	Q=$M/main/jobs
 	wait_for 10 eval '[ "$(type_of jobs)" = queue ]'
 	push new
-	[ "$(names)" = "a new " ]
+	order=$(names)
+	# what stood there is first, if the daemon had it in memory; otherwise it
+	# is a file of Git in a queue, and last
+	[ "$order" = "a new " ] || [ "$order" = "new a " ]
 	restart
-	[ "$(names)" = "a new " ]
+	[ "$(names)" = "$order" ]
 	store_git fsck --strict
+}
+
+@test "files that git put into a queue are last" {
+	start
+	queue
+	push a
+	sync "$Q/a"
+	"$IRMINFS" publish -C "$M/main"
+	store_git clone -q "$STORE" "$T/clone"
+	echo 1 >"$T/clone/jobs/README"
+	git -C "$T/clone" add .
+	git -C "$T/clone" commit -qm readme
+	git -C "$T/clone" push -q
+	wait_for 10 test -e "$Q/README"
+	push b c
+	[ "$(names)" = "a b c README " ]
+	restart
+	[ "$(names)" = "a b c README " ]
+	rm "$Q/a"
+	push d
+	[ "$("$IRMINFS" pop "$Q")" = b ]
+	[ "$("$IRMINFS" pop "$Q")" = c ]
+	[ "$("$IRMINFS" pop "$Q")" = d ]
+	[ "$("$IRMINFS" pop "$Q")" = 1 ]
 }
 
 @test "an empty queue is there after a remount; rmdir takes its line away" {

@@ -309,12 +309,28 @@ static void test_line_removed(void **state)
 	fixture_close(f);
 }
 
+static void assert_first(struct fixture *f, const char *expected)
+{
+	struct node *dir = get(f, "jobs"), *n;
+	char *name;
+
+	assert_int_equal(node_first(dir, &n, &name), 0);
+	assert_string_equal(name, expected);
+	free(name);
+	node_unref(n);
+	node_unref(dir);
+}
+
 /* Files that plain Git put into a queue are shown last and stay. */
 static void test_foreign(void **state)
 {
 	OPEN(JOBS "jobs/000/x=1\njobs/README=2\njobs/sub/f=3\n");
 	assert_list(f, "jobs", "000%2Fx README sub%2Ff ");
 	assert_int_equal(put(f, "jobs/a", "4"), 0);
+	assert_first(f, "a");
+	assert_int_equal(put(f, "jobs/b", "5"), 0);
+	assert_list(f, "jobs", "a b 000%2Fx README sub%2Ff ");
+	assert_int_equal(remove_at(f, "jobs/b", false), 0);
 	assert_true(cut(f));
 	assert_stored(f, "jobs", "a ?000/x ?README ?sub/f ");
 	remount(f);
@@ -344,7 +360,7 @@ static void test_in_the_way(void **state)
 	f->w->options.random = no_random;
 	assert_int_equal(put(f, "jobs/a", "4"), 0);
 	assert_true(cut(f));
-	assert_list(f, "jobs", "000 a ");
+	assert_list(f, "jobs", "a 000 ");
 	remount(f);
 	assert_list(f, "jobs", "a 000~ ");
 	assert_file(f, "jobs/000~", "1");
