@@ -362,8 +362,6 @@ struct attributes *attributes_own(struct node *n, struct attributes **spare);
 /* Its contents changed now: mtime and ctime.  "state". */
 void attributes_touch(struct node *n, struct attributes **spare,
 		      const struct timespec *now);
-/* Takes setuid and, of what the group may execute, setgid away.  "state". */
-void attributes_drop_privileges(struct attributes *a);
 /* Something else of it changed now: ctime.  "state". */
 void attributes_touch_inode(struct node *n, struct attributes **spare,
 			    const struct timespec *now);
@@ -422,6 +420,11 @@ uint64_t links_id(const struct node *n);
 /* The names but its own, by next_name; NULL also for a node without others. */
 struct node *links_others(const struct node *n);
 
+/* Whether all names are known to be CHANGED and to have these flags since the last
+ * capture, so that changing one of 65,000 names need not touch all. */
+bool links_are_marked(const struct node *n, unsigned int flags);
+void links_set_marked(const struct node *n, unsigned int flags);
+
 /* For node_links_load.c. */
 struct node *links_new_name(struct node *target);
 int links_make_locked(struct node *n, uint64_t number, uint64_t id);
@@ -432,8 +435,11 @@ void links_join_locked(struct node *name, struct node *dir, struct entry *e);
 bool links_leave_locked(struct node *name);
 void links_release(struct worktree *w);
 
-/* A reference to the snapshot that all names have in a capture. */
-int links_snapshot_locked(struct node *n, struct contents **ret);
+/* What all names have in a capture, and as what mode it is stored.  The first one
+ * shares it; the others get a reference, or NULL before that. */
+struct contents *links_shared_locked(const struct node *n, uint32_t *ret_mode);
+void links_share_locked(struct node *n, uint32_t mode,
+			struct contents *snapshot);
 void links_forget_snapshots_locked(struct worktree *w);
 
 /* ---- node_links_load.c ---- */

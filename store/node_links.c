@@ -25,7 +25,10 @@ struct links {
 	struct node *others;		/* of KIND_LINK, by next_name; one
 					 * reference to each */
 	uint32_t count;			/* of names */
+	uint32_t marked_at;		/* the tree's number when .. */
+	unsigned int marked;		/* .. all names had these NODE_* flags */
 	struct contents *snapshot;	/* of the capture that is being built */
+	uint32_t mode;			/* of the snapshot */
 	struct links *next_shared;	/* in worktree->shared */
 	UT_hash_handle hh;
 };
@@ -63,6 +66,27 @@ uint64_t links_id(const struct node *n)
 struct node *links_others(const struct node *n)
 {
 	return n->linked ? links_of(n)->others : NULL;
+}
+
+/* ---- marking ---- */
+
+/* Flags go when the tree's number changes. */
+static unsigned int marked(const struct links *l)
+{
+	return l->marked_at == l->node->worktree->number ? l->marked : 0;
+}
+
+bool links_are_marked(const struct node *n, unsigned int flags)
+{
+	return (flags & ~marked(links_of(n))) == 0;
+}
+
+void links_set_marked(const struct node *n, unsigned int flags)
+{
+	struct links *l = links_of(n);
+
+	l->marked = marked(l) | flags;
+	l->marked_at = n->worktree->number;
 }
 
 /* ---- making ---- */
@@ -120,6 +144,7 @@ void links_join_locked(struct node *name, struct node *dir, struct entry *e)
 		l->others->previous_name = name;
 	l->others = name;
 	l->count++;
+	l->marked = 0;
 }
 
 static uint64_t new_id(struct worktree *w)
@@ -203,6 +228,7 @@ static void move_on_locked(struct links *l)
 	n->flags = (n->flags & ~NODE_ENTRY) | flags;
 	if (flags & NODE_ENTRY)
 		node_mark_name(n, false);
+	l->marked = 0;
 }
 
 bool links_leave_locked(struct node *name)
@@ -249,21 +275,23 @@ void links_release(struct worktree *w)
 
 /* ---- capturing ---- */
 
-int links_snapshot_locked(struct node *n, struct contents **ret)
+struct contents *links_shared_locked(const struct node *n, uint32_t *ret_mode)
 {
-	struct worktree *w = n->worktree;
+	const struct links *l = links_of(n);
+
+	*ret_mode = l->mode;
+	return l->snapshot ? contents_ref(l->snapshot) : NULL;
+}
+
+void links_share_locked(struct node *n, uint32_t mode,
+			struct contents *snapshot)
+{
 	struct links *l = links_of(n);
 
-	if (!l->snapshot) {
-		int r = contents_snapshot(n->contents, &l->snapshot);
-
-		if (r < 0)
-			return r;
-		l->next_shared = w->shared;
-		w->shared = l;
-	}
-	*ret = contents_ref(l->snapshot);
-	return 0;
+	l->snapshot = contents_ref(snapshot);
+	l->mode = mode;
+	l->next_shared = n->worktree->shared;
+	n->worktree->shared = l;
 }
 
 void links_forget_snapshots_locked(struct worktree *w)
@@ -341,6 +369,7 @@ static void execute_locked(struct linking *linking)
 {
 	struct node *n = linking->n, *dir = linking->dir;
 	struct node *name = STEAL(linking->name);
+	bool all_marked = links_are_marked(n, NODE_ATTRIBUTES);
 	struct timespec now;
 
 	n->worktree->options.clock(&now);
@@ -349,6 +378,8 @@ static void execute_locked(struct linking *linking)
 	attributes_touch_inode(n, &linking->spare, &now);
 	attributes_touch(dir, &linking->dir_spare, &now);
 	node_mark_name(name, n->flags & NODE_MODIFIED);
+	if (all_marked)
+		links_set_marked(n, NODE_ATTRIBUTES);
 	node_mark_attributes(n);
 	node_named_locked(n, node_entry(name)->name);
 }

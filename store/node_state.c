@@ -58,9 +58,15 @@ static void mark(struct node *n, unsigned int how)
 
 static void mark_names(struct node *n, unsigned int how)
 {
+	if (n->linked && links_are_marked(n, how)) {
+		n->worktree->changes++;
+		return;
+	}
 	for (struct node *m = links_others(n); m; m = m->next_name)
 		mark(m, how);
 	mark(n, how);
+	if (n->linked)
+		links_set_marked(n, how);
 }
 
 static unsigned int flags_of(bool modified)
