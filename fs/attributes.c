@@ -115,20 +115,23 @@ static unsigned int translate(int set, const struct stat *given,
 	return which;
 }
 
-static int set_node(struct inode *inode, const struct stat *given, int set)
+static int set_node(fuse_req_t req, struct inode *inode,
+		    const struct stat *given, int set)
 {
 	struct node *node = inode->node;
 	struct stat values;
 	unsigned int which = translate(set, given, &values);
 	int r = 0;
 
-	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
 		which |= NODE_DROP_PRIVILEGES;
-	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID | FUSE_SET_ATTR_SIZE))
-		r = xattr_drop_capability(inode);
+		r = file_drop_privileges(req, inode, fuse_req_ctx(req)->uid);
+	}
 	if (r == 0 && (set & FUSE_SET_ATTR_SIZE))
-		r = node_truncate(node, given->st_size,
-				  connection_kills_privileges());
+		r = file_drop_privileges(req, inode,
+					 connection_kills_privileges());
+	if (r == 0 && (set & FUSE_SET_ATTR_SIZE))
+		r = node_truncate(node, given->st_size);
 	if (r == 0 && which)
 		r = node_set_attributes(node, &values, which);
 	return r;
@@ -151,7 +154,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *given, int set,
 
 	enter(req);
 	if (inode->kind == INODE_NODE)
-		r = set_node(inode, given, set);
+		r = set_node(req, inode, given, set);
 	else if (inode->kind == INODE_CONTROL)
 		r = set_control(inode, set);
 	queue_apply_types(fs_of(req), inode, false);

@@ -11,18 +11,32 @@
 
 /* ---- open and release ---- */
 
-/* Contents are about to change.  kill: the caller has not the right to keep
- * setuid and setgid; capabilities nobody has.  The reply tells the kernel nothing
- * about the mode. */
-static int drop_privileges(fuse_req_t req, struct inode *inode, bool kill)
+/* What writing takes away.  setgid without the right to execute means nothing, but
+ * it would if somebody gave that right back. */
+static unsigned int to_drop(fuse_req_t req, struct inode *inode)
+{
+	mode_t bits = node_privileges(inode->node);
+	struct asking asking;
+	struct stat st;
+
+	if (!(bits & S_ISGID))
+		return bits ? NODE_DROP_PRIVILEGES : 0;
+	if (node_stat(inode->node, &st) == 0 &&
+	    rights_have_group(rights_of(req, &asking), st.st_gid))
+		return NODE_DROP_PRIVILEGES;
+	return NODE_DROP_PRIVILEGES | NODE_DROP_SETGID;
+}
+
+int file_drop_privileges(fuse_req_t req, struct inode *inode, bool kill)
 {
 	const struct stat unused = { 0 };
 	struct fs *fs = fs_of(req);
 	int r = xattr_drop_capability(inode);
+	unsigned int which = r == 0 && kill ? to_drop(req, inode) : 0;
 
-	if (r < 0 || !kill || !node_is_privileged(inode->node))
+	if (!which)
 		return r;
-	r = node_set_attributes(inode->node, &unused, NODE_DROP_PRIVILEGES);
+	r = node_set_attributes(inode->node, &unused, which);
 	if (r == 0)
 		fuse_lowlevel_notify_inval_inode(fs->session,
 						 inode_id(fs, inode), -1, 0);
@@ -52,9 +66,9 @@ static int open_node(fuse_req_t req, struct inode *inode,
 	if (r < 0)
 		return r;
 	if (info->flags & O_TRUNC)
-		r = drop_privileges(req, inode, connection_kills_privileges());
+		r = file_drop_privileges(req, inode, connection_kills_privileges());
 	if (r == 0 && (info->flags & O_TRUNC))
-		r = node_truncate(inode->node, 0, false);
+		r = node_truncate(inode->node, 0);
 	if (r < 0 && is_writable(info))
 		node_writer_end(inode->node);
 	return r;
@@ -166,9 +180,8 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 		irmin_write(req, inode, data, size, offset, info);
 		return;
 	}
-	r = drop_privileges(req, inode, connection_kills_privileges());
-	done = r < 0 ? r : node_write(inode->node, data, size, offset, append,
-				      false);
+	r = file_drop_privileges(req, inode, connection_kills_privileges());
+	done = r < 0 ? r : node_write(inode->node, data, size, offset, append);
 	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
 		r = sync_branch(req, inode);
 	if (done < 0 || r < 0)
@@ -238,7 +251,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 
 	if (inode->kind == INODE_NODE) {
 		/* this request has no flag that says so */
-		r = drop_privileges(req, inode, fuse_req_ctx(req)->uid);
+		r = file_drop_privileges(req, inode, fuse_req_ctx(req)->uid);
 		if (r == 0)
 			r = node_allocate(inode->node, mode, offset, length);
 	}
@@ -258,7 +271,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
 
 	/* as of fallocate */
 	if (from->kind == INODE_NODE && to->kind == INODE_NODE)
-		done = drop_privileges(req, to, fuse_req_ctx(req)->uid);
+		done = file_drop_privileges(req, to, fuse_req_ctx(req)->uid);
 	if (done == 0)
 		done = node_copy_range(from->node, from_offset, to->node,
 				       to_offset, length < most ? length : most);

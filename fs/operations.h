@@ -94,6 +94,11 @@ void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size);
 void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name);
 /* Changing the file takes its capability away, if it has one. */
 int xattr_drop_capability(struct inode *inode);
+/* Contents are about to change: as xattr_drop_capability, and if `kill` (the caller
+ * has not the right to keep them) setuid and setgid go as well.  setgid stays where
+ * the group cannot execute the file and the caller is of the group, as on other
+ * file systems.  The kernel is told to ask for the mode again. */
+int file_drop_privileges(fuse_req_t req, struct inode *inode, bool kill);
 
 /* dir.c */
 void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info);

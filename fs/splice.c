@@ -35,10 +35,10 @@ static void run(void *context)
 	int r;
 
 	forget_pages(fs, s->inode);
-	r = xattr_drop_capability(s->inode);
+	r = file_drop_privileges(s->req, s->inode, s->kill);
 	if (r == 0)
 		r = node_splice(s->inode->node, s->offset, s->delete_size,
-				s->data, s->size, s->kill);
+				s->data, s->size);
 	if (r == 0)
 		forget_pages(fs, s->inode);
 	if (r < 0)

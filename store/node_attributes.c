@@ -98,24 +98,19 @@ void attributes_touch_inode(struct node *n, struct attributes **spare,
 	a->known |= LOCAL_TIMES;
 }
 
-static mode_t privileges(mode_t permissions)
+static mode_t without_privileges(mode_t permissions)
 {
-	return permissions & (permissions & S_IXGRP ? S_ISUID | S_ISGID
-						    : S_ISUID);
+	return permissions & ~(permissions & S_IXGRP ? S_ISUID | S_ISGID
+						     : S_ISUID);
 }
 
-void attributes_drop_privileges(struct attributes *a)
-{
-	a->permissions &= ~privileges(a->permissions);
-}
-
-bool node_is_privileged(struct node *n)
+mode_t node_privileges(struct node *n)
 {
 	SCOPED_READ(&n->worktree->lock);
 	SCOPED_LOCK(&n->worktree->state);
 
-	return n->kind == KIND_FILE && n->attributes &&
-	       privileges(n->attributes->permissions);
+	return n->kind == KIND_FILE && n->attributes ?
+		n->attributes->permissions & (S_ISUID | S_ISGID) : 0;
 }
 
 /* A directory's are its name, "." and the ".." of those in it.  One that is not
@@ -232,7 +227,9 @@ void node_change_attributes_locked(struct node *n, const struct stat *values,
 	if (which & NODE_SET_MODE)
 		change_permissions(n, values->st_mode & 07777);
 	if ((which & NODE_DROP_PRIVILEGES) && node_type(n) != S_IFDIR)
-		attributes_drop_privileges(a);
+		a->permissions = without_privileges(a->permissions);
+	if (which & NODE_DROP_SETGID)
+		a->permissions &= ~(mode_t)S_ISGID;
 	if (which & NODE_SET_UID)
 		a->uid = values->st_uid;
 	if (which & NODE_SET_GID)

@@ -191,7 +191,6 @@ struct change {
 	struct node *n;
 	struct contents *c;
 	struct attributes *spare;
-	bool kill;
 };
 
 static void cleanup_change(struct change *change)
@@ -200,10 +199,9 @@ static void cleanup_change(struct change *change)
 	free(change->spare);
 }
 
-static int change_begin(struct change *change, struct node *n, bool kill)
+static int change_begin(struct change *change, struct node *n)
 {
 	change->n = n;
-	change->kill = kill;
 	return file_contents(n, &change->c);
 }
 
@@ -237,8 +235,6 @@ static void change_done(struct change *change)
 
 	n->worktree->options.clock(&now);
 	attributes_touch(n, &change->spare, &now);
-	if (change->kill)
-		attributes_drop_privileges(n->attributes);
 	node_mark(n, true);
 	if (n->rules && n->parent)
 		node_rules_changed(n->parent, n->rules);
@@ -323,10 +319,10 @@ static bool is_sparse(const struct change *change, uint64_t offset, size_t size)
 }
 
 int node_splice(struct node *n, uint64_t offset, uint64_t delete_size,
-		const void *data, size_t insert_size, bool kill)
+		const void *data, size_t insert_size)
 {
 	scoped(cleanup_change) struct change change = { 0 };
-	int r = change_begin(&change, n, kill);
+	int r = change_begin(&change, n);
 
 	if (r == 0 && !contents_can_splice(change.c))
 		r = convert(n);
@@ -354,10 +350,10 @@ static ssize_t append(struct change *change, const void *data, size_t size)
 }
 
 ssize_t node_write(struct node *n, const void *data, size_t size,
-		   uint64_t offset, bool at_end, bool kill)
+		   uint64_t offset, bool at_end)
 {
 	scoped(cleanup_change) struct change change = { 0 };
-	ssize_t r = change_begin(&change, n, kill);
+	ssize_t r = change_begin(&change, n);
 
 	if (r < 0)
 		return r;
@@ -375,10 +371,10 @@ ssize_t node_write(struct node *n, const void *data, size_t size,
 	return r;
 }
 
-int node_truncate(struct node *n, uint64_t size, bool kill)
+int node_truncate(struct node *n, uint64_t size)
 {
 	scoped(cleanup_change) struct change change = { 0 };
-	int r = change_begin(&change, n, kill);
+	int r = change_begin(&change, n);
 
 	if (r < 0)
 		return r;
@@ -428,7 +424,7 @@ static int allocate(struct contents *c, int mode, uint64_t offset,
 int node_allocate(struct node *n, int mode, uint64_t offset, uint64_t length)
 {
 	scoped(cleanup_change) struct change change = { 0 };
-	int r = change_begin(&change, n, false);
+	int r = change_begin(&change, n);
 
 	if (r == 0)
 		r = check_range(mode, offset, length);
@@ -458,7 +454,7 @@ ssize_t node_copy_range(struct node *from, uint64_t from_offset,
 	ssize_t r = file_contents(from, &source);
 
 	if (r == 0)
-		r = change_begin(&change, to, false);
+		r = change_begin(&change, to);
 	if (r == 0 && from == to && ranges_overlap(from_offset, to_offset, length))
 		r = -EINVAL;
 	if (r < 0)

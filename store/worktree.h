@@ -237,25 +237,26 @@ int node_claim(struct node *n, const struct rights *rights,
 #define NODE_SET_ATIME 8u
 #define NODE_SET_MTIME 16u
 #define NODE_SET_CTIME 32u
-#define NODE_DROP_PRIVILEGES 64u	/* as writing with kill does, see below */
+#define NODE_DROP_PRIVILEGES 64u	/* setuid, and setgid of what the group may
+					 * execute */
+#define NODE_DROP_SETGID 128u		/* also of what the group cannot execute */
 /* Sets what `which` names of values; ctime is now unless set. */
 int node_set_attributes(struct node *n, const struct stat *values,
 			unsigned int which);
 
-/* Whether it is a file with bits that writing with kill drops. */
-bool node_is_privileged(struct node *n);
+/* Which of setuid and setgid a file has. */
+mode_t node_privileges(struct node *n);
 
-/* Files.  Changing contents updates mtime and ctime and drops setuid and, of what
- * the group may execute, setgid when kill is set.  Errors of store/contents.h;
+/* Files.  Changing contents updates mtime and ctime.  Errors of store/contents.h;
  * -EISDIR. */
 ssize_t node_read(struct node *n, void *data, size_t size, uint64_t offset);
 ssize_t node_write(struct node *n, const void *data, size_t size,
-		   uint64_t offset, bool append, bool kill);
-int node_truncate(struct node *n, uint64_t size, bool kill);
+		   uint64_t offset, bool append);
+int node_truncate(struct node *n, uint64_t size);
 /* contents_splice: inserts and deletes in the middle, in a time that does not
  * depend on the size.  -EOPNOTSUPP: no kind of contents can. */
 int node_splice(struct node *n, uint64_t offset, uint64_t delete_size,
-		const void *data, size_t insert_size, bool kill);
+		const void *data, size_t insert_size);
 /* fallocate(2) modes 0, KEEP_SIZE, PUNCH_HOLE | KEEP_SIZE, ZERO_RANGE with and
  * without KEEP_SIZE; -EOPNOTSUPP otherwise. */
 int node_allocate(struct node *n, int mode, uint64_t offset, uint64_t length);

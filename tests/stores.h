@@ -248,9 +248,9 @@ static inline int try_write(struct fixture *f, const char *branch,
 	if (r == -ENOENT)
 		r = node_make(dir, name, S_IFREG | 0644, &tester, &n);
 	if (!r) {
-		r = node_truncate(n, 0, false);
+		r = node_truncate(n, 0);
 		if (!r)
-			r = node_write(n, text, strlen(text), 0, false, false);
+			r = node_write(n, text, strlen(text), 0, false);
 		node_unref(n);
 	}
 	node_unref(dir);

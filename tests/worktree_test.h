@@ -133,9 +133,9 @@ static inline int put(struct fixture *f, const char *path, const char *text)
 	if (!n && r == 0)
 		r = -ENOENT;		/* another thread took it away */
 	if (r == 0)
-		r = node_truncate(n, 0, true);
+		r = node_truncate(n, 0);
 	if (r == 0 && *text)
-		r = node_write(n, text, strlen(text), 0, false, true);
+		r = node_write(n, text, strlen(text), 0, false);
 	node_unref(n);
 	return r < 0 ? r : 0;
 }

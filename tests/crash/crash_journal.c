@@ -363,7 +363,7 @@ static void write_some(struct trial *t, struct branch *b, size_t most)
 
 	for (size_t i = 0; i < size; i++)
 		bytes[i] = (char)(i + t->seed);
-	assert_int_equal(node_write(file, bytes, size, at, false, false),
+	assert_int_equal(node_write(file, bytes, size, at, false),
 			 (ssize_t)size);
 	free(bytes);
 	node_unref(file);
@@ -391,7 +391,7 @@ static void change(struct trial *t, struct branch *b)
 		break;
 	case 1:
 		file = some_file(t, b);
-		node_truncate(file, pick(t, 3000), false);
+		node_truncate(file, pick(t, 3000));
 		node_unref(file);
 		break;
 	case 2:

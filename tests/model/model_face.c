@@ -276,10 +276,10 @@ static void write_something(struct node *n, const char *name)
 	int size = snprintf(text, sizeof(text), "%u", roll(1000));
 
 	if (strcmp(name, IGNORE_NAME) == 0) {
-		node_truncate(n, 0, false);
-		node_write(n, rules, strlen(rules), 0, false, false);
+		node_truncate(n, 0);
+		node_write(n, rules, strlen(rules), 0, false);
 	} else {
-		node_write(n, text, size, roll(3), false, roll(2));
+		node_write(n, text, size, roll(3), false);
 	}
 }
 

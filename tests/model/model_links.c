@@ -99,7 +99,7 @@ static void write_place(int place)
 	struct node *n = node_of(place);
 
 	if (roll(4) == 0) {
-		assert_int_equal(node_truncate(n, offset, false), 0);
+		assert_int_equal(node_truncate(n, offset), 0);
 		if (file.size < offset)
 			memset(file.text + file.size, 0, offset - file.size);
 		file.size = offset;
@@ -107,8 +107,7 @@ static void write_place(int place)
 		char text[TEXT];
 
 		memset(text, 'a' + roll(26), size);
-		assert_int_equal(node_write(n, text, size, offset, false,
-					    false), size);
+		assert_int_equal(node_write(n, text, size, offset, false), size);
 		if (file.size < offset)
 			memset(file.text + file.size, 0, offset - file.size);
 		memcpy(file.text + offset, text, size);

@@ -115,7 +115,7 @@ static void change(struct side *s)
 		break;
 	case 5:
 		if (node_lookup(dir, name, &n) == 0)
-			node_write(n, text, 1, 0, false, false);
+			node_write(n, text, 1, 0, false);
 		break;
 	case 6:
 		set_something(dir);

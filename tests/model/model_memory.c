@@ -129,7 +129,7 @@ static int list_nothing(void *context, const struct listed *entry)
 
 static int write_all(struct node *n, const void *data, size_t size)
 {
-	ssize_t r = node_write(n, data, size, 0, false, true);
+	ssize_t r = node_write(n, data, size, 0, false);
 
 	return r == (ssize_t)size ? 0 : r < 0 ? r : -EIO;
 }
@@ -171,14 +171,14 @@ static int on_node(struct world *w, const struct step *s)
 		r = TRY(w, write_all(n, bytes, BIG));
 		break;
 	case CUT_OFF:
-		r = TRY(w, node_truncate(n, 70000, true));
+		r = TRY(w, node_truncate(n, 70000));
 		break;
 	case PUNCH:
 		r = TRY(w, node_allocate(n, FALLOC_FL_PUNCH_HOLE |
 					 FALLOC_FL_KEEP_SIZE, 1000, 100000));
 		break;
 	case SPLICE:
-		r = TRY(w, node_splice(n, 100, 1000, "spliced", 7, true));
+		r = TRY(w, node_splice(n, 100, 1000, "spliced", 7));
 		break;
 	case COPY:
 		r = copy(w, n, s->b);

@@ -25,7 +25,7 @@ static void push_one(struct node *jobs, int number)
 	snprintf(text, sizeof(text), "%d", number);
 	assert_int_equal(node_make_pending(jobs, text,
 					   0644, &caller, &n), 0);
-	assert_true(node_write(n, text, strlen(text), 0, false, false) > 0);
+	assert_true(node_write(n, text, strlen(text), 0, false) > 0);
 	assert_int_equal(node_push_pending(n, jobs, &name), 0);
 	assert_non_null(name);
 	free(name);

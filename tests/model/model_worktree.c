@@ -286,7 +286,7 @@ static void op_append(struct model *m)
 	struct node *n = get(&m->f, path_of(i));
 
 	if ((p->kind == 'f' || p->kind == 'x') && strlen(p->text) < 12) {
-		assert_int_equal(node_write(n, "+", 1, 0, true, true), 1);
+		assert_int_equal(node_write(n, "+", 1, 0, true), 1);
 		p->text[strlen(p->text) + 1] = '\0';
 		p->text[strlen(p->text)] = '+';
 	}

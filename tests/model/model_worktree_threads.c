@@ -86,7 +86,7 @@ static void step(uint32_t *state)
 		if (!n)
 			break;
 		node_writer_begin(n);
-		node_write(n, "+", 1, 0, true, true);
+		node_write(n, "+", 1, 0, true);
 		node_writer_end(n);
 		use(n);
 		node_unref(n);

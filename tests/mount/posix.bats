@@ -39,9 +39,19 @@ $change"
 		# of the mode alone
 		[ "$(stat -c %a f)" = 777 ]
 	done
+	# setgid without the right to execute stays where one of the group writes
+	chmod 6767 f
+	as_nobody sh -c 'echo more >>f'
+	[ "$(stat -c %a f)" = 767 ]
+	chgrp 65534 f
 	chmod 6767 f
 	as_nobody sh -c 'echo more >>f'
 	[ "$(stat -c %a f)" = 2767 ]
+	as_nobody truncate -s 3 f
+	[ "$(stat -c %a f)" = 2767 ]
+	chgrp 0 f
+	as_nobody truncate -s 2 f
+	[ "$(stat -c %a f)" = 767 ]
 }
 
 @test "setuid and setgid stay when root writes, and go with another owner" {

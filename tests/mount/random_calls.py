@@ -45,12 +45,8 @@ def digest(data):
 
 
 def facts(st):
-    is_folder = stat.S_ISDIR(st.st_mode)
-    mode = st.st_mode
-    if not is_folder and mode & 0o2010 == 0o2000:   # means nothing; write(2) differs
-        mode &= ~0o2000
-    return (oct(mode), st.st_uid, st.st_gid, st.st_rdev,
-            *(() if is_folder else (st.st_nlink, st.st_size)))
+    return (oct(st.st_mode), st.st_uid, st.st_gid, st.st_rdev,
+            *(() if stat.S_ISDIR(st.st_mode) else (st.st_nlink, st.st_size)))
 
 
 def tree(root, times):

@@ -157,7 +157,7 @@ static void an_open_file_outlives_its_branch(void **state)
 	b = branch_ref(worktree_owner(node_worktree(n)));
 	assert_int_equal(node_read(n, text, sizeof(text), 0), 1);
 	assert_string_equal(text, "x");
-	assert_int_equal(node_write(n, "y", 1, 0, false, false), -ENOENT);
+	assert_int_equal(node_write(n, "y", 1, 0, false), -ENOENT);
 	assert_int_equal(branch_sync(b, &tester), 0);
 	node_unref(n);
 	branch_unref(b);

@@ -260,7 +260,7 @@ static void other_files_may_be_written(void **state)
 	write_file(f, "a", "x", "2\n");
 	n = open_file(f, "main", "y");
 	merge(f, "a", "main", true);
-	assert_int_equal(node_write(n, "3\n", 2, 0, false, false), 2);
+	assert_int_equal(node_write(n, "3\n", 2, 0, false), 2);
 	close_file(n);
 	assert_file(f, "main", "y", "3\n");
 }
@@ -276,7 +276,7 @@ static void a_consumed_branch_takes_no_more_changes(void **state)
 	n = open_file(f, "a", "x");
 	node_writer_end(n);
 	merge(f, "a", "main", true);
-	assert_int_equal(node_write(n, "3\n", 2, 0, false, false), -ENOENT);
+	assert_int_equal(node_write(n, "3\n", 2, 0, false), -ENOENT);
 	node_unref(n);
 }
 

@@ -157,7 +157,7 @@ static void unlinked_nodes_stay_usable(void **state)
 	dir = get(f, "d");
 	remove_at(f, "a", false);
 	put(f, "a", "new");
-	assert_int_equal(node_write(n, "zz", 2, 1, false, true), 2);
+	assert_int_equal(node_write(n, "zz", 2, 1, false), 2);
 	assert_reads(n, "1zz");
 	assert_int_equal(stat_of(n).st_nlink, 0);
 	path = node_path(n);
@@ -276,8 +276,8 @@ static void views_are_for_their_owner(void **state)
 	assert_int_equal(worktree_lookup(w, "a", &n), 0);
 	st = stat_of(n);
 	assert_int_equal(st.st_mode, S_IFREG | 0700);
-	assert_int_equal(node_write(n, "x", 1, 0, false, true), -EROFS);
-	assert_int_equal(node_truncate(n, 0, true), -EROFS);
+	assert_int_equal(node_write(n, "x", 1, 0, false), -EROFS);
+	assert_int_equal(node_truncate(n, 0), -EROFS);
 	assert_int_equal(node_allocate(n, 0, 0, 9), -EROFS);
 	assert_int_equal(node_copy_range(n, 0, n, 10, 1), -EROFS);
 	assert_int_equal(node_set_attributes(n, &st, NODE_SET_UID), -EROFS);
@@ -359,24 +359,6 @@ static void times_move(void **state)
 	fixture_close(f);
 }
 
-static void writing_drops_setuid(void **state)
-{
-	struct node *n;
-
-	OPEN("a=1\n");
-	n = get(f, "a");
-	change_mode(f, "a", 06755);
-	assert_int_equal(node_write(n, "x", 1, 0, false, false), 1);
-	assert_int_equal(stat_of(n).st_mode & 07777, 06755);
-	assert_int_equal(node_write(n, "x", 1, 0, false, true), 1);
-	assert_int_equal(stat_of(n).st_mode & 07777, 0755);
-	change_mode(f, "a", 02644);	/* mandatory locking, not setgid */
-	assert_int_equal(node_truncate(n, 0, true), 0);
-	assert_int_equal(stat_of(n).st_mode & 07777, 02644);
-	node_unref(n);
-	fixture_close(f);
-}
-
 static void contents_are_changed(void **state)
 {
 	struct node *n, *d;
@@ -384,8 +366,8 @@ static void contents_are_changed(void **state)
 	OPEN("a=123456\nd/x=1\n");
 	n = get(f, "a");
 	d = get(f, "d");
-	assert_int_equal(node_write(n, "AB", 2, 0, true, true), 2);
-	assert_int_equal(node_write(n, "x", 1, 1, false, true), 1);
+	assert_int_equal(node_write(n, "AB", 2, 0, true), 2);
+	assert_int_equal(node_write(n, "x", 1, 1, false), 1);
 	assert_reads(n, "1x3456AB");
 	assert_int_equal(node_allocate(n, FALLOC_FL_PUNCH_HOLE |
 				       FALLOC_FL_KEEP_SIZE, 2, 100), 0);
@@ -402,11 +384,11 @@ static void contents_are_changed(void **state)
 			 -EOPNOTSUPP);
 	assert_int_equal(node_allocate(n, 0, 0, 0), -EINVAL);
 	assert_int_equal(node_allocate(n, 0, UINT64_MAX, 2), -EFBIG);
-	assert_int_equal(node_write(n, "x", 1, CONTENTS_SIZE_MAX, false, true),
+	assert_int_equal(node_write(n, "x", 1, CONTENTS_SIZE_MAX, false),
 			 -EFBIG);
 	assert_int_equal(node_seek(n, 200, SEEK_DATA), -ENXIO);
-	assert_int_equal(node_write(d, "x", 1, 0, false, true), -EISDIR);
-	assert_int_equal(node_truncate(d, 0, true), -EISDIR);
+	assert_int_equal(node_write(d, "x", 1, 0, false), -EISDIR);
+	assert_int_equal(node_truncate(d, 0), -EISDIR);
 	node_unref(d);
 	node_unref(n);
 	fixture_close(f);
@@ -580,7 +562,6 @@ int main(void)
 		cmocka_unit_test(attributes_are_set),
 		cmocka_unit_test(owners_follow_the_caller_and_setgid),
 		cmocka_unit_test(times_move),
-		cmocka_unit_test(writing_drops_setuid),
 		cmocka_unit_test(contents_are_changed),
 		cmocka_unit_test(ranges_are_copied_between_trees),
 		cmocka_unit_test(symlinks_are_read),

@@ -86,7 +86,7 @@ static struct node *begin(struct shelf *s, const char *name, const char *text)
 
 	assert_int_equal(node_make_pending(s->jobs, name, 0640, &caller, &n),
 			 0);
-	assert_int_equal(node_write(n, text, strlen(text), 0, false, false),
+	assert_int_equal(node_write(n, text, strlen(text), 0, false),
 			 strlen(text));
 	return n;
 }
@@ -158,7 +158,7 @@ static void is_durable_and_not_seen(void **state)
 			 -ENOENT);
 	assert_stored(f, "jobs", "");
 	/* more of it is in the next cut */
-	assert_int_equal(node_write(n, "two", 3, 3, false, false), 3);
+	assert_int_equal(node_write(n, "two", 3, 3, false), 3);
 	assert_true(cut_both(s));
 	assert_false(cut_both(s));
 	/* rules say nothing of it */
@@ -228,7 +228,7 @@ static void is_cancelled(void **state)
 	assert_no_trace(s);
 	assert_true(cut_both(s));
 	assert_push(s, b, NULL);
-	assert_int_equal(node_write(b, "3", 1, 0, false, false), 1);
+	assert_int_equal(node_write(b, "3", 1, 0, false), 1);
 	node_unref(a);
 	node_unref(b);
 	shelf_mount(s, 5);
@@ -248,7 +248,7 @@ static void is_kept_when_it_ends(void **state)
 	shelf_open(s);
 	a = begin_kept(s, "later", "1");
 	b = begin_kept(s, "first", "2");
-	assert_int_equal(node_write(a, "3", 1, 1, false, false), 1);
+	assert_int_equal(node_write(a, "3", 1, 1, false), 1);
 	assert_true(cut_both(s));
 	worktree_refuse(f->w, -EROFS);
 	assert_int_equal(node_push_pending(a, s->jobs, &name), -EROFS);

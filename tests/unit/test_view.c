@@ -122,7 +122,7 @@ static void one_view_a_commit(void **state)
 	/* the node keeps the tree */
 	assert_int_equal(node_read(n, text, sizeof(text), 0), 1);
 	assert_string_equal(text, "2");
-	assert_int_equal(node_write(n, "x", 1, 0, false, false), -EROFS);
+	assert_int_equal(node_write(n, "x", 1, 0, false), -EROFS);
 	assert_int_equal(node_stat(n, &stat), 0);
 	assert_int_equal(stat.st_mode & 077, 0);
 	node_unref(n);

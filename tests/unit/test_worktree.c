@@ -250,7 +250,7 @@ static void refusal_is_for_changes_alone(void **state)
 	OPEN("a=1\nd/x=1\n");
 	n = get(f, "a");
 	worktree_refuse(f->w, -ENOENT);
-	assert_int_equal(node_write(n, "x", 1, 0, false, true), -ENOENT);
+	assert_int_equal(node_write(n, "x", 1, 0, false), -ENOENT);
 	assert_int_equal(make_dir(f, "e"), -ENOENT);
 	assert_int_equal(remove_at(f, "a", false), -ENOENT);
 	assert_int_equal(move(f, "a", "b", 0), -ENOENT);
@@ -361,6 +361,34 @@ static void damage_is_reported_where_it_is(void **state)
 	fixture_close(f);
 }
 
+static void drop(struct node *n, unsigned int which)
+{
+	const struct stat unused = { 0 };
+
+	assert_int_equal(node_set_attributes(n, &unused, which), 0);
+}
+
+static void setuid_and_setgid_are_dropped(void **state)
+{
+	struct node *n;
+
+	OPEN("a=1\n");
+	n = get(f, "a");
+	change_mode(f, "a", 06755);
+	assert_int_equal(node_write(n, "x", 1, 0, false), 1);
+	assert_int_equal(node_privileges(n), 06000);
+	drop(n, NODE_DROP_PRIVILEGES);
+	assert_int_equal(stat_of(n).st_mode & 07777, 0755);
+	change_mode(f, "a", 06644);	/* mandatory locking, not setgid */
+	drop(n, NODE_DROP_PRIVILEGES);
+	assert_int_equal(stat_of(n).st_mode & 07777, 02644);
+	drop(n, NODE_DROP_PRIVILEGES | NODE_DROP_SETGID);
+	assert_int_equal(stat_of(n).st_mode & 07777, 0644);
+	assert_int_equal(node_privileges(n), 0);
+	node_unref(n);
+	fixture_close(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +407,7 @@ int main(void)
 		cmocka_unit_test(a_tree_lives_as_long_as_its_nodes),
 		cmocka_unit_test(clean_nodes_are_forgotten),
 		cmocka_unit_test(damage_is_reported_where_it_is),
+		cmocka_unit_test(setuid_and_setgid_are_dropped),
 	};
 
 	return cmocka_run_group_tests_name("worktree", tests, NULL, NULL);

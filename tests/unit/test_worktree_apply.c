@@ -172,7 +172,7 @@ static void replaced_files_are_other_ones(void **state)
 	assert_true(before.st_ino != after.st_ino);
 	assert_true(after.st_mtim.tv_sec > before.st_mtim.tv_sec);
 	assert_true(get(f, "d") == dir);
-	assert_int_equal(node_write(old, "z", 1, 0, false, true), 1);
+	assert_int_equal(node_write(old, "z", 1, 0, false), 1);
 	assert_false(cut(f));
 	node_unref(new);
 	node_unref(dir);

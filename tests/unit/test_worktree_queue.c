@@ -269,7 +269,7 @@ static void test_written_elsewhere(void **state)
 	assert_int_equal(node_writer_begin(n), 0);
 	assert_int_equal(move(f, "x", "d/.gitattributes", 0), 0);
 	assert_retyped(f, "d/jobs ");
-	assert_int_equal(node_write(n, "2", 1, 1, false, false), 1);
+	assert_int_equal(node_write(n, "2", 1, 1, false), 1);
 	node_writer_end(n);
 	node_unref(n);
 	assert_int_equal(put(f, "d/jobs/0", ""), 0);
@@ -379,8 +379,8 @@ static void test_pending(void **state)
 	assert_list(f, "jobs", "");
 	assert_int_equal(node_make_pending(dir, "a", 0640, &caller, &n), 0);
 	assert_int_equal(node_make_pending(dir, "a", 0640, &caller, &other), 0);
-	assert_int_equal(node_write(n, "one", 3, 0, false, false), 3);
-	assert_int_equal(node_write(other, "two", 3, 0, false, false), 3);
+	assert_int_equal(node_write(n, "one", 3, 0, false), 3);
+	assert_int_equal(node_write(other, "two", 3, 0, false), 3);
 	assert_int_equal(stat_of(n).st_nlink, 1);
 	assert_list(f, "jobs", "");
 	assert_false(cut(f));

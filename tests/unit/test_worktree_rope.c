@@ -34,7 +34,7 @@ static int splice_at(const char *path, uint64_t offset, uint64_t gone,
 		  const char *text)
 {
 	struct node *n = get(&f, path);
-	int r = n ? node_splice(n, offset, gone, text, strlen(text), true) :
+	int r = n ? node_splice(n, offset, gone, text, strlen(text)) :
 		    -ENOENT;
 
 	node_unref(n);
@@ -107,10 +107,10 @@ static void writes_go_to_what_the_file_is(void **state)
 	assert_int_equal(put(&f, "a", "12345"), 0);
 	n = get(&f, "a");
 	assert_int_equal(splice_at("a", 0, 0, "0"), 0);
-	assert_int_equal(node_write(n, "x", 1, 1, false, true), 1);
-	assert_int_equal(node_write(n, "end", 3, 0, true, true), 3);
+	assert_int_equal(node_write(n, "x", 1, 1, false), 1);
+	assert_int_equal(node_write(n, "end", 3, 0, true), 3);
 	assert_reads(n, "0x2345end");
-	assert_int_equal(node_truncate(n, 4, true), 0);
+	assert_int_equal(node_truncate(n, 4), 0);
 	assert_file(&f, "a", "0x23");
 	node_unref(n);
 }
@@ -130,7 +130,7 @@ static void put_long(const char *path, size_t size, size_t nul)
 	assert_int_equal(put(&f, path, text), 0);
 	n = get(&f, path);
 	if (nul < size)
-		assert_int_equal(node_write(n, "", 1, nul, false, true), 1);
+		assert_int_equal(node_write(n, "", 1, nul, false), 1);
 	node_unref(n);
 	assert_true(cut(&f));
 }
@@ -148,7 +148,7 @@ static bool becomes_rope(const char *path, size_t size, uint64_t offset,
 	memset(data, 'b', size);
 	reload();
 	n = get(&f, path);
-	assert_int_equal(node_write(n, data, size, offset, at_end, true), size);
+	assert_int_equal(node_write(n, data, size, offset, at_end), size);
 	is_rope = contents_can_splice(n->contents);
 	if (!at_end) {
 		assert_int_equal(node_read(n, &c, 1, offset), 1);
@@ -172,8 +172,8 @@ static void a_small_change_of_a_long_text_makes_a_rope(void **state)
 	/* the second change of an overlay finds it there */
 	reload();
 	n = get(&f, "a");
-	assert_int_equal(node_truncate(n, LONG + 1, true), 0);
-	assert_int_equal(node_write(n, "c", 1, 9, false, true), 1);
+	assert_int_equal(node_truncate(n, LONG + 1), 0);
+	assert_int_equal(node_write(n, "c", 1, 9, false), 1);
 	assert_false(contents_can_splice(n->contents));
 	node_unref(n);
 }
@@ -467,7 +467,7 @@ static void copies_share(void **state)
 	assert_int_equal(put(&f, "b.r", ""), 0);
 	a = get(&f, "a.r");
 	b = get(&f, "b.r");
-	assert_int_equal(node_truncate(a, 1 << 20, true), 0);
+	assert_int_equal(node_truncate(a, 1 << 20), 0);
 	assert_true(cut(&f));
 	assert_int_equal(node_copy_range(a, 0, b, 0, 2 << 20), 1 << 20);
 	assert_true(cut(&f));
