@@ -245,6 +245,16 @@ int store_branch(struct store *store, const char *name,
 	return 0;
 }
 
+int store_branch_anew(struct store *store, const char *name,
+		      struct branch **ret_branch)
+{
+	int r = store_branch(store, name, ret_branch);
+
+	if (r == -ENOENT && store_find_outside(store, name))
+		r = store_branch(store, name, ret_branch);
+	return r;
+}
+
 struct child {
 	char *name;
 	bool is_branch;

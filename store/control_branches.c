@@ -112,7 +112,7 @@ int control_fork(struct control *c, json_t *reply)
 		r = request_text(c, "branch", &name);
 	if (r)
 		return r;
-	if (!store_branch(c->store, from, &b)) {
+	if (!store_branch_anew(c->store, from, &b)) {
 		r = store_fork(c->store, b, name, c->caller, &c->report);
 		branch_unref(b);
 		return r;

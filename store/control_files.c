@@ -90,7 +90,7 @@ static int merge_named(struct store *store, struct branch *into,
 {
 	struct report report = { 0 };
 	struct branch *from;
-	int r = store_branch(store, name, &from);
+	int r = store_branch_anew(store, name, &from);
 
 	if (r)
 		return r;

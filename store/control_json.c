@@ -88,7 +88,7 @@ int request_branch(struct control *c, const char *key, struct branch **ret)
 	int r = request_text(c, key, &name);
 
 	if (!r)
-		r = store_branch(c->store, name, ret);
+		r = store_branch_anew(c->store, name, ret);
 	if (r == -ENOENT)
 		report_set(&c->report, r, "There is no branch %.200s.", name);
 	return r;

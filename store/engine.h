@@ -235,6 +235,9 @@ int engine_look_outside(struct engine *engine, const char *name,
  * that is new.  Reads that ref and does not wait. */
 bool engine_may_be_new(struct engine *engine, const char *name);
 
+/* The same of the ref of a branch that is there: as one that moved. */
+bool engine_may_have_moved(struct engine *engine, const char *name);
+
 /* Makes the thread try to write refs that it could not write, now. */
 void engine_retry_refs(struct engine *engine);
 

@@ -200,6 +200,19 @@ bool engine_may_be_new(struct engine *e, const char *name)
 	       !(gone && oid_equal(&gone->outside, &oid));
 }
 
+bool engine_may_have_moved(struct engine *e, const char *name)
+{
+	struct engine_storage *s = e->storage;
+	const struct table_branch *b;
+	struct oid oid;
+
+	if (s->ops->ref_read(s, name, &oid) < 0)
+		return false;
+	SCOPED_LOCK(&e->lock);
+	b = table_find_name(e->table, name);
+	return b && !oid_equal(&b->outside, &oid) && !oid_equal(&b->head, &oid);
+}
+
 void engine_retry_refs(struct engine *engine)
 {
 	SCOPED_LOCK(&engine->lock);

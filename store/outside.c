@@ -456,16 +456,14 @@ static void look(struct outside *o, const char *name)
 void outside_catch_up(struct store *store, struct branch *b)
 {
 	struct outside *o = store->outside;
-	scoped_free char *name = NULL;
+	scoped_free char *name = o ? branch_name(b) : NULL;
+	bool inside = name && inside_is_behind(b);
 
-	if (!o || !inside_is_behind(b))
+	if (!name || (!inside && !engine_may_have_moved(store->engine, name)))
 		return;
-	name = branch_name(b);
-	if (!name)
-		return;
-	b->git_hurries++;
+	b->git_hurries += inside;
 	look(o, name);
-	b->git_hurries--;
+	b->git_hurries -= inside;
 }
 
 /* 1: it may be there now. */

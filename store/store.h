@@ -99,6 +99,10 @@ void branch_unref(struct branch *b);
  * may have it now.  May wait for what is being published, and for a merge. */
 bool store_find_outside(struct store *store, const char *name);
 
+/* store_branch; where there is none, after store_find_outside. */
+int store_branch_anew(struct store *store, const char *name,
+		      struct branch **ret_branch);
+
 /* Whether some branch's name begins with name + "/". */
 bool store_is_space(struct store *store, const char *name);
 

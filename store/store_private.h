@@ -384,9 +384,10 @@ struct outside;
 /* Follows what other programs do to refs, until it is stopped. */
 int outside_start(struct store *store);
 void outside_stop(struct store *store);
-/* Before b is forked or merged: when git in its folder has moved its ref, b
- * follows now, so that there is no second commit of what git has committed.  Takes
- * store->merging and store->lock; blocks as store_merge. */
+/* Before b is forked or merged: when another program has moved its ref, b follows
+ * now, so that what was fetched is in it, and that there is no second commit of
+ * what git in its folder has committed.  Takes store->merging and store->lock;
+ * blocks as store_merge. */
 void outside_catch_up(struct store *store, struct branch *b);
 
 /* ---- timer.c ---- */

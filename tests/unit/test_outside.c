@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/test.h"
 #include "tests/stores.h"
+#include "store/control.h"
 #include "store/store_private.h"
 
 /* Other programs change refs while the store is open. */
@@ -245,6 +246,63 @@ static void new_branches_are_found_by_name(void **state)
 	}
 	assert_string_equal(file_text(f, "new29", "a"), "1");
 	assert_string_equal(file_text(f, "new28/x/y", "a"), "1");
+}
+
+static void assert_done(struct fixture *f, const char *request)
+{
+	scoped_buffer struct buffer reply = { 0 };
+
+	assert_int_equal(control_execute(f->store, &tester, request,
+					 strlen(request), &reply), 0);
+	if (strstr(reply.data, "\"error\""))
+		fail_msg("%s: %s", request, reply.data);
+}
+
+static void commands_find_new_branches(void **state)
+{
+	static const char *const requests[] = {
+		"{\"do\":\"merge\",\"from\":\"n%d\",\"into\":\"main\"}",
+		"{\"do\":\"fork\",\"from\":\"n%d\",\"branch\":\"x%d\"}",
+		"{\"do\":\"rename\",\"branch\":\"n%d\",\"to\":\"y%d\"}",
+	};
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	for (int i = 0; i < 30; i++) {
+		char request[256];
+
+		free(shell(f, "git branch n%d main", i));
+		snprintf(request, sizeof(request), requests[i % 3], i, i);
+		assert_done(f, request);
+	}
+}
+
+static void merges_and_forks_take_what_a_ref_was_moved_to(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	fork_branch(f, "main", "b");
+	free(shell(f, "git rev-parse b"));
+	for (int i = 0; i < 30; i++) {
+		char text[4], name[4];
+		struct branch *b = branch_of(f, "b"), *main_branch;
+
+		snprintf(text, sizeof(text), "%d", i);
+		snprintf(name, sizeof(name), "x%d", i);
+		COMMIT(f, "b", "c", text);
+		main_branch = branch_of(f, "main");
+		assert_int_equal(i % 2 ? store_fork(f->store, b, name, &tester,
+						    NULL) :
+				 store_merge(f->store, b, main_branch, false,
+					     &tester, NULL), 0);
+		assert_string_equal(file_text(f, i % 2 ? name : "main", "c"),
+				    text);
+		branch_unref(main_branch);
+		branch_unref(b);
+	}
 }
 
 static void what_is_given_up_here_is_not_found(void **state)
@@ -548,6 +606,8 @@ int main(void)
 		TEST(what_was_pushed_over_it_then_replaces_it),
 		TEST(what_was_pushed_beside_ignored_files_is_there_at_once),
 		TEST(new_branches_are_found_by_name),
+		TEST(commands_find_new_branches),
+		TEST(merges_and_forks_take_what_a_ref_was_moved_to),
 		TEST(what_is_given_up_here_is_not_found),
 		TEST(packing_and_collecting_change_nothing),
 		TEST(a_push_arrives),
