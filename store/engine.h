@@ -93,6 +93,7 @@ struct cut {
 	struct cut *next_held;
 	int held, error;
 	bool journaled;
+	bool unframed;		/* of several without frames: can have none */
 	bool doubled;		/* folding: it has taken one over already */
 	uint64_t first;		/* it stands for this cut and its branch's others
 				 * up to sequence: all, if it has no frame */

@@ -29,8 +29,8 @@ static struct cut **next_about(struct cut *older)
 	return NULL;
 }
 
-/* newer stands for both.  Only cuts that follow each other may say so in one
- * frame; others have had theirs. */
+/* newer stands for both.  Those without frames may do so if they follow each
+ * other, as what is between them would count as published too early. */
 static bool can_follow(const struct cut *older, const struct cut *newer)
 {
 	return older->journaled ? newer->journaled
@@ -75,6 +75,8 @@ static bool fold(struct cut *older, bool all)
 	newer->first = older->first;
 	newer->error = older->error;
 	newer->doubled = true;
+	/* what it says of contents may build on what older said of them */
+	newer->unframed = !newer->journaled;
 	return true;
 }
 

@@ -122,7 +122,7 @@ static bool is_due_locked(struct engine *e)
 /* Whether all that is queued must be published, with or without a frame. */
 static bool needs_all_locked(const struct engine *e)
 {
-	return !e->may_journal || e->blocked || e->stop || e->error ||
+	return !e->may_journal || e->blocked || e->stop ||
 	       e->wanted > e->journaled;
 }
 

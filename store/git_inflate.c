@@ -218,6 +218,49 @@ int git_inflate(int fd, inflate_alloc *alloc, void *context,
 	return r;
 }
 
+/* What is left of size bytes, and the end; zlib checks their sum. */
+static int skip_body(struct inflater *i, size_t size)
+{
+	char piece[PIECE];
+
+	while (size > 0) {
+		size_t wanted = size < PIECE ? size : PIECE, got;
+		int r = take(i, piece, wanted, &got);
+
+		if (r < 0)
+			return r;
+		if (got != wanted)
+			return -EUCLEAN;
+		size -= wanted;
+	}
+	return expect_end(i);
+}
+
+static int check_object(struct inflater *i)
+{
+	char text[HEADER_MOST];
+	enum object_type type;
+	size_t got, size;
+	int header = begin(i, text, &got, &type, &size);
+
+	if (header < 0)
+		return header;
+	got -= header;
+	return got > size ? -EUCLEAN : skip_body(i, size - got);
+}
+
+int git_inflate_check(int fd)
+{
+	struct inflater i;
+	int r = inflater_init(&i, fd);
+
+	if (r < 0)
+		return r;
+	r = check_object(&i);
+	inflater_release(&i);
+	return r;
+}
+
 int git_inflate_header(int fd, enum object_type *ret_type, size_t *ret_size)
 {
 	char text[HEADER_MOST];

@@ -14,6 +14,10 @@ typedef void *inflate_alloc(void *context, size_t size);
 int git_inflate(int fd, inflate_alloc *alloc, void *context,
 		enum object_type *ret_type, void **ret_data, size_t *ret_size);
 
+/* Whether it is whole, by its size and zlib's sum; needs little memory, however large
+ * it is.  0; -EUCLEAN: damaged; -EIO, -ENOMEM. */
+int git_inflate_check(int fd);
+
 /* Its header alone. */
 int git_inflate_header(int fd, enum object_type *ret_type, size_t *ret_size);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/git_spare.h"
-#include "store/git_hash.h"
 #include "store/git_inflate.h"
 #include "store/util.h"
 
@@ -10,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define VERIFY_MOST ((size_t)256 << 20)
 
 /* GIT_DIR/irminfs/large, or what is above it; NULL: no memory. */
 static char *folder_of(const char *objects_dir, const char *below)
@@ -115,26 +112,23 @@ static bool is_old(int dir_fd, const char *name, time_t now)
 		st.st_mtime > now + SPARE_SECONDS);
 }
 
-static void *alloc_data(void *context, size_t size)
-{
-	return size < VERIFY_MOST ? malloc(size + 1) : NULL;
-}
-
 /* After a power failure a file may have its names and be cut off: nothing needs
- * it then, and it must not become an object that git fsck stumbles over.  One too
- * large to be looked at comes back when it is read. */
-static bool is_whole(int dir_fd, const char *name, const struct oid *oid)
+ * it then, and it must not become an object that git fsck stumbles over. */
+static int check(int dir_fd, const char *name)
 {
 	scoped_fd int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	scoped_free void *data = NULL;
-	enum object_type type;
-	struct oid found;
-	size_t size;
 
-	return fd >= 0 &&
-	       git_inflate(fd, alloc_data, NULL, &type, &data, &size) == 0 &&
-	       git_hash(type, data, size, &found) == 0 &&
-	       oid_equal(&found, oid);
+	return fd < 0 ? -errno : git_inflate_check(fd);
+}
+
+/* Whether the second name may be the only one of an object that is needed: it is
+ * not there, and could not be looked at or made now. */
+static bool is_last(const char *objects_dir, int dir_fd, const char *name,
+		    const struct oid *oid)
+{
+	int r = check(dir_fd, name);
+
+	return r == 0 ? !git_spare_restore(objects_dir, oid) : r != -EUCLEAN;
 }
 
 /* Whether the name stays. */
@@ -149,8 +143,8 @@ static bool tend(const char *objects_dir, int dir_fd, const char *name,
 	if (!is_there(objects_dir, &oid)) {
 		if (is_packed(context, &oid))
 			old = true;
-		else if (is_whole(dir_fd, name, &oid))
-			git_spare_restore(objects_dir, &oid);
+		else if (is_last(objects_dir, dir_fd, name, &oid))
+			return true;
 	}
 	return !old || unlinkat(dir_fd, name, 0) < 0;
 }

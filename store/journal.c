@@ -288,10 +288,9 @@ static int write_pending(struct journal *j, bool *ret_sick)
 	return 0;
 }
 
-/* What was written, but for the frames that could not be. */
-static void note_flushed(struct journal *j)
+/* What was written, but for the frames that could not be; data: bytes of it. */
+static void note_flushed(struct journal *j, uint64_t data)
 {
-	uint64_t data = j->data_position - j->data_durable;
 	uint64_t bytes = j->pending.length - j->pending_old;
 	size_t rest = j->pending.length % JOURNAL_BLOCK;
 	size_t whole = j->pending.length - rest;
@@ -299,7 +298,6 @@ static void note_flushed(struct journal *j)
 	memmove(j->pending.data, j->pending.data + whole, rest);
 	j->position += whole;
 	j->pending.length = j->pending_old = rest;
-	j->data_durable = j->data_position;
 	SCOPED_LOCK(&j->lock);
 	j->stats.bytes += bytes + data;
 	j->stats.data_bytes += data;
@@ -308,6 +306,7 @@ static void note_flushed(struct journal *j)
 int journal_flush(struct journal *j, bool *ret_sick)
 {
 	struct journal_files *f = j->files;
+	uint64_t data = j->data_position - j->data_durable;
 	int r = j->dropped;
 
 	j->dropped = 0;
@@ -319,6 +318,8 @@ int journal_flush(struct journal *j, bool *ret_sick)
 	}
 	if (r == 0) {
 		j->data_dirty = false;
+		/* frames that name it may be there, whole, if this fails */
+		j->data_durable = j->data_position;
 		r = write_pending(j, ret_sick);
 	}
 	if (r == 0) {
@@ -326,7 +327,7 @@ int journal_flush(struct journal *j, bool *ret_sick)
 		*ret_sick = r < 0;
 	}
 	if (r == 0) {
-		note_flushed(j);
+		note_flushed(j, data);
 		return 0;
 	}
 	drop_data(j, j->data_durable);

@@ -352,7 +352,7 @@ bool journal_can_hold(const struct cut *cut)
 		    (record->commit && record->commit->parent_count))
 			return false;
 	}
-	return true;
+	return !cut->unframed;
 }
 
 static int64_t time_of(const struct cut *cut)

@@ -109,6 +109,23 @@ static inline uint64_t queue_one(struct record record)
 	return queue(&record, 1);
 }
 
+/* Of branch 1, whose file c has the text from its beginning on. */
+static inline struct cut *contents_cut(struct contents *c,
+				       const char *text)
+{
+	struct cut *cut = cut_new(1);
+	struct record *record = &cut->records[0];
+
+	assert_int_equal(contents_write(c, text, strlen(text), 0),
+			 (ssize_t)strlen(text));
+	*record = quiet(1, NULL, NULL);
+	record->delta = delta_new(false);
+	assert_int_equal(contents_snapshot(c, &delta_add(record->delta,
+		DELTA_CONTENTS, MODE_FILE, "c")->contents), 0);
+	contents_captured(c);
+	return cut;
+}
+
 static inline bool is_published(uint64_t branch, uint64_t sequence)
 {
 	struct oid head;

@@ -115,21 +115,6 @@ static void held_cuts_are_mended_in_place(void **state)
 	buffer_release(&commit);
 }
 
-static struct cut *contents_cut(struct contents *c, const char *text)
-{
-	struct cut *cut = cut_new(1);
-	struct record *record = &cut->records[0];
-
-	assert_int_equal(contents_write(c, text, strlen(text), 0),
-			 (ssize_t)strlen(text));
-	*record = quiet(1, NULL, NULL);
-	record->delta = delta_new(false);
-	assert_int_equal(contents_snapshot(c, &delta_add(record->delta,
-		DELTA_CONTENTS, MODE_FILE, "c")->contents), 0);
-	contents_captured(c);
-	return cut;
-}
-
 static struct cut *later[2];
 
 /* While the first is published, so that the table notes what it was. */

@@ -69,14 +69,50 @@ static void what_a_power_failure_cut_off_does_not_come_back(void **state)
 	shell_do(f->path, "test " COUNT " = 0");
 }
 
+#define OLD "touch -d '-61 minutes' irminfs/large/*"
+
+static ssize_t give_zeros(void *context, void *buffer, size_t size)
+{
+	(void)context;
+	memset(buffer, 0, size);
+	return size;
+}
+
+/* However large they are, and however late it is looked. */
+static void pruned_objects_come_back_late(void **state)
+{
+	struct fixture *f = *state;
+	struct oid oid;
+
+	assert_int_equal(odb_write_blob(f->odb, 300 << 20, give_zeros, NULL,
+					&oid), 0);
+	shell_do(f->path, PRUNE "; " OLD);
+	git_objects_tend_spares(f->repo);
+	shell_do(f->path, "test " COUNT " = 1");
+}
+
+static void the_last_name_stays_until_there_is_another(void **state)
+{
+	struct fixture *f = *state;
+	struct oid oid = write_large(f, "a");
+	enum object_type type;
+
+	/* the folder cannot be made again */
+	shell_do(f->path, PRUNE "; " OLD "; d=objects/$(ls irminfs/large | "
+		 "cut -c1-2); rm -rf $d && touch $d");
+	git_objects_tend_spares(f->repo);
+	assert_true(git_objects_has_spares(f->repo));
+	shell_do(f->path, "rm objects/$(ls irminfs/large | cut -c1-2)");
+	assert_int_equal(odb_read_header(f->odb, &oid, &type, NULL), 0);
+}
+
 static void names_go_in_time(void **state)
 {
 	struct fixture *f = *state;
 
 	write_large(f, "a");
 	git_objects_tend_spares(f->repo);
-	shell_do(f->path, "test $(ls irminfs/large | wc -l) = 1; "
-		 "touch -d '-61 minutes' irminfs/large/*");
+	shell_do(f->path, "test $(ls irminfs/large | wc -l) = 1; " OLD);
 	git_objects_tend_spares(f->repo);
 	shell_do(f->path, "test $(ls irminfs/large | wc -l) = 0 && "
 		 "test " COUNT " = 1");
@@ -138,6 +174,8 @@ int main(void)
 		TEST(what_is_pruned_is_flushed),
 		TEST(pruned_objects_come_back),
 		TEST(what_a_power_failure_cut_off_does_not_come_back),
+		TEST(pruned_objects_come_back_late),
+		TEST(the_last_name_stays_until_there_is_another),
 		TEST(names_go_in_time),
 		TEST(pruning_does_not_disturb_writing),
 		TEST(what_a_kill_leaves_is_removed),

@@ -458,15 +458,29 @@ static void no_room_leaves_no_data_behind(void **state)
 	disk_fail(&disk, -ENOSPC, 0);
 	assert_int_equal(add_data(&f, 2, 3 * JOURNAL_LONG), -ENOSPC);
 	assert_int_equal(disk.seen[5].length, 2 * JOURNAL_LONG);
-	/* the frame itself finds no room */
-	disk.writes_before = 1;
-	assert_int_equal(add_data(&f, 2, JOURNAL_LONG), 0);
-	assert_int_equal(flush(), -ENOSPC);
-	assert_int_equal(disk.seen[5].length, 2 * JOURNAL_LONG);
 	disk_fail(&disk, 0, 0);
 	assert_int_equal(add_data(&f, 2, 2 * JOURNAL_LONG), 0);
 	assert_int_equal(flush(), 0);
 	assert_int_equal(disk.seen[5].length, 4 * JOURNAL_LONG);
+	assert_string_equal(read_all(), "1 2 ");
+	fixture_close(&f);
+}
+
+/* Of the frames that found no room the first may be whole. */
+static void data_stays_while_a_frame_may_name_it(void **state)
+{
+	struct fixture f;
+
+	fixture_open(&f, 0, 0);
+	put_frame(1, SMALL);
+	assert_int_equal(add_data(&f, 2, JOURNAL_LONG), 0);
+	assert_int_equal(add(3, HALF), 0);
+	disk_fail(&disk, -ENOSPC, 0);
+	assert_int_equal(flush(), -ENOSPC);
+	disk_fail(&disk, 0, 0);
+	assert_int_equal(disk.seen[5].length, JOURNAL_LONG);
+	assert_int_equal(add_data(&f, 4, JOURNAL_LONG), 0);
+	assert_int_equal(disk.seen[5].length, 2 * JOURNAL_LONG);
 	assert_string_equal(read_all(), "1 2 ");
 	fixture_close(&f);
 }
@@ -569,6 +583,7 @@ int main(void)
 		TEST(other_failures_are_sick),
 		TEST(long_extents_are_flushed_first),
 		TEST(no_room_leaves_no_data_behind),
+		TEST(data_stays_while_a_frame_may_name_it),
 		TEST(a_new_segment_begins_a_new_data_file),
 		TEST(zeros_are_written_ahead_and_not_over_frames),
 		TEST(a_full_disk_is_not_filled_with_zeros),
