@@ -67,6 +67,13 @@ struct contents {
 struct contents *contents_ref(struct contents *c);
 void contents_unref(struct contents *c);	/* accepts NULL */
 
+static inline void contents_unrefp(struct contents **contents)
+{
+	contents_unref(*contents);
+}
+
+#define scoped_contents scoped(contents_unrefp)
+
 /* Up to size bytes at offset; fewer at the end only, 0 at or past it.  -EIO,
  * -EUCLEAN (damaged store), -ENOMEM; -ENOSPC, -EDQUOT: no room to unpack a large
  * stored file. */

@@ -232,16 +232,11 @@ int delta_check_name(const char *name)
 	return strcmp(name, GIT_NAME) == 0 ? 0 : tree_check_name(name);
 }
 
-static void cleanup_treep(struct tree **tree)
-{
-	tree_free(*tree);
-}
-
 static int store_directory(struct delta *delta, struct odb *odb,
 			   const struct oid *base, unsigned int depth)
 {
 	static const struct oid none;
-	scoped(cleanup_treep) struct tree *tree = NULL;
+	scoped_tree struct tree *tree = NULL;
 	int r;
 
 	if (depth > TREE_DEPTH_MAX)
@@ -384,7 +379,7 @@ static int compare_trees(struct odb *odb, const struct oid *from,
 			 const struct oid *to, unsigned int depth,
 			 struct delta **ret_delta)
 {
-	scoped(cleanup_treep) struct tree *a = NULL, *b = NULL;
+	scoped_tree struct tree *a = NULL, *b = NULL;
 	struct delta *delta;
 	int r = tree_read(odb, from, &a);
 

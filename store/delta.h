@@ -84,6 +84,13 @@ int delta_check_name(const char *name);
 struct delta *delta_new(bool complete);
 void delta_free(struct delta *delta);		/* accepts NULL */
 
+static inline void delta_freep(struct delta **delta)
+{
+	delta_free(*delta);
+}
+
+#define scoped_delta scoped(delta_freep)
+
 /* A copy that shares the contents; private members are left out.  -ENOMEM. */
 int delta_copy(const struct delta *delta, struct delta **ret_copy);
 

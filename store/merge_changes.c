@@ -7,11 +7,6 @@
  * told change by change where ours has them too: the rest of such a directory
  * stays what it is, with all that Git does not know of it. */
 
-static void free_tree(struct tree **tree)
-{
-	tree_free(*tree);
-}
-
 static bool is_of_interest(const struct delta_entry *entry)
 {
 	return entry->kind == DELTA_DIRECTORY ||
@@ -50,7 +45,7 @@ static int open_entry(struct odb *odb, const struct tree_entry *ours,
 int merge_open_changes(struct odb *odb, const struct oid *ours,
 		       struct delta *changes)
 {
-	scoped(free_tree) struct tree *tree = NULL;
+	scoped_tree struct tree *tree = NULL;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < changes->count; i++) {

@@ -43,11 +43,6 @@ struct merge_state {
 	struct merge_object suggested;
 };
 
-static inline void delta_freep(struct delta **delta)
-{
-	delta_free(*delta);
-}
-
 /* Whether both sides changed a file or directory to the same.  That is settled
  * but for types that want it (merge_type.wants_equal). */
 bool merge_is_alike(const struct merge_sides *sides);
