@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/sanitized.h"
 #include "tests/unit/contents_pool.h"
 
 #include <stdio.h>
@@ -376,13 +377,6 @@ static void end(struct model *m)
 		free(f->captured.data);
 	}
 	fixture_close(&m->f);
-}
-
-static unsigned int rounds(unsigned int base)
-{
-	const char *times = getenv("IRMINFS_MODEL_ROUNDS");
-
-	return times ? base * atoi(times) : base;
 }
 
 static void run(size_t most, unsigned int seeds, unsigned int steps)
