@@ -141,8 +141,6 @@ int contents_store_as(struct contents *snapshot, struct odb *odb, uint32_t mode,
  * since may be dropped from memory and read back from there. */
 void contents_stored_as(struct contents *c, struct contents *snapshot,
 			uint32_t mode, const struct oid *oid);
-void contents_stored(struct contents *c, struct contents *snapshot,
-		     const struct oid *oid);	/* as a blob */
 /* As a blob in the pool's local odb. */
 void contents_stored_local(struct contents *c, struct contents *snapshot,
 			   const struct oid *oid);

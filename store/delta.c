@@ -37,12 +37,12 @@ void delta_free(struct delta *delta)
 	free(delta);
 }
 
-static int grow(struct delta *delta)
+int delta_reserve(struct delta *delta, size_t more)
 {
-	size_t capacity = delta->capacity ? delta->capacity * 2 : 2;
+	size_t capacity = delta->count + more;
 	struct delta_entry *entries;
 
-	if (delta->count < delta->capacity)
+	if (capacity <= delta->capacity)
 		return 0;
 	entries = reallocarray(delta->entries, capacity, sizeof(*entries));
 	if (!entries)
@@ -58,7 +58,8 @@ struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
 	struct delta_entry *entry;
 	char *copy;
 
-	if (grow(delta) < 0)
+	if (delta->count == delta->capacity &&
+	    delta_reserve(delta, delta->count ?: 2) < 0)
 		return NULL;
 	copy = strdup(name);
 	if (!copy)

@@ -100,6 +100,9 @@ int delta_copy(const struct delta *delta, struct delta **ret_copy);
  * names by its object; -ENOMEM.  Both stand for what they did then. */
 int delta_fold(struct delta *older, struct delta *newer);
 
+/* Makes room for that many more entries.  -ENOMEM. */
+int delta_reserve(struct delta *delta, size_t more);
+
 /* Appends an entry with a copy of name; NULL: no memory.  The pointer is valid
  * until the next add. */
 struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,

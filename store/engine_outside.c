@@ -200,14 +200,6 @@ bool engine_may_be_new(struct engine *e, const char *name)
 	       !(gone && oid_equal(&gone->outside, &oid));
 }
 
-void engine_retry_refs(struct engine *engine)
-{
-	SCOPED_LOCK(&engine->lock);
-
-	clock_gettime(CLOCK_MONOTONIC, &engine->tend_at);
-	pthread_cond_signal(&engine->work);
-}
-
 static bool is_busy_locked(const struct engine *e)
 {
 	return e->busy && e->running && !e->dead;

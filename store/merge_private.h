@@ -58,9 +58,6 @@ int merge_conflict(struct merge_state *state, const struct merge_sides *sides,
 		   const struct merge_object *merged, const char *reason,
 		   struct merge_object *ret);
 
-/* Tells files that are stored as trees from folders.  Errors in state->report. */
-int merge_recognise(struct merge_state *state, struct merge_sides *sides);
-
 static inline bool merge_is_regular(const struct merge_object *object)
 {
 	return mode_is_file(object->mode);
@@ -129,9 +126,6 @@ int merge_file_write(struct merge_state *state, const void *data, size_t size,
 /* Gives a file the x bit or takes it away. */
 int merge_set_executable(struct merge_state *state, bool executable,
 			 struct merge_object *file);
-
-/* Notes in state->report that a file's object cannot be read; returns r. */
-int merge_unreadable(struct merge_state *state, const struct oid *oid, int r);
 
 /* Merges what are no directories at state->path (mode 0 where there is none).
  * 0, or negative errno with report. */

@@ -3,6 +3,7 @@
 #include "tests/sanitized.h"
 #include "tests/test.h"
 #include "store/overlay.h"
+#include "store/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -331,7 +332,7 @@ static void do_store(struct model *m, struct snapshot *s)
 	check_blob(m, &oid, s);
 	m->oids[m->oid_count++ % 16] = oid;
 	if (is_live && draw(m, 4))
-		contents_stored(f->c, s->c, &oid);
+		contents_stored_as(f->c, s->c, MODE_FILE, &oid);
 }
 
 /* The file goes; another one is new or stored. */
@@ -477,7 +478,7 @@ static void *store_queued(void *argument)
 	while (dequeue(q, &c, &snapshot)) {
 		if (contents_store(snapshot, q->odb, &oid) < 0)
 			abort();
-		contents_stored(c, snapshot, &oid);
+		contents_stored_as(c, snapshot, MODE_FILE, &oid);
 		contents_unref(snapshot);
 		contents_unref(c);
 	}

@@ -4,6 +4,7 @@
 #include "tests/sanitized.h"
 #include "tests/test.h"
 #include "store/overlay.h"
+#include "store/tree.h"
 
 #include <fcntl.h>
 
@@ -39,7 +40,7 @@ static void chaos_store(struct chaos *chaos, struct contents *c)
 	assert_int_equal(contents_snapshot(c, &snapshot), 0);
 	check_pages(snapshot);
 	assert_int_equal(contents_store(snapshot, chaos->odb, &oid), 0);
-	contents_stored(c, snapshot, &oid);
+	contents_stored_as(c, snapshot, MODE_FILE, &oid);
 	contents_unref(snapshot);
 }
 

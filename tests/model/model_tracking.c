@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/sanitized.h"
 #include "tests/unit/contents_pool.h"
+#include "store/tree.h"
 
 #include <stdio.h>
 
@@ -313,7 +314,7 @@ static void do_store(struct model *m, struct file *f)
 	memmove(f->later, f->later + 1, f->later_count * sizeof(*f->later));
 	if (draw(m, 6)) {
 		assert_int_equal(contents_store(snapshot, &m->f.odb, &oid), 0);
-		contents_stored(f->c, snapshot, &oid);
+		contents_stored_as(f->c, snapshot, MODE_FILE, &oid);
 	}
 	contents_unref(snapshot);
 }
