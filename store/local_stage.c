@@ -4,7 +4,6 @@
 #include "store/util.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define DEPTH_MOST (64 * TREE_DEPTH_MAX)	/* trees in trees */
 

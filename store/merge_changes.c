@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/merge_private.h"
 
-#include <errno.h>
-
 /* Directories that a merge takes from theirs whole, without a look inside, are
  * told change by change where ours has them too: the rest of such a directory
  * stays what it is, with all that Git does not know of it. */

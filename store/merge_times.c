@@ -4,7 +4,6 @@
 #include "store/tree.h"
 
 #include <errno.h>
-#include <string.h>
 
 struct moment {
 	struct oid commit;

@@ -6,10 +6,7 @@
 #include "store/tree.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Contents against plain arrays, with budgets so small that blocks are spilled,

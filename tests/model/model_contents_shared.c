@@ -6,8 +6,6 @@
 #include "store/overlay.h"
 #include "store/tree.h"
 
-#include <fcntl.h>
-
 /* Threads that use the same contents at once, within budgets of a few blocks.
  * What must hold whatever their order: nothing fails, and no page is torn.
  * IRMINFS_MODEL_ROUNDS multiplies the number of operations. */

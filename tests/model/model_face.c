@@ -7,8 +7,6 @@
 #include "store/node_xattr.h"
 #include "store/pool.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 /* after the others: its names are short */

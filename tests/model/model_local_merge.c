@@ -7,7 +7,6 @@
 #include "store/worktree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 /* after the others: its names are short */

@@ -7,7 +7,6 @@
 #include "store/tree.h"
 #include "store/util.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 

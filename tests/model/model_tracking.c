@@ -3,8 +3,6 @@
 #include "tests/unit/contents_pool.h"
 #include "store/tree.h"
 
-#include <stdio.h>
-
 /* What contents tell about their changes, against plain arrays.  A follower of
  * each file knows its bytes as they were captured last, and makes the next ones
  * of nothing but what contents_changes says and the bytes of the ranges, as a

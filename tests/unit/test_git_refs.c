@@ -3,7 +3,6 @@
 #include "store/git_ref_lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 
 static const struct oid zero;

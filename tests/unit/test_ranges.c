@@ -3,7 +3,6 @@
 #include "tests/test.h"
 #include "store/ranges.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
