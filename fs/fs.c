@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mount.h>
 
 /* How long ending waits for the pages of shared mappings. */
 #define FLUSH_MILLISECONDS 10000

@@ -4,7 +4,6 @@
 #include "fs/inode.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- forks and tags ---- */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/connection.h"
 
-#include <errno.h>
 #include <linux/fuse.h>
-#include <string.h>
 #include <sys/uio.h>
 
 /* What libfuse 3.14 does not know is added to its answer to FUSE_INIT on its way

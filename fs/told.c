@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* The kernel gives a directory one name.  It finds out about another one when it
  * looks that up, and moves what it has; but not inside of a rename(2) from one

@@ -3,7 +3,6 @@
 #include "mount/commands.h"
 #include "mount/report.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

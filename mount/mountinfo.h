@@ -3,7 +3,6 @@
 #define MOUNT_MOUNTINFO_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* What is mounted where: /proc/self/mountinfo (proc(5)). */
 

@@ -3,7 +3,6 @@
 #define MOUNT_REPORT_H
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 /* Replies of store/control.h as text for people, on standard output. */

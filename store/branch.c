@@ -66,16 +66,6 @@ void branch_unref(struct branch *b)
 		branch_free(b);
 }
 
-struct store *branch_store(struct branch *b)
-{
-	return b->store;
-}
-
-uint64_t branch_incarnation(struct branch *b)
-{
-	return b->incarnation;
-}
-
 char *branch_name(struct branch *b)
 {
 	SCOPED_LOCK(&b->store->lock);

@@ -17,14 +17,9 @@ static int find_face(struct branch *b, struct branch_state *state)
 	return 0;
 }
 
-static void free_commit(struct commit **commit)
-{
-	commit_free(*commit);
-}
-
 int branch_peek(struct branch *b, struct branch_state *ret)
 {
-	scoped(free_commit) struct commit *commit = NULL;
+	scoped_commit struct commit *commit = NULL;
 	struct branch_state state;
 	struct worktree *tree;
 	int r = branch_worktree(b, &tree);

@@ -3,6 +3,7 @@
 #define STORE_COMMIT_H
 
 #include "store/odb.h"
+#include "store/util.h"
 
 #include <time.h>
 
@@ -33,6 +34,13 @@ int commit_read(struct odb *odb, const struct oid *oid,
 		struct commit **ret_commit);
 int commit_write(struct odb *odb, const struct commit *commit,
 		 struct oid *ret_oid);
-void commit_free(struct commit *commit);
+void commit_free(struct commit *commit);	/* accepts NULL */
+
+static inline void commit_freep(struct commit **commit)
+{
+	commit_free(*commit);
+}
+
+#define scoped_commit scoped(commit_freep)
 
 #endif

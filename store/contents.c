@@ -175,12 +175,6 @@ int contents_store_as(struct contents *snapshot, struct odb *odb, uint32_t mode,
 	return kind->store(snapshot, odb, mode_is_executable(mode), ret_oid);
 }
 
-void contents_stored(struct contents *c, struct contents *snapshot,
-		     const struct oid *oid)
-{
-	c->ops->stored(c, snapshot, oid, CONTENTS_AS_BLOB);
-}
-
 void contents_stored_local(struct contents *c, struct contents *snapshot,
 			   const struct oid *oid)
 {

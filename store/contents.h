@@ -67,6 +67,13 @@ struct contents {
 struct contents *contents_ref(struct contents *c);
 void contents_unref(struct contents *c);	/* accepts NULL */
 
+static inline void contents_unrefp(struct contents **contents)
+{
+	contents_unref(*contents);
+}
+
+#define scoped_contents scoped(contents_unrefp)
+
 /* Up to size bytes at offset; fewer at the end only, 0 at or past it.  -EIO,
  * -EUCLEAN (damaged store), -ENOMEM; -ENOSPC, -EDQUOT: no room to unpack a large
  * stored file. */
@@ -134,8 +141,6 @@ int contents_store_as(struct contents *snapshot, struct odb *odb, uint32_t mode,
  * since may be dropped from memory and read back from there. */
 void contents_stored_as(struct contents *c, struct contents *snapshot,
 			uint32_t mode, const struct oid *oid);
-void contents_stored(struct contents *c, struct contents *snapshot,
-		     const struct oid *oid);	/* as a blob */
 /* As a blob in the pool's local odb. */
 void contents_stored_local(struct contents *c, struct contents *snapshot,
 			   const struct oid *oid);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/control_private.h"
 
-#include <errno.h>
-
 /* ---- lists ---- */
 
 struct listing {

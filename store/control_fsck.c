@@ -3,7 +3,6 @@
 #include "store/irmin_attribute.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 /* Checks what the branches reach: commits and trees are read and decoded, of

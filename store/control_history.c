@@ -2,7 +2,6 @@
 #include "store/control_private.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #define SHALLOW_MAX ((size_t)64 << 20)
 

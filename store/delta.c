@@ -37,12 +37,12 @@ void delta_free(struct delta *delta)
 	free(delta);
 }
 
-static int grow(struct delta *delta)
+int delta_reserve(struct delta *delta, size_t more)
 {
-	size_t capacity = delta->capacity ? delta->capacity * 2 : 2;
+	size_t capacity = delta->count + more;
 	struct delta_entry *entries;
 
-	if (delta->count < delta->capacity)
+	if (capacity <= delta->capacity)
 		return 0;
 	entries = reallocarray(delta->entries, capacity, sizeof(*entries));
 	if (!entries)
@@ -58,7 +58,8 @@ struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
 	struct delta_entry *entry;
 	char *copy;
 
-	if (grow(delta) < 0)
+	if (delta->count == delta->capacity &&
+	    delta_reserve(delta, delta->count ?: 2) < 0)
 		return NULL;
 	copy = strdup(name);
 	if (!copy)
@@ -232,16 +233,11 @@ int delta_check_name(const char *name)
 	return strcmp(name, GIT_NAME) == 0 ? 0 : tree_check_name(name);
 }
 
-static void cleanup_treep(struct tree **tree)
-{
-	tree_free(*tree);
-}
-
 static int store_directory(struct delta *delta, struct odb *odb,
 			   const struct oid *base, unsigned int depth)
 {
 	static const struct oid none;
-	scoped(cleanup_treep) struct tree *tree = NULL;
+	scoped_tree struct tree *tree = NULL;
 	int r;
 
 	if (depth > TREE_DEPTH_MAX)
@@ -384,7 +380,7 @@ static int compare_trees(struct odb *odb, const struct oid *from,
 			 const struct oid *to, unsigned int depth,
 			 struct delta **ret_delta)
 {
-	scoped(cleanup_treep) struct tree *a = NULL, *b = NULL;
+	scoped_tree struct tree *a = NULL, *b = NULL;
 	struct delta *delta;
 	int r = tree_read(odb, from, &a);
 

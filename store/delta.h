@@ -84,6 +84,13 @@ int delta_check_name(const char *name);
 struct delta *delta_new(bool complete);
 void delta_free(struct delta *delta);		/* accepts NULL */
 
+static inline void delta_freep(struct delta **delta)
+{
+	delta_free(*delta);
+}
+
+#define scoped_delta scoped(delta_freep)
+
 /* A copy that shares the contents; private members are left out.  -ENOMEM. */
 int delta_copy(const struct delta *delta, struct delta **ret_copy);
 
@@ -92,6 +99,9 @@ int delta_copy(const struct delta *delta, struct delta **ret_copy);
  * freed then.  -ENOTSUP: newer changes what is in a directory that older only
  * names by its object; -ENOMEM.  Both stand for what they did then. */
 int delta_fold(struct delta *older, struct delta *newer);
+
+/* Makes room for that many more entries.  -ENOMEM. */
+int delta_reserve(struct delta *delta, size_t more);
 
 /* Appends an entry with a copy of name; NULL: no memory.  The pointer is valid
  * until the next add. */

@@ -32,24 +32,9 @@ static bool is_change_within(const struct delta_entry *newer)
 	       !newer->directory->complete;
 }
 
-static int reserve(struct delta *delta, size_t more)
-{
-	size_t capacity = delta->count + more;
-	struct delta_entry *entries;
-
-	if (capacity <= delta->capacity)
-		return 0;
-	entries = reallocarray(delta->entries, capacity, sizeof(*entries));
-	if (!entries)
-		return -ENOMEM;
-	delta->entries = entries;
-	delta->capacity = capacity;
-	return 0;
-}
-
 static int prepare(const struct delta *older, struct delta *newer)
 {
-	int r = reserve(newer, older->count);
+	int r = delta_reserve(newer, older->count);
 
 	if (r == 0 && newer->count)
 		qsort(newer->entries, newer->count, sizeof(*newer->entries),

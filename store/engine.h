@@ -239,10 +239,8 @@ bool engine_may_be_new(struct engine *engine, const char *name);
 /* The same of the ref of a branch that is there: as one that moved. */
 bool engine_may_have_moved(struct engine *engine, const char *name);
 
-/* Makes the thread try to write refs that it could not write, now. */
-void engine_retry_refs(struct engine *engine);
-
-/* The same; returns when it was tried, or after a second. */
+/* Makes the thread try now to write refs that it could not write; returns when it
+ * was tried, or after a second. */
 void engine_settle_refs(struct engine *engine);
 
 /* Outcome so far, in words in report: 0; -EROFS: the engine is read-only; the

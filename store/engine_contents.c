@@ -2,7 +2,6 @@
 #include "store/engine_private.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* A frame may say no more than how a file's contents differ from an earlier cut's.
  * When that cut is published and its frame gone, the table must say which blob it

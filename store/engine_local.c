@@ -7,13 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-static void free_commit(struct commit **commit)
-{
-	commit_free(*commit);
-}
-
-#define scoped_commit scoped(free_commit)
-
 /* ---- following ---- */
 
 static int begin_anew(struct odb *odb, struct table_branch *branch,

@@ -213,14 +213,6 @@ bool engine_may_have_moved(struct engine *e, const char *name)
 	return b && !oid_equal(&b->outside, &oid) && !oid_equal(&b->head, &oid);
 }
 
-void engine_retry_refs(struct engine *engine)
-{
-	SCOPED_LOCK(&engine->lock);
-
-	clock_gettime(CLOCK_MONOTONIC, &engine->tend_at);
-	pthread_cond_signal(&engine->work);
-}
-
 static bool is_busy_locked(const struct engine *e)
 {
 	return e->busy && e->running && !e->dead;

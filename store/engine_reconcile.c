@@ -63,11 +63,6 @@ static void adopt(struct work *work, struct table_branch *b,
 	adopt_with(work, b, head, NULL);
 }
 
-static void cleanup_deltap(struct delta **delta)
-{
-	delta_free(*delta);
-}
-
 /* The branch becomes what its ref was moved to.  Where that would cover something
  * that Git does not have, or nobody can tell, nothing changes, as if it had moved
  * just now: who mounts the store gives what was pushed a name (store/outside.c).
@@ -75,7 +70,7 @@ static void cleanup_deltap(struct delta **delta)
 static int move_on(struct work *work, struct table_branch *b,
 		   const struct oid *head, bool must)
 {
-	scoped(cleanup_deltap) struct delta *delta = NULL;
+	scoped_delta struct delta *delta = NULL;
 	struct engine *e = work->engine;
 	int r = engine_local_meet(e, b, head, &delta);
 

@@ -18,13 +18,6 @@ struct pass {
 	size_t blocked_count;
 };
 
-static void free_commit(struct commit **commit)
-{
-	commit_free(*commit);
-}
-
-#define scoped_commit scoped(free_commit)
-
 /* ---- commits ---- */
 
 /* Time never runs backwards along a branch. */

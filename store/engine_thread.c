@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/engine_private.h"
 
-#include <errno.h>
-#include <string.h>
-
 #define DELAY_MOST 16		/* seconds between own retries */
 #define TEND_SECONDS 1
 #define SECOND_NS ((uint64_t)1000000000)

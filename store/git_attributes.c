@@ -5,7 +5,6 @@
 #include "store/tree.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(folder) ((folder)->unhashed = true)

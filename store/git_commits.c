@@ -4,7 +4,6 @@
 #include "store/git_shallow.h"
 
 #include <errno.h>
-#include <string.h>
 
 static int prepare(git_revwalk *walk, const struct oid *tip,
 		   const struct oid *hidden, size_t hidden_count)

@@ -6,9 +6,8 @@
 #include "store/util.h"
 
 /* Which loose objects (blobs too large for packs in memory) are new since the last
- * flush, and the flush itself: a few
- * are flushed one by one, with their folders, more by syncfs of the file system
- * that holds them. */
+ * flush, and the flush itself: a few are flushed one by one, with their folders,
+ * more by syncfs of the file system that holds them. */
 
 #define FLUSH_SINGLY 16
 
@@ -32,8 +31,9 @@ void git_flush_release(struct git_flush *f);
 /* The object has been written, or was found, and must be flushed. */
 void git_flush_note(struct git_flush *f, const struct oid *oid);
 
-/* What was noted before the call is durable when it returns; -EIO if not.  After a flush that the disk refused, all fail: the kernel has forgotten
- * the data, so that trying again would only seem to help. */
+/* What was noted before the call is durable when it returns; -EIO if not.  After a
+ * flush that the disk refused, all fail: the kernel has forgotten the data, so that
+ * trying again would only seem to help. */
 int git_flush_run(struct git_flush *f);
 
 #endif

@@ -2,7 +2,6 @@
 #include "store/git_hash.h"
 #include "store/git_error.h"
 
-#include <errno.h>
 #include <git2.h>
 #include <pthread.h>
 #include <stdatomic.h>

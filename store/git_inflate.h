@@ -4,8 +4,8 @@
 
 #include "store/odb.h"
 
-/* Loose objects: zlib over "TYPE SP SIZE NUL" and the data.  Whatever the file
- * holds, these end, and stay inside their memory. */
+/* Reading loose objects: zlib over "TYPE SP SIZE NUL" and the data.  The file need
+ * not be trusted: whatever is in it, these return, and stay inside their memory. */
 
 /* Reads the object in fd whole; alloc gives size bytes and one more for a NUL,
  * and what it gave is ret_data's, on failure too.  -EUCLEAN: damaged, -EIO,

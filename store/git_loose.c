@@ -246,8 +246,8 @@ static void set_operations(git_odb_backend *backend)
 	backend->free = loose_free;
 }
 
-int git_loose_new(const char *objects_dir, int compression,
-		  git_odb_backend **ret_backend)
+static int loose_new(const char *objects_dir, int compression,
+		     git_odb_backend **ret_backend)
 {
 	struct loose *l = calloc(1, sizeof(*l));
 	int r;
@@ -292,7 +292,7 @@ static int add_folder(git_odb *odb, const char *path, int compression,
 	if (r == 0)
 		r = add(odb, backend, PACK_PRIORITY, add_to);
 	if (r == 0)
-		r = git_loose_new(path, compression, &backend);
+		r = loose_new(path, compression, &backend);
 	if (r == 0)
 		r = add(odb, backend, LOOSE_PRIORITY, add_to);
 	return r;
@@ -402,7 +402,7 @@ static int only(git_odb_backend *backend, git_odb **ret_odb)
 int git_loose_only(const char *objects_dir, int compression, git_odb **ret_odb,
 		   git_odb_backend **ret_backend)
 {
-	int r = git_loose_new(objects_dir, compression, ret_backend);
+	int r = loose_new(objects_dir, compression, ret_backend);
 
 	return r < 0 ? r : only(*ret_backend, ret_odb);
 }

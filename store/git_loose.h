@@ -11,11 +11,8 @@
  *
  * Functions return codes of libgit2. */
 
-/* A backend for the folder "objects"; compression: zlib's level. */
-int git_loose_new(const char *objects_dir, int compression,
-		  git_odb_backend **ret_backend);
-
-/* A whole object database: packs, loose objects, alternates, commit-graph. */
+/* A whole object database of the folder "objects": packs, loose objects,
+ * alternates, commit-graph.  compression: zlib's level. */
 int git_loose_database(const char *objects_dir, int compression,
 		       git_odb **ret_odb);
 

@@ -5,7 +5,6 @@
 #include "store/git_shallow.h"
 
 #include <errno.h>
-#include <string.h>
 
 static int say(const struct oid *a, const struct oid *b, int code)
 {

@@ -6,7 +6,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <string.h>
 #include <zlib.h>
 
 #define OFS_DELTA 6

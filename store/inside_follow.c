@@ -9,19 +9,6 @@
 
 #define AUTOMATIC_MOST 10000	/* commits looked at */
 
-static void cleanup_deltap(struct delta **delta)
-{
-	delta_free(*delta);
-}
-
-static void free_commit(struct commit **commit)
-{
-	commit_free(*commit);
-}
-
-#define scoped_delta scoped(cleanup_deltap)
-#define scoped_commit scoped(free_commit)
-
 /* ---- whether our commits may give way ---- */
 
 /* One that fsync or the timer made, with a message of ours. */

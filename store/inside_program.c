@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/inside_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -14,23 +14,10 @@
  * state of the file its commit is (time of change), and the branch of which state the
  * last cut was. */
 
-static void cleanup_deltap(struct delta **delta)
-{
-	delta_free(*delta);
-}
-
-static void free_commit(struct commit **commit)
-{
-	commit_free(*commit);
-}
-
 static void free_times(struct git_index_times **times)
 {
 	git_index_times_free(*times);
 }
-
-#define scoped_delta scoped(cleanup_deltap)
-#define scoped_commit scoped(free_commit)
 
 struct recovery {
 	struct inside_following following;

@@ -46,12 +46,12 @@ struct local *local_new(void);
 struct local *local_copy(const struct local *local);
 void local_free(struct local *local);		/* accepts NULL */
 
-static inline void cleanup_localp(struct local **local)
+static inline void local_freep(struct local **local)
 {
 	local_free(*local);
 }
 
-#define scoped_local scoped(cleanup_localp)
+#define scoped_local scoped(local_freep)
 
 /* Whether the entry is there although Git does not know it. */
 bool local_is_own(const struct local *local);

@@ -11,13 +11,6 @@
 #define NUMBER_DIGITS 16
 #define NAME_SIZE (sizeof(PREFIX) + 2 * (NUMBER_DIGITS + 1) + OID_HEX_SIZE)
 
-static void free_tree(struct tree **tree)
-{
-	tree_free(*tree);
-}
-
-#define scoped_tree scoped(free_tree)
-
 static bool is_base(const struct tree_entry *entry)
 {
 	return strncmp(entry->name, PREFIX, strlen(PREFIX)) == 0;

@@ -4,7 +4,6 @@
 #include "store/util.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define DEPTH_MOST (64 * TREE_DEPTH_MAX)	/* trees in trees */
 
@@ -108,11 +107,6 @@ int local_stage_new(struct odb *under, struct odb **ret_stage)
 
 /* ---- keeping ---- */
 
-static void free_tree(struct tree **tree)
-{
-	tree_free(*tree);
-}
-
 static int copy(struct stage *s, const struct oid *oid, enum object_type type)
 {
 	scoped_free void *data = NULL;
@@ -128,7 +122,7 @@ static int copy(struct stage *s, const struct oid *oid, enum object_type type)
 static int keep(struct stage *s, const struct oid *oid, uint32_t mode,
 		unsigned int depth)
 {
-	scoped(free_tree) struct tree *tree = NULL;
+	scoped_tree struct tree *tree = NULL;
 	int r;
 
 	if (!is_staged(s, oid))

@@ -24,13 +24,6 @@ static unsigned int digit_of(const char *name, unsigned int level)
 
 /* ---- reading ---- */
 
-static void free_tree(struct tree **tree)
-{
-	tree_free(*tree);
-}
-
-#define scoped_tree scoped(free_tree)
-
 static bool parse_hex(const char **at, uint64_t *ret)
 {
 	static const char digits[] = "0123456789abcdef";

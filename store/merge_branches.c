@@ -453,14 +453,9 @@ static int merge(struct merging *m)
 	return r;
 }
 
-static void cleanup_deltap(struct delta **delta)
-{
-	delta_free(*delta);
-}
-
 static int fast_forward(struct merging *m)
 {
-	scoped(cleanup_deltap) struct delta *delta = NULL;
+	scoped_delta struct delta *delta = NULL;
 	struct record record = {
 		.kind = RECORD_MOVE, .branch = m->target->incarnation,
 		.oid = m->theirs.commit,
@@ -482,7 +477,7 @@ static int fast_forward(struct merging *m)
 /* Git has nothing to merge; the local face may have. */
 static int merge_face(struct merging *m)
 {
-	scoped(cleanup_deltap) struct delta *delta = NULL;
+	scoped_delta struct delta *delta = NULL;
 	scoped_buffer struct buffer text = { 0 };
 	struct record record;
 	int r = delta_between(m->store->odb, &m->ours.tree, &m->ours.tree,

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/merge_private.h"
 
-#include <errno.h>
-
 /* Directories that a merge takes from theirs whole, without a look inside, are
  * told change by change where ours has them too: the rest of such a directory
  * stays what it is, with all that Git does not know of it. */
-
-static void free_tree(struct tree **tree)
-{
-	tree_free(*tree);
-}
 
 static bool is_of_interest(const struct delta_entry *entry)
 {
@@ -50,7 +43,7 @@ static int open_entry(struct odb *odb, const struct tree_entry *ours,
 int merge_open_changes(struct odb *odb, const struct oid *ours,
 		       struct delta *changes)
 {
-	scoped(free_tree) struct tree *tree = NULL;
+	scoped_tree struct tree *tree = NULL;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < changes->count; i++) {

@@ -7,11 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-static void cleanup_deltap(struct delta **delta)
-{
-	delta_free(*delta);
-}
-
 /* Zero: it is not known. */
 static int find_base(struct odb *odb, const struct branch_state *ours,
 		     const struct branch_state *theirs,
@@ -48,7 +43,7 @@ int merge_local(struct store *store, const struct branch_state *ours,
 		.ours = ours->face, .theirs = theirs->face,
 		.ours_tree = ours->tree, .theirs_tree = theirs->tree,
 	};
-	scoped(cleanup_deltap) struct delta *merged = NULL;
+	scoped_delta struct delta *merged = NULL;
 	scoped_free char *path = NULL;
 	int r;
 

@@ -43,11 +43,6 @@ struct merge_state {
 	struct merge_object suggested;
 };
 
-static inline void delta_freep(struct delta **delta)
-{
-	delta_free(*delta);
-}
-
 /* Whether both sides changed a file or directory to the same.  That is settled
  * but for types that want it (merge_type.wants_equal). */
 bool merge_is_alike(const struct merge_sides *sides);
@@ -62,9 +57,6 @@ bool merge_is_settled(const struct merge_sides *sides,
 int merge_conflict(struct merge_state *state, const struct merge_sides *sides,
 		   const struct merge_object *merged, const char *reason,
 		   struct merge_object *ret);
-
-/* Tells files that are stored as trees from folders.  Errors in state->report. */
-int merge_recognise(struct merge_state *state, struct merge_sides *sides);
 
 static inline bool merge_is_regular(const struct merge_object *object)
 {
@@ -134,9 +126,6 @@ int merge_file_write(struct merge_state *state, const void *data, size_t size,
 /* Gives a file the x bit or takes it away. */
 int merge_set_executable(struct merge_state *state, bool executable,
 			 struct merge_object *file);
-
-/* Notes in state->report that a file's object cannot be read; returns r. */
-int merge_unreadable(struct merge_state *state, const struct oid *oid, int r);
 
 /* Merges what are no directories at state->path (mode 0 where there is none).
  * 0, or negative errno with report. */

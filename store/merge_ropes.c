@@ -7,7 +7,8 @@
 
 /* Files of a merge as they are stored: blobs, and ropes, which are trees. */
 
-int merge_unreadable(struct merge_state *state, const struct oid *oid, int r)
+/* Notes in state->report that a file's object cannot be read; returns r. */
+static int unreadable(struct merge_state *state, const struct oid *oid, int r)
 {
 	char hex[OID_HEX_SIZE];
 
@@ -22,7 +23,7 @@ int merge_file_size(struct merge_state *state,
 	int r = contents_stored_size(state->context->odb, &object->oid,
 				     object->mode, ret_size);
 
-	return r < 0 ? merge_unreadable(state, &object->oid, r) : 0;
+	return r < 0 ? unreadable(state, &object->oid, r) : 0;
 }
 
 static int read_rope(struct odb *odb, const struct oid *oid, uint64_t size,
@@ -59,7 +60,7 @@ int merge_file_read(struct merge_state *state,
 			r = read_rope(odb, &object->oid, size, ret_data,
 				      ret_size);
 	}
-	return r < 0 ? merge_unreadable(state, &object->oid, r) : 0;
+	return r < 0 ? unreadable(state, &object->oid, r) : 0;
 }
 
 int merge_file_write(struct merge_state *state, const void *data, size_t size,
@@ -92,7 +93,7 @@ int merge_set_executable(struct merge_state *state, bool executable,
 		r = contents_kind()->set_executable(state->context->odb, &oid,
 						    executable, &file->oid);
 	if (r < 0)
-		return merge_unreadable(state, &oid, r);
+		return unreadable(state, &oid, r);
 	if (mode_is_rope(file->mode))
 		file->mode = executable ? MODE_ROPE_EXECUTABLE : MODE_ROPE;
 	else
@@ -120,7 +121,7 @@ static int is_text(struct merge_state *state, const struct merge_object *object)
 	got = contents_kind()->read(state->context->odb, &object->oid, head,
 				    sizeof(head), 0);
 	if (got < 0)
-		return merge_unreadable(state, &object->oid, got);
+		return unreadable(state, &object->oid, got);
 	return contents_is_text(head, got);
 }
 
@@ -159,7 +160,7 @@ int merge_ropes(struct merge_state *state, const struct merge_sides *sides,
 				  state->path.data, strerror(-conflict));
 	r = contents_recognise(context->odb, &made.oid, &made.mode, NULL);
 	if (r == 0 && !mode_is_rope(made.mode))
-		r = merge_unreadable(state, &made.oid, -EUCLEAN);
+		r = unreadable(state, &made.oid, -EUCLEAN);
 	if (r < 0)
 		return r;
 	*ret = made;

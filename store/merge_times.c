@@ -4,7 +4,6 @@
 #include "store/tree.h"
 
 #include <errno.h>
-#include <string.h>
 
 struct moment {
 	struct oid commit;
@@ -48,11 +47,6 @@ void merge_times_free(struct merge_times *times)
 
 /* ---- reading ---- */
 
-static void cleanup_commitp(struct commit **commit)
-{
-	commit_free(*commit);
-}
-
 static int compare_moments(const void *a, const void *b)
 {
 	const struct moment *x = a, *y = b;
@@ -78,7 +72,7 @@ static int read_past(struct git_repo *repo, const struct oid *bases,
 	if (!past->moments)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		scoped(cleanup_commitp) struct commit *commit = NULL;
+		scoped_commit struct commit *commit = NULL;
 
 		r = commit_read(git_repo_odb(repo), &oids[i], &commit);
 		if (r < 0)
@@ -128,7 +122,7 @@ static bool is_same(const struct tree_entry *a, const struct tree_entry *b)
 /* 1: the commit has at path what none of its parents has. */
 static int changed(struct odb *odb, const struct oid *id, const char *path)
 {
-	scoped(cleanup_commitp) struct commit *commit = NULL;
+	scoped_commit struct commit *commit = NULL;
 	struct tree_entry entry, before = { 0 };
 	int r = commit_read(odb, id, &commit);
 
@@ -139,7 +133,7 @@ static int changed(struct odb *odb, const struct oid *id, const char *path)
 	if (!commit->parent_count)
 		return !is_same(&entry, &before);
 	for (size_t i = 0; i < commit->parent_count; i++) {
-		scoped(cleanup_commitp) struct commit *parent = NULL;
+		scoped_commit struct commit *parent = NULL;
 
 		r = commit_read(odb, &commit->parents[i], &parent);
 		if (r == 0)

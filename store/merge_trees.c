@@ -26,7 +26,8 @@ static void directory_release(struct directory *d)
 	free(d->differences);
 }
 
-int merge_recognise(struct merge_state *state, struct merge_sides *sides)
+/* Tells files that are stored as trees from folders.  Errors in state->report. */
+static int recognise(struct merge_state *state, struct merge_sides *sides)
 {
 	struct merge_object *const objects[] = {
 		&sides->base, &sides->ours, &sides->theirs,
@@ -333,7 +334,7 @@ static int merge_name(struct merge_state *state,
 	if (resolved == RESOLVED_NOTHING && !merge_is_alike(sides) &&
 	    merge_is_settled(sides, ret))
 		return 0;
-	r = merge_recognise(state, &leaves);
+	r = recognise(state, &leaves);
 	if (r < 0)
 		return r;
 	ours = leaves.ours.mode == MODE_TREE;

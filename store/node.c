@@ -275,11 +275,6 @@ struct worktree *node_worktree(struct node *n)
 	return n->worktree;
 }
 
-bool node_is_root(const struct node *n)
-{
-	return n == n->worktree->root;
-}
-
 mode_t node_type(const struct node *n)
 {
 	static const mode_t types[] = {
@@ -291,11 +286,6 @@ mode_t node_type(const struct node *n)
 
 	/* without a lock: of what is fixed alone */
 	return types[(n->kind == KIND_LINK ? n->target : n)->kind];
-}
-
-bool node_is_submodule(const struct node *n)
-{
-	return n->kind == KIND_SUBMODULE;
 }
 
 void **node_slot(struct node *n)

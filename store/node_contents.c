@@ -7,13 +7,6 @@
 #include <linux/falloc.h>
 #include <stdlib.h>
 
-static void cleanup_contentsp(struct contents **c)
-{
-	contents_unref(*c);
-}
-
-#define scoped_contents scoped(cleanup_contentsp)
-
 /* ---- opening ---- */
 
 /* What a file is that is not open. */

@@ -74,11 +74,6 @@ struct following {
 	struct report *report;
 };
 
-static void cleanup_deltap(struct delta **delta)
-{
-	delta_free(*delta);
-}
-
 static int switch_to(struct following *f, const struct delta *delta,
 		     struct record *record)
 {
@@ -110,7 +105,7 @@ static int check_own(struct following *f, const struct oid *tree,
 
 static int move_on(struct following *f)
 {
-	scoped(cleanup_deltap) struct delta *delta = NULL;
+	scoped_delta struct delta *delta = NULL;
 	struct odb *odb = f->b->store->odb;
 	struct record record = {
 		.kind = RECORD_MOVE, .branch = f->b->incarnation,
@@ -134,7 +129,7 @@ static int move_on(struct following *f)
  * to them: they hold all of it already, as it was merged or edited since. */
 static int keep_files(struct following *f, const struct merge_result *result)
 {
-	scoped(cleanup_deltap) struct delta *nothing = NULL;
+	scoped_delta struct delta *nothing = NULL;
 	const struct oid *tree = &f->ours.tree;
 	scoped_buffer struct buffer text = { 0 };
 	struct record record;

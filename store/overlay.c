@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-const struct contents_ops overlay_ops;
+static const struct contents_ops overlay_ops;
 
 static int make(struct pool *pool, bool frozen, struct overlay **ret)
 {
@@ -293,7 +293,7 @@ static uint64_t overlay_data_size(struct contents *c)
 
 /* ---- snapshots ---- */
 
-int overlay_snapshot(struct contents *c, struct contents **ret)
+static int overlay_snapshot(struct contents *c, struct contents **ret)
 {
 	struct overlay *o = (struct overlay *)c, *copy;
 	int r = make(o->pool, true, &copy);
@@ -327,7 +327,7 @@ int overlay_snapshot(struct contents *c, struct contents **ret)
 	return 0;
 }
 
-const struct contents_ops overlay_ops = {
+static const struct contents_ops overlay_ops = {
 	.name = "overlay",
 	.read = overlay_read,
 	.write = overlay_write,

@@ -69,14 +69,10 @@ static inline bool overlay_is_stored(const struct overlay *o)
 	return o->stored && o->stored_version == o->version;
 }
 
-extern const struct contents_ops overlay_ops;
-
 /* Locks one exclusively and another shared, in an order that cannot deadlock.
  * They may be the same. */
 void overlay_lock_pair(struct overlay *exclusive, struct overlay *shared);
 void overlay_unlock_pair(struct overlay *exclusive, struct overlay *shared);
-
-int overlay_snapshot(struct contents *c, struct contents **ret);
 
 /* The functions below need o->lock. */
 

@@ -280,16 +280,11 @@ static int add_path(struct delta *delta, const char *path, uint32_t mode,
 	return add_path(entry->directory, slash + 1, mode, oid);
 }
 
-static void cleanup_deltap(struct delta **delta)
-{
-	delta_free(*delta);
-}
-
 /* The tree with another object at path. */
 static int put_path(struct odb *odb, const struct oid *tree, const char *path,
 		    uint32_t mode, const struct oid *oid, struct oid *ret_tree)
 {
-	scoped(cleanup_deltap) struct delta *delta = delta_new(false);
+	scoped_delta struct delta *delta = delta_new(false);
 	int r = delta ? add_path(delta, path, mode, oid) : -ENOMEM;
 
 	if (r == 0)
@@ -340,7 +335,7 @@ static int switch_to(struct resolving *v, const struct branch_state *state,
 		     const struct merge_result *merged)
 {
 	struct branch_state target = { 0 };
-	scoped(cleanup_deltap) struct delta *delta = NULL;
+	scoped_delta struct delta *delta = NULL;
 	struct record records[2] = {
 		{ 0 },
 		{ .kind = RECORD_CONFLICTS, .branch = v->b->incarnation,

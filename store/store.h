@@ -129,8 +129,6 @@ int store_each(struct store *store, bool dropped,
 
 /* ---- a branch ---- */
 
-struct store *branch_store(struct branch *b);
-uint64_t branch_incarnation(struct branch *b);
 /* Copy of its present name; the caller frees it. */
 char *branch_name(struct branch *b);
 /* Its work tree, loaded on first use; no new reference: it lives as long as the

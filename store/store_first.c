@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/store_private.h"
 
-#include "store/git_refs.h"
 #include "store/lock.h"
 
 #include <dirent.h>

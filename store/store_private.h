@@ -392,7 +392,6 @@ void outside_catch_up(struct store *store, struct branch *b);
 
 /* ---- timer.c ---- */
 
-
 int timer_start(struct store *store);
 void timer_stop(struct store *store);
 /* Forgets branches dropped more than DROPPED_KEPT_SECONDS ago. */

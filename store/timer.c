@@ -2,8 +2,6 @@
 #include "store/store_private.h"
 #include "store/inside_private.h"
 
-#include <errno.h>
-
 /* The timer commits a branch commit_seconds after its first unsaved change.
  *
  * It looks at the loaded branches at least once in commit_seconds: a change

@@ -3,6 +3,7 @@
 #define STORE_TREE_H
 
 #include "store/odb.h"
+#include "store/util.h"
 
 #include <stdbool.h>
 
@@ -65,7 +66,14 @@ struct tree {
  * -EUCLEAN: not a tree: bad mode, empty or too long name, '/' in a name,
  * duplicate or unsorted entries, cut off. -ENOMEM. */
 int tree_decode(void *data, size_t size, struct tree **ret_tree);
-void tree_free(struct tree *tree);
+void tree_free(struct tree *tree);		/* accepts NULL */
+
+static inline void tree_freep(struct tree **tree)
+{
+	tree_free(*tree);
+}
+
+#define scoped_tree scoped(tree_freep)
 
 /* Reads and decodes; the zero id and oid_empty_tree give a tree without
  * entries.  Errors of odb_read and tree_decode. */

@@ -2,6 +2,9 @@
 #ifndef STORE_UTIL_H
 #define STORE_UTIL_H
 
+/* What all parts of the program share and C does not have: cleanup at the end of a
+ * block, growable bytes, messages, files, the clock, who asks. */
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/store_private.h"
 
-#include <ctype.h>
 #include <errno.h>
 
 /* Read-only views of commits.  The hash of views holds no references: who wants

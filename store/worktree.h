@@ -78,9 +78,8 @@ struct node *worktree_root(struct worktree *w);
 struct node *node_ref(struct node *n);
 void node_unref(struct node *n);		/* accepts NULL */
 struct worktree *node_worktree(struct node *n);	/* no new reference */
-bool node_is_root(const struct node *n);
-mode_t node_type(const struct node *n);		/* S_IFMT */
-bool node_is_submodule(const struct node *n);	/* an empty read-only folder */
+/* S_IFMT; a submodule is an empty read-only folder. */
+mode_t node_type(const struct node *n);
 
 /* A slot for the front end: its inode for this node.  Read and written by the
  * front end only, under its own lock. */

@@ -33,7 +33,8 @@ static unsigned int add_time(struct worktree *w, const struct timespec *now)
 	return w->time_count - 1;
 }
 
-int plan_reserve_locked(struct plan *plan)
+/* -ENOMEM, -ENOSPC. */
+static int reserve_locked(struct plan *plan)
 {
 	int r = reserve_time(plan->worktree);
 
@@ -170,7 +171,7 @@ static void finish(struct touched *touched, unsigned int epoch,
 	node_settle_locked(dir);
 }
 
-void plan_execute_locked(struct plan *plan)
+static void execute_locked(struct plan *plan)
 {
 	struct worktree *w = plan->worktree;
 	struct timespec now = w->apply_time;
@@ -411,13 +412,13 @@ static int commit(const struct applying *a, struct plan *plan,
 	if (a->names ? !names_have_plan(a->names, plan) :
 		       !plan_is_same(plan, known))
 		return 1;
-	r = plan_reserve_locked(plan);
+	r = reserve_locked(plan);
 	w->options.clock(&w->apply_time);
 	if (r == 0)
 		r = a->take(a->context, NULL);
 	if (r < 0)
 		return r;
-	plan_execute_locked(plan);
+	execute_locked(plan);
 	return 0;
 }
 

@@ -2,7 +2,6 @@
 #include "store/worktree_plan.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- what goes ---- */

@@ -24,7 +24,7 @@ struct plan_facts {
 struct step {
 	enum step_kind kind;
 	struct node *dir;		/* the plan's touched has a reference */
-	char *name;			/* owned; used up by plan_execute */
+	char *name;			/* owned; used up by carrying it out */
 	char *place;			/* the same; NULL: it has none or keeps it */
 	uint32_t mode;
 	struct oid oid;
@@ -72,10 +72,6 @@ int plan_make_locked(struct plan *plan, struct worktree *w,
 
 /* Whether both concern the same names of the same directories. */
 bool plan_is_same(const struct plan *a, const struct plan *b);
-
-/* -ENOMEM, -ENOSPC. */
-int plan_reserve_locked(struct plan *plan);
-void plan_execute_locked(struct plan *plan);
 
 /* No lock may be held. */
 void plan_release(struct plan *plan);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 struct foreign {
 	char *path;
@@ -26,11 +25,6 @@ static void walk_release(struct walk *w)
 		free(w->foreign[i].path);
 	free(w->foreign);
 	buffer_release(&w->path);
-}
-
-static void tree_freep(struct tree **tree)
-{
-	tree_free(*tree);
 }
 
 static int add_foreign(struct walk *w, const struct tree_entry *entry)
@@ -93,7 +87,7 @@ static int walk_entry(struct walk *w, const struct tree_entry *entry,
 static int walk_directory(struct walk *w, const struct oid *oid,
 			  const struct queue_place *place)
 {
-	scoped(tree_freep) struct tree *tree = NULL;
+	scoped_tree struct tree *tree = NULL;
 	int r = tree_read(w->odb, oid, &tree);
 
 	for (size_t i = 0; r == 0 && i < tree->count; i++)

@@ -2,7 +2,6 @@
 #include "structures/queue_private.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 struct queue_node *queue_node_new(void)

@@ -2,8 +2,6 @@
 #include "structures/rope_match.h"
 #include "structures/rope_private.h"
 
-#include <errno.h>
-
 /* Comparing versions: level by level from the roots down, what both trees have
  * at a level is matched by address and left alone; the rest is opened.  Pieces
  * that are left at the end are matched by what they have in common of a source.

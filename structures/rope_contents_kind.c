@@ -6,13 +6,6 @@
 
 /* The kind for store/contents.h. */
 
-static void cleanup_contentsp(struct contents **c)
-{
-	contents_unref(*c);
-}
-
-#define scoped_contents scoped(cleanup_contentsp)
-
 /* Contents around a rope, which they take; it is freed on failure. */
 static int wrap(struct pool *pool, uint64_t id, struct rope *rope,
 		struct rope_contents **ret)

@@ -2,7 +2,6 @@
 #include "structures/rope_contents_private.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* Up to this size a file is read into memory to be stored; beyond it streams. */
 #define STORE_WHOLE ((uint64_t)1 << 20)

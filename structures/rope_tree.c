@@ -118,14 +118,9 @@ static bool begins_like_a_rope(const char *data, size_t size, bool *ret_mode)
 	return *ret_mode || memcmp(data, "100644 ", 7) == 0;
 }
 
-static void free_tree(struct tree **tree)
-{
-	tree_free(*tree);
-}
-
 int rope_tree_decode(void *data, size_t size, struct rope_tree **ret)
 {
-	scoped(free_tree) struct tree *tree = NULL;
+	scoped_tree struct tree *tree = NULL;
 	scoped_free struct rope_tree *t = NULL;
 	bool executable;
 	int r;

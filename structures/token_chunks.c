@@ -2,7 +2,6 @@
 #include "structures/token_hunk.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* Both sides' edits are walked in order of the base.  `taken` counts those that a
  * chunk already has, `grown` how much longer the side got by them. */

@@ -2,7 +2,6 @@
 #include "structures/token_hunk.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* Rules that look at words. */
 

@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
 /* Allocations of this program that can be made to fail, one at a time: for tests
  * linked with failing_args (tests/meson.build). */

@@ -8,11 +8,11 @@
 #include "store/worktree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 /* after the others: its names are short */
 #include "tests/faces.h"
+#include "tests/random.h"
 
 /* A work tree of files with several names, and the plain map that it must follow:
  * for model_links.c. */
@@ -37,7 +37,6 @@ struct world {
 	struct file place[PLACES];
 };
 
-static uint64_t seed;
 static int64_t seconds;
 static unsigned int last_number;
 static struct worktree *tree;
@@ -52,12 +51,6 @@ static struct {
 	struct node *node;
 	unsigned int number;
 } held[HELD];
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
-}
 
 static uint32_t some_bits(void)
 {

@@ -2,19 +2,12 @@
 #ifndef TESTS_ROPE_TEST_H
 #define TESTS_ROPE_TEST_H
 
+#include "tests/random.h"
 #include "structures/rope_private.h"
 
 #include <errno.h>
 
 /* What must hold of a rope whatever was done with it.  Everything is asserted. */
-
-static inline uint64_t draw(uint64_t *random, uint64_t below)
-{
-	*random ^= *random << 13;
-	*random ^= *random >> 7;
-	*random ^= *random << 17;
-	return (*random >> 11) % below;
-}
 
 static inline void check_leaf(struct rope_node *n)
 {

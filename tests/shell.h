@@ -3,6 +3,7 @@
 #define TESTS_SHELL_H
 
 #include "tests/test.h"
+#include "store/oid.h"
 
 #include <ftw.h>
 #include <stdarg.h>
@@ -91,5 +92,28 @@ static inline int shell_try(const char *folder, char **ret_output,
 		output_;                                                       \
 	})
 #define shell_do(folder, ...) free(shell(folder, __VA_ARGS__))
+
+/* The id that it prints. */
+#define shell_oid(folder, ...)                                                 \
+	({                                                                     \
+		char *hex_ = shell(folder, __VA_ARGS__);                       \
+		struct oid oid_;                                               \
+		assert_int_equal(oid_parse(hex_, &oid_), 0);                   \
+		free(hex_);                                                    \
+		oid_;                                                          \
+	})
+
+static inline void shell_put(const char *folder, const char *name,
+			     const char *text)
+{
+	char path[512];
+	FILE *stream;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	stream = fopen(path, "w");
+	assert_non_null(stream);
+	fputs(text, stream);
+	assert_int_equal(fclose(stream), 0);
+}
 
 #endif

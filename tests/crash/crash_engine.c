@@ -4,7 +4,6 @@
 #include "store/engine.h"
 #include "store/tree.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <spawn.h>

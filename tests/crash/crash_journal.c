@@ -6,7 +6,6 @@
 #include "store/tree.h"
 #include "store/worktree.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

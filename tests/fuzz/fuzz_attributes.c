@@ -3,7 +3,6 @@
 #include "store/attribute_file.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* .gitattributes: whatever it says, there is an answer. */

@@ -3,8 +3,6 @@
 #include "store/git_packed_refs.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* packed-refs: what is listed moves on and stays inside the text. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/model/small_pool.h"
+#include "tests/sanitized.h"
 #include "tests/test.h"
 #include "store/overlay.h"
+#include "store/tree.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Contents against plain arrays, with budgets so small that blocks are spilled,
@@ -329,7 +329,7 @@ static void do_store(struct model *m, struct snapshot *s)
 	check_blob(m, &oid, s);
 	m->oids[m->oid_count++ % 16] = oid;
 	if (is_live && draw(m, 4))
-		contents_stored(f->c, s->c, &oid);
+		contents_stored_as(f->c, s->c, MODE_FILE, &oid);
 }
 
 /* The file goes; another one is new or stored. */
@@ -411,42 +411,6 @@ static void end(struct model *m)
 	munmap(m->scratch, m->most + 1);
 }
 
-static unsigned int rounds(unsigned int base)
-{
-	const char *times = getenv("IRMINFS_MODEL_ROUNDS");
-
-	return times ? base * atoi(times) : base;
-}
-
-static void open_pool(struct odb **ret_odb, int *ret_fd, struct pool **ret)
-{
-	struct pool_options options = {
-		.block_budget = 300 << 10,
-		.blob_budget = 200 << 10,
-		.file_budget = 500 << 10,
-		.blob_max = 150 << 10,
-	};
-
-	*ret_fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(*ret_fd >= 0);
-	assert_int_equal(memory_odb_new(ret_odb), 0);
-	options.odb = *ret_odb;
-	options.dir_fd = *ret_fd;
-	assert_int_equal(pool_new(&options, ret), 0);
-}
-
-static void close_pool(struct odb *odb, int fd, struct pool *pool)
-{
-	struct pool_stats stats;
-
-	pool_get_stats(pool, &stats);
-	assert_int_equal(stats.block_bytes, 0);
-	assert_int_equal(stats.spill_bytes, 0);
-	pool_free(pool);
-	odb_free(odb);
-	close(fd);
-}
-
 static void run(size_t most, bool whole, unsigned int store_odds,
 		unsigned int steps, uint64_t seed)
 {
@@ -511,7 +475,7 @@ static void *store_queued(void *argument)
 	while (dequeue(q, &c, &snapshot)) {
 		if (contents_store(snapshot, q->odb, &oid) < 0)
 			abort();
-		contents_stored(c, snapshot, &oid);
+		contents_stored_as(c, snapshot, MODE_FILE, &oid);
 		contents_unref(snapshot);
 		contents_unref(c);
 	}

@@ -1,56 +1,14 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/model/small_pool.h"
+#include "tests/random.h"
+#include "tests/sanitized.h"
 #include "tests/test.h"
 #include "store/overlay.h"
-
-#include <fcntl.h>
+#include "store/tree.h"
 
 /* Threads that use the same contents at once, within budgets of a few blocks.
  * What must hold whatever their order: nothing fails, and no page is torn.
  * IRMINFS_MODEL_ROUNDS multiplies the number of operations. */
-
-static uint64_t draw(uint64_t *random, uint64_t below)
-{
-	*random ^= *random << 13;
-	*random ^= *random >> 7;
-	*random ^= *random << 17;
-	return (*random >> 11) % below;
-}
-
-static unsigned int rounds(unsigned int base)
-{
-	const char *times = getenv("IRMINFS_MODEL_ROUNDS");
-
-	return times ? base * atoi(times) : base;
-}
-
-static void open_pool(struct odb **ret_odb, int *ret_fd, struct pool **ret)
-{
-	struct pool_options options = {
-		.block_budget = 300 << 10,
-		.blob_budget = 200 << 10,
-		.file_budget = 500 << 10,
-		.blob_max = 150 << 10,
-	};
-
-	*ret_fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(*ret_fd >= 0);
-	assert_int_equal(memory_odb_new(ret_odb), 0);
-	options.odb = *ret_odb;
-	options.dir_fd = *ret_fd;
-	assert_int_equal(pool_new(&options, ret), 0);
-}
-
-static void close_pool(struct odb *odb, int fd, struct pool *pool)
-{
-	struct pool_stats stats;
-
-	pool_get_stats(pool, &stats);
-	assert_int_equal(stats.block_bytes, 0);
-	assert_int_equal(stats.spill_bytes, 0);
-	pool_free(pool);
-	odb_free(odb);
-	close(fd);
-}
 
 #define CHAOS_FILES 2
 #define CHAOS_SIZE 300000
@@ -80,7 +38,7 @@ static void chaos_store(struct chaos *chaos, struct contents *c)
 	assert_int_equal(contents_snapshot(c, &snapshot), 0);
 	check_pages(snapshot);
 	assert_int_equal(contents_store(snapshot, chaos->odb, &oid), 0);
-	contents_stored(c, snapshot, &oid);
+	contents_stored_as(c, snapshot, MODE_FILE, &oid);
 	contents_unref(snapshot);
 }
 

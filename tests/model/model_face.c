@@ -7,12 +7,11 @@
 #include "store/node_xattr.h"
 #include "store/pool.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 /* after the others: its names are short */
 #include "tests/faces.h"
+#include "tests/random.h"
 
 /* Random changes of a work tree with captures, folds and late adoptions between
  * them; then the tree is made anew from what was stored, and everything that
@@ -23,18 +22,11 @@
 #define NAMES 8
 #define PENDING 4
 
-static uint64_t seed;
 static struct timespec now = { 1000, 0 };
 static struct worktree *tree;
 static struct oid stored, face;		/* with all captures but the pending */
 static struct delta *pending[PENDING];
 static size_t pending_count;
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
-}
 
 static void tick(struct timespec *ret)
 {
@@ -454,7 +446,7 @@ static void remount_and_compare(void)
 static void all_is_there_after_a_remount(void **state)
 {
 	for (unsigned int round = 0; round < ROUNDS; round++) {
-		seed = round;
+		roll_seed = round;
 		stored = face = (struct oid){ 0 };
 		mount();
 		for (unsigned int i = 0; i < 3; i++) {

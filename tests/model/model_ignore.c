@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/random.h"
 #include "tests/test.h"
 #include "store/ignore.h"
 #include "store/util.h"
@@ -19,13 +20,6 @@
 #define PATH_SIZE 64
 
 static char folder[] = "/tmp/model_ignore.XXXXXX";
-static uint64_t seed;
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
-}
 
 static void run(const char *command)
 {
@@ -264,7 +258,7 @@ static void rules_match_as_in_git(void **state)
 	size_t ignored = 0;
 
 	for (unsigned int round = 0; round < ROUNDS; round++) {
-		seed = round;
+		roll_seed = round;
 		make_sources();
 		ask_git();
 		for (size_t i = 0; i < path_count; i++) {

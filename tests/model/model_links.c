@@ -345,7 +345,7 @@ static void step(void)
 static void names_follow_the_map(void **state)
 {
 	for (unsigned int round = 0; round < ROUNDS; round++) {
-		seed = round;
+		roll_seed = round;
 		stored = face = (struct oid){ 0 };
 		now = then = (struct world){ 0 };
 		mount();

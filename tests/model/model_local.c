@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/random.h"
 #include "tests/test.h"
 #include "store/local_table.h"
 
@@ -13,13 +14,6 @@
 #define ROUNDS 400
 
 static struct odb *odb;
-static uint64_t seed;
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
-}
 
 static struct local *rows[NAMES];	/* NULL: none */
 

@@ -7,11 +7,11 @@
 #include "store/worktree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 /* after the others: its names are short */
 #include "tests/faces.h"
+#include "tests/random.h"
 
 /* A branch with random files and a fork of it, both changed at random; the fork is
  * merged into the branch.  What the work tree shows then, what a mount shows that
@@ -22,19 +22,12 @@
 #define STEPS 40
 #define NAMES 4
 
-static uint64_t seed;
 static struct timespec now = { 1000, 0 };
 
 struct side {
 	struct worktree *w;
 	struct oid tree, face;
 };
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
-}
 
 static void tick(struct timespec *ret)
 {
@@ -466,7 +459,7 @@ static void faces_merge_three_ways(void **state)
 		struct side base, ours, theirs;
 		struct view *before;
 
-		seed = round;
+		roll_seed = round;
 		base = make_base();
 		before = view_of(base.w);
 		ours = theirs = base;

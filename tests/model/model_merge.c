@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/random.h"
 #include "tests/test.h"
 #include "store/commit.h"
 #include "store/git_repo.h"
@@ -19,14 +20,7 @@
 static char folder[] = "/tmp/model_merge.XXXXXX";
 static struct git_repo *repo;
 static struct odb *odb;
-static uint64_t seed;
 static int64_t now;
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
-}
 
 /* ---- a branch as a list of files ---- */
 
@@ -262,7 +256,7 @@ static void one_history(uint64_t number)
 	struct branch_files branch[BRANCHES] = { 0 };
 	struct oid tree;
 
-	seed = number;
+	roll_seed = number;
 	for (int i = 0; i < 10; i++)
 		edit(&branch[0]);
 	tree = write_tree(&branch[0]);

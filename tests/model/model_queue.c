@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/random.h"
 #include "tests/test.h"
 #include "structures/queue.h"
 #include "store/util.h"
@@ -34,13 +35,6 @@ static size_t count;
 static struct odb *odb;
 static struct queue *queue;
 static struct timespec now;
-static uint64_t seed;
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
-}
 
 /* Bursts, pauses, and a clock that is set back. */
 static void tick(void)
@@ -262,7 +256,7 @@ static void a_queue_is_a_sorted_array(void **state)
 {
 	bool growing = true;
 
-	seed = 20250101;
+	roll_seed = 20250101;
 	now.tv_sec = 1700000000;
 	assert_int_equal(memory_odb_new(&odb), 0);
 	assert_int_equal(queue_open(odb, &(struct oid){ 0 }, &queue), 0);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/random.h"
 #include "tests/test.h"
 #include "structures/queue.h"
 #include "structures/structures.h"
@@ -6,7 +7,6 @@
 #include "store/tree.h"
 #include "store/util.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,13 +48,6 @@ static unsigned int crossed;		/* merges with several bases */
 static unsigned int revived;		/* merges that bring the queue back */
 static struct odb *odb;
 static struct timespec now;
-static uint64_t seed;
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
-}
 
 static bool has(const uint64_t *set, unsigned int at)
 {
@@ -408,7 +401,7 @@ static void histories_lose_and_revive_nothing(void **state)
 	now.tv_sec = 1700000000;
 	crossed = revived = 0;
 	for (unsigned int i = 0; i < HISTORIES; i++) {
-		seed = 1000 + i;
+		roll_seed = 1000 + i;
 		assert_int_equal(memory_odb_new(&odb), 0);
 		run_history(2 + i % (BRANCHES_MOST - 1));
 		odb_free(odb);

@@ -6,8 +6,6 @@
 #include "store/contents.h"
 #include "structures/rope_store.h"
 
-#include <stdio.h>
-
 /* Merges of stored ropes against the line merge of the whole files: random texts
  * in which both sides change lines, near each other and far. */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/sanitized.h"
 #include "tests/unit/contents_pool.h"
-
-#include <stdio.h>
+#include "store/tree.h"
 
 /* What contents tell about their changes, against plain arrays.  A follower of
  * each file knows its bytes as they were captured last, and makes the next ones
@@ -312,7 +312,7 @@ static void do_store(struct model *m, struct file *f)
 	memmove(f->later, f->later + 1, f->later_count * sizeof(*f->later));
 	if (draw(m, 6)) {
 		assert_int_equal(contents_store(snapshot, &m->f.odb, &oid), 0);
-		contents_stored(f->c, snapshot, &oid);
+		contents_stored_as(f->c, snapshot, MODE_FILE, &oid);
 	}
 	contents_unref(snapshot);
 }
@@ -376,13 +376,6 @@ static void end(struct model *m)
 		free(f->captured.data);
 	}
 	fixture_close(&m->f);
-}
-
-static unsigned int rounds(unsigned int base)
-{
-	const char *times = getenv("IRMINFS_MODEL_ROUNDS");
-
-	return times ? base * atoi(times) : base;
 }
 
 static void run(size_t most, unsigned int seeds, unsigned int steps)

@@ -157,7 +157,7 @@ conflict() {
 }
 
 @test "mount(8) mounts it, with the options of fstab" {
-	command -v mount.fuse3 >/dev/null || skip "mount.fuse3 is not installed"
+	needs mount.fuse3
 	# mount.fuse3 looks in the system's own folders for the program, unless
 	# it is named
 	mount -t fuse "$IRMINFS#$STORE" "$M" \

@@ -22,6 +22,10 @@ setup() {
 	if declare -F prepare >/dev/null; then prepare; fi
 }
 
+needs() {
+	command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
 # A file with a teardown of its own ends that with end_mount.
 teardown() {
 	end_mount

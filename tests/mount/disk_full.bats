@@ -6,10 +6,6 @@ bats_require_minimum_version 1.5.0
 load common
 load postgres
 
-needs() {
-	command -v "$1" >/dev/null || skip "$1 is not installed"
-}
-
 # The store is on a small disk of its own, of which file fill takes what tests
 # are not to have.
 prepare() {

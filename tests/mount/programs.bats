@@ -3,10 +3,6 @@
 # Programs that know nothing of all this.
 load common
 
-needs() {
-	command -v "$1" >/dev/null || skip "$1 is not installed"
-}
-
 @test "SQLite works in all its journal modes, also from two processes" {
 	needs sqlite3
 	start

@@ -6,10 +6,6 @@ bats_require_minimum_version 1.5.0
 load common
 load postgres
 
-needs() {
-	command -v "$1" >/dev/null || skip "$1 is not installed"
-}
-
 prepare() {
 	needs prlimit
 	! grep -q __asan_init "$IRMINFS-whole" 2>/dev/null ||

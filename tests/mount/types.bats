@@ -28,7 +28,7 @@ fork() {
 
 # edit_both: vim and sed change the same paragraph on two branches
 edit_both() {
-	command -v vim >/dev/null || skip "vim is not installed"
+	needs vim
 	fork a
 	vim -es -u NONE -i NONE -c '%s/Monday/Tuesday/' -c wq "$M/a/plan.md"
 	sed -i 's/milk/butter/' "$M/main/plan.md"

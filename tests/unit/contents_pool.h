@@ -4,6 +4,7 @@
 
 #include "tests/test.h"
 #include "store/overlay.h"
+#include "store/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -198,7 +199,7 @@ static inline void store_file(struct fixture *f, struct contents *c,
 
 	assert_int_equal(contents_snapshot(c, &snapshot), 0);
 	assert_int_equal(contents_store(snapshot, &f->odb, ret_oid), 0);
-	contents_stored(c, snapshot, ret_oid);
+	contents_stored_as(c, snapshot, MODE_FILE, ret_oid);
 	contents_unref(snapshot);
 }
 

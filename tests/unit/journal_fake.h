@@ -9,7 +9,6 @@
 #include "store/journal_format.h"
 #include "store/util.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define DISK_FILES (2 * JOURNAL_SEGMENTS)

@@ -3,7 +3,6 @@
 #include "store/attribute_file.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static char answer[64];

@@ -3,7 +3,6 @@
 #include "store/commit.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void commits_survive_a_round_trip(void **state)

@@ -41,28 +41,6 @@ static const char deep[] = "*.bin !binary merge=deep\n*.c !merge\n";
 static const char second[] = "*.c merge=second\nother/** special\n";
 static const char info[] = "*.md custom=info\n";
 
-static void put(const char *dir, const char *file, const char *text)
-{
-	char path[512];
-	FILE *stream;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	stream = fopen(path, "w");
-	assert_non_null(stream);
-	fputs(text, stream);
-	assert_int_equal(fclose(stream), 0);
-}
-
-static struct oid head_of(const char *dir)
-{
-	char *hex = shell(dir, "git rev-parse HEAD");
-	struct oid oid;
-
-	assert_int_equal(oid_parse(hex, &oid), 0);
-	free(hex);
-	return oid;
-}
-
 /* The value as `git check-attr` prints it. */
 static char *ours(struct git_repo *repo, const struct oid *commit,
 		  const char *path, const char *attribute)
@@ -133,19 +111,19 @@ static void attributes_are_those_of_each_commit(void **state)
 	snprintf(work, sizeof(work), "%s/work", dir);
 	shell_do(dir, "git init -q work && mkdir -p work/sub/deep && "
 		 "mkdir -p work/.git/info");
-	put(work, ".gitattributes", first);
-	put(work, "sub/.gitattributes", sub);
-	put(work, "sub/deep/.gitattributes", deep);
-	put(work, ".git/info/attributes", info);
+	shell_put(work, ".gitattributes", first);
+	shell_put(work, "sub/.gitattributes", sub);
+	shell_put(work, "sub/deep/.gitattributes", deep);
+	shell_put(work, ".git/info/attributes", info);
 	shell_do(work, "git add -A && git commit -qm one && "
 		 "git worktree add -q ../one HEAD");
-	one = head_of(work);
+	one = shell_oid(work, "git rev-parse HEAD");
 	/* neither the index nor the work tree counts */
-	put(work, ".gitattributes", second);
+	shell_put(work, ".gitattributes", second);
 	shell_do(work, "rm -r sub && git add -A && git commit -qm two && "
 		 "git worktree add -q ../two HEAD && echo '* merge=index' "
 		 ">.gitattributes && git add -A");
-	two = head_of(work);
+	two = shell_oid(work, "git rev-parse HEAD");
 	assert_int_equal(git_repo_open(work, false, &repo, NULL), 0);
 	snprintf(work, sizeof(work), "%s/one", dir);
 	compare(repo, work, &one);

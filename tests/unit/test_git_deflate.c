@@ -4,7 +4,6 @@
 #include "store/git_repo.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 

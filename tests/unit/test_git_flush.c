@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/repositories.h"
-#include "store/tree.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 
 /* ---- flushes are counted, and fail on demand ---- */

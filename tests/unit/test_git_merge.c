@@ -30,18 +30,6 @@ static const char *const cases[][3] = {
 	{ "f {\n}\n", "f {\n}\ng {\n}\n", "f {\n}\nh {\n}\n" },
 };
 
-static void put(const char *dir, const char *name, const char *text)
-{
-	char path[512];
-	FILE *stream;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	stream = fopen(path, "w");
-	assert_non_null(stream);
-	fputs(text, stream);
-	assert_int_equal(fclose(stream), 0);
-}
-
 static struct merge_input input_of(const char *const texts[3])
 {
 	return (struct merge_input){
@@ -64,7 +52,7 @@ static void merge_by_git(const char *dir)
 
 		for (int side = 0; side < 3; side++) {
 			snprintf(name, sizeof(name), "%zu.%d", i, side);
-			put(dir, name, cases[i][side]);
+			shell_put(dir, name, cases[i][side]);
 		}
 	}
 	shell_do(dir, "i=0; while [ $i -lt %zu ]; do n=0; "
@@ -176,7 +164,7 @@ static void make_history(const char *path, unsigned int seed)
 			buffer_printf(&stream, "merge :%d\n", b + 1);
 		buffer_puts(&stream, "\n");
 	}
-	put(path, "stream", stream.data);
+	shell_put(path, "stream", stream.data);
 	shell_do(path, "git fast-import --quiet <stream");
 	buffer_release(&stream);
 }

@@ -3,7 +3,6 @@
 #include "store/git_hash.h"
 #include "store/git_pack.h"
 
-#include <errno.h>
 #include <fcntl.h>
 
 #define VERSIONS 200

@@ -1,57 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/shell.h"
+#include "tests/repositories.h"
 #include "store/git_ref_lock.h"
-#include "store/git_repo.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 
 static const struct oid zero;
 
-struct fixture {
-	char *dir, path[256];
-	struct git_repo *repo;
-	struct oid a, b;		/* commits */
-};
+static struct oid commit_a, commit_b;
 
-static void ignore_message(enum log_level level, const char *text)
+static int setup_commits(void **state)
 {
-}
+	struct fixture *f;
 
-static struct oid commit(struct fixture *f, const char *message)
-{
-	char *hex = shell(f->path, "git commit-tree -m %s "
-			  "$(git mktree </dev/null)", message);
-	struct oid oid;
-
-	assert_int_equal(oid_parse(hex, &oid), 0);
-	free(hex);
-	return oid;
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->dir = shell_begin();
-	snprintf(f->path, sizeof(f->path), "%s/r", f->dir);
-	assert_int_equal(git_repo_open(f->path, true, &f->repo, NULL), 0);
-	f->a = commit(f, "a");
-	f->b = commit(f, "b");
-	log_set_sink(ignore_message, LOG_LEVEL_WARNING);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	log_set_sink(NULL, LOG_LEVEL_WARNING);
-	git_repo_free(f->repo);
-	shell_end(f->dir);
-	free(f);
+	setup(state);
+	f = *state;
+	commit_a = shell_oid(f->path, "git commit-tree -m a "
+			     "$(git mktree </dev/null)");
+	commit_b = shell_oid(f->path, "git commit-tree -m b "
+			     "$(git mktree </dev/null)");
 	return 0;
 }
 
@@ -92,17 +59,17 @@ static void refs_are_compared_and_set(void **state)
 	struct fixture *f = *state;
 	const char *name = "refs/heads/x";
 
-	assert_int_equal(update(f, name, &f->a, &f->b), -ESTALE);
-	assert_int_equal(update(f, name, &zero, &f->a), 0);
-	assert_ref(f, name, &f->a);
-	assert_int_equal(update(f, name, &zero, &f->b), -ESTALE);
-	assert_int_equal(update(f, name, &f->b, &f->a), -ESTALE);
-	assert_int_equal(update(f, name, &f->a, &f->b), 0);
-	assert_ref(f, name, &f->b);
-	assert_int_equal(update(f, name, &f->a, &zero), -ESTALE);
-	assert_int_equal(update(f, name, &f->b, &zero), 0);
+	assert_int_equal(update(f, name, &commit_a, &commit_b), -ESTALE);
+	assert_int_equal(update(f, name, &zero, &commit_a), 0);
+	assert_ref(f, name, &commit_a);
+	assert_int_equal(update(f, name, &zero, &commit_b), -ESTALE);
+	assert_int_equal(update(f, name, &commit_b, &commit_a), -ESTALE);
+	assert_int_equal(update(f, name, &commit_a, &commit_b), 0);
+	assert_ref(f, name, &commit_b);
+	assert_int_equal(update(f, name, &commit_a, &zero), -ESTALE);
+	assert_int_equal(update(f, name, &commit_b, &zero), 0);
 	assert_ref(f, name, &zero);
-	assert_int_equal(update(f, name, &f->b, &zero), -ESTALE);
+	assert_int_equal(update(f, name, &commit_b, &zero), -ESTALE);
 	assert_int_equal(update(f, name, &zero, &zero), 0);
 	assert_no_locks(f);
 	shell_do(f->path, "git fsck --strict");
@@ -112,19 +79,19 @@ static void packed_values_do_not_come_back(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(update(f, "refs/heads/x", &zero, &f->a), 0);
-	assert_int_equal(update(f, "refs/heads/y/z", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/x", &zero, &commit_a), 0);
+	assert_int_equal(update(f, "refs/heads/y/z", &zero, &commit_a), 0);
 	shell_do(f->path, "git tag -m t t HEAD^ 2>/dev/null || git tag -m t t x; "
 		 "git pack-refs --all && test ! -e refs/heads/x");
-	assert_ref(f, "refs/heads/x", &f->a);
-	assert_int_equal(update(f, "refs/heads/x", &f->b, &f->a), -ESTALE);
-	assert_int_equal(update(f, "refs/heads/x", &f->a, &f->b), 0);
-	assert_ref(f, "refs/heads/x", &f->b);
-	assert_int_equal(update(f, "refs/heads/x", &f->b, &zero), 0);
+	assert_ref(f, "refs/heads/x", &commit_a);
+	assert_int_equal(update(f, "refs/heads/x", &commit_b, &commit_a), -ESTALE);
+	assert_int_equal(update(f, "refs/heads/x", &commit_a, &commit_b), 0);
+	assert_ref(f, "refs/heads/x", &commit_b);
+	assert_int_equal(update(f, "refs/heads/x", &commit_b, &zero), 0);
 	assert_ref(f, "refs/heads/x", &zero);
-	assert_ref(f, "refs/heads/y/z", &f->a);
+	assert_ref(f, "refs/heads/y/z", &commit_a);
 	/* one that is only packed, whose folder is gone */
-	assert_int_equal(update(f, "refs/heads/y/z", &f->a, &zero), 0);
+	assert_int_equal(update(f, "refs/heads/y/z", &commit_a, &zero), 0);
 	assert_ref(f, "refs/heads/y/z", &zero);
 	shell_do(f->path, "git rev-parse t^{commit} && "
 		 "! grep heads packed-refs && grep '^# pack-refs' packed-refs && "
@@ -138,27 +105,27 @@ static void folders_make_room(void **state)
 	struct fixture *f = *state;
 
 	for (int packed = 0; packed < 2; packed++) {
-		assert_int_equal(update(f, "refs/heads/f/x/y", &zero, &f->a), 0);
+		assert_int_equal(update(f, "refs/heads/f/x/y", &zero, &commit_a), 0);
 		if (packed)
 			shell_do(f->path, "git pack-refs --all");
-		assert_int_equal(update(f, "refs/heads/f", &zero, &f->a),
+		assert_int_equal(update(f, "refs/heads/f", &zero, &commit_a),
 				 -EEXIST);
-		assert_int_equal(update(f, "refs/heads/f/x", &zero, &f->a),
+		assert_int_equal(update(f, "refs/heads/f/x", &zero, &commit_a),
 				 -EEXIST);
-		assert_int_equal(update(f, "refs/heads/f/x/y/z", &zero, &f->a),
+		assert_int_equal(update(f, "refs/heads/f/x/y/z", &zero, &commit_a),
 				 -EEXIST);
-		assert_ref(f, "refs/heads/f/x/y", &f->a);
-		assert_int_equal(update(f, "refs/heads/f/x/y", &f->a, &zero), 0);
+		assert_ref(f, "refs/heads/f/x/y", &commit_a);
+		assert_int_equal(update(f, "refs/heads/f/x/y", &commit_a, &zero), 0);
 		/* as Git leaves them */
 		shell_do(f->path, "mkdir -p refs/heads/f/x/y/z refs/heads/f/u");
-		assert_int_equal(update(f, "refs/heads/f", &zero, &f->a), 0);
+		assert_int_equal(update(f, "refs/heads/f", &zero, &commit_a), 0);
 		if (packed)
 			shell_do(f->path, "git pack-refs --all");
-		assert_int_equal(update(f, "refs/heads/f/x", &zero, &f->a),
+		assert_int_equal(update(f, "refs/heads/f/x", &zero, &commit_a),
 				 -EEXIST);
-		assert_int_equal(update(f, "refs/heads/f", &f->a, &zero), 0);
-		assert_int_equal(update(f, "refs/heads/f/x", &zero, &f->a), 0);
-		assert_int_equal(update(f, "refs/heads/f/x", &f->a, &zero), 0);
+		assert_int_equal(update(f, "refs/heads/f", &commit_a, &zero), 0);
+		assert_int_equal(update(f, "refs/heads/f/x", &zero, &commit_a), 0);
+		assert_int_equal(update(f, "refs/heads/f/x", &commit_a, &zero), 0);
 	}
 	assert_no_locks(f);
 	shell_do(f->path, "test -d refs/heads && ! ls refs/heads | grep .");
@@ -168,17 +135,17 @@ static void locks_of_others_are_respected(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(update(f, "refs/heads/x", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/x", &zero, &commit_a), 0);
 	shell_do(f->path, "touch refs/heads/x.lock");
-	assert_int_equal(update(f, "refs/heads/x", &f->a, &f->b), -EBUSY);
-	assert_int_equal(update(f, "refs/heads/x", &f->a, &zero), -EBUSY);
+	assert_int_equal(update(f, "refs/heads/x", &commit_a, &commit_b), -EBUSY);
+	assert_int_equal(update(f, "refs/heads/x", &commit_a, &zero), -EBUSY);
 	shell_do(f->path, "test -e refs/heads/x.lock && rm refs/heads/x.lock "
 		 "&& git pack-refs --all && touch packed-refs.lock");
-	assert_int_equal(update(f, "refs/heads/x", &f->a, &f->b), 0);
-	assert_int_equal(update(f, "refs/heads/x", &f->b, &zero), -EBUSY);
-	assert_ref(f, "refs/heads/x", &f->b);
+	assert_int_equal(update(f, "refs/heads/x", &commit_a, &commit_b), 0);
+	assert_int_equal(update(f, "refs/heads/x", &commit_b, &zero), -EBUSY);
+	assert_ref(f, "refs/heads/x", &commit_b);
 	shell_do(f->path, "rm packed-refs.lock");
-	assert_int_equal(update(f, "refs/heads/x", &f->b, &zero), 0);
+	assert_int_equal(update(f, "refs/heads/x", &commit_b, &zero), 0);
 	assert_no_locks(f);
 }
 
@@ -189,7 +156,7 @@ static void locks_that_we_left_are_removed(void **state)
 	struct ref_lock lock;
 
 	shell_do(f->path, "mkdir irminfs");
-	assert_int_equal(update(f, "refs/heads/x", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/x", &zero, &commit_a), 0);
 	shell_do(f->path, "! ls irminfs | grep . && touch refs/heads/y.lock");
 	/* as a kill leaves them */
 	for (int i = 0; i < 2; i++) {
@@ -203,12 +170,12 @@ static void locks_that_we_left_are_removed(void **state)
 	/* a kill before y could be taken */
 	shell_do(f->path, "sleep 0.1; "
 		 "ln -s refs/heads/y.lock irminfs/ref-lock.99");
-	assert_int_equal(update(f, "refs/heads/x", &f->a, &f->b), -EBUSY);
+	assert_int_equal(update(f, "refs/heads/x", &commit_a, &commit_b), -EBUSY);
 	assert_int_equal(git_refs_recover(f->repo), 0);
-	assert_int_equal(update(f, "refs/heads/x", &f->a, &f->b), 0);
-	assert_int_equal(update(f, "refs/heads/x", &f->b, &zero), 0);
+	assert_int_equal(update(f, "refs/heads/x", &commit_a, &commit_b), 0);
+	assert_int_equal(update(f, "refs/heads/x", &commit_b, &zero), 0);
 	/* not ours */
-	assert_int_equal(update(f, "refs/heads/y", &zero, &f->a), -EBUSY);
+	assert_int_equal(update(f, "refs/heads/y", &zero, &commit_a), -EBUSY);
 	shell_do(f->path, "! ls irminfs | grep .");
 	/* a link that names anything else does no harm */
 	shell_do(f->path, "ln -s config irminfs/ref-lock.1; "
@@ -238,14 +205,14 @@ static void names_are_checked(void **state)
 		if (git_branch_check_name(bad[i]) != -EINVAL)
 			fail_msg("'%s' is taken for a name", bad[i]);
 	}
-	assert_int_equal(update(f, "refs/heads/a..b", &zero, &f->a), -EINVAL);
-	assert_int_equal(update(f, "../x", &zero, &f->a), -EINVAL);
-	assert_int_equal(update(f, "HEAD", &zero, &f->a), -EINVAL);
+	assert_int_equal(update(f, "refs/heads/a..b", &zero, &commit_a), -EINVAL);
+	assert_int_equal(update(f, "../x", &zero, &commit_a), -EINVAL);
+	assert_int_equal(update(f, "HEAD", &zero, &commit_a), -EINVAL);
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
 		assert_int_equal(git_branch_check_name(good[i]), 0);
 		snprintf(name, sizeof(name), "refs/heads/%s", good[i]);
 		if (strcmp(good[i], "a/b") != 0)
-			assert_int_equal(update(f, name, &zero, &f->a), 0);
+			assert_int_equal(update(f, name, &zero, &commit_a), 0);
 	}
 	shell_do(f->path, "git fsck --strict && git for-each-ref");
 	memset(name, 'x', 300);
@@ -325,7 +292,7 @@ static void broken_refs_do_not_hide_others(void **state)
 	};
 	struct fixture *f = *state;
 
-	assert_int_equal(update(f, "refs/heads/good", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/good", &zero, &commit_a), 0);
 	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
 		struct buffer text = { 0 };
 
@@ -339,7 +306,7 @@ static void broken_refs_do_not_hide_others(void **state)
 		assert_null(strstr(text.data, "good 000000"));
 		buffer_release(&text);
 		/* nor is it taken for absent */
-		assert_int_equal(update(f, "refs/heads/broken", &zero, &f->a),
+		assert_int_equal(update(f, "refs/heads/broken", &zero, &commit_a),
 				 -ESTALE);
 	}
 	shell_do(f->path, "rm refs/heads/broken; echo garbage >packed-refs");
@@ -351,15 +318,15 @@ static void symbolic_refs_are_followed(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(update(f, "refs/heads/main", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/main", &zero, &commit_a), 0);
 	shell_do(f->path, "git symbolic-ref refs/heads/alias refs/heads/main");
-	assert_ref(f, "refs/heads/alias", &f->a);
-	assert_int_equal(update(f, "refs/heads/alias", &f->a, &f->b), 0);
-	assert_ref(f, "refs/heads/main", &f->b);
+	assert_ref(f, "refs/heads/alias", &commit_a);
+	assert_int_equal(update(f, "refs/heads/alias", &commit_a, &commit_b), 0);
+	assert_ref(f, "refs/heads/main", &commit_b);
 	shell_do(f->path, "git symbolic-ref refs/heads/alias");
-	assert_int_equal(update(f, "refs/heads/alias", &f->b, &zero), 0);
+	assert_int_equal(update(f, "refs/heads/alias", &commit_b, &zero), 0);
 	assert_ref(f, "refs/heads/alias", &zero);
-	assert_ref(f, "refs/heads/main", &f->b);
+	assert_ref(f, "refs/heads/main", &commit_b);
 }
 
 static void head_is_read_and_set(void **state)
@@ -391,19 +358,19 @@ static void reflogs_are_kept_where_wanted(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(update(f, "refs/heads/x", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/x", &zero, &commit_a), 0);
 	shell_do(f->path, "test ! -e logs && git config core.logAllRefUpdates 1");
-	assert_int_equal(update(f, "refs/heads/x", &f->a, &f->b), 0);
-	assert_int_equal(git_ref_update(f->repo, "refs/heads/x", &f->b, &f->a,
+	assert_int_equal(update(f, "refs/heads/x", &commit_a, &commit_b), 0);
+	assert_int_equal(git_ref_update(f->repo, "refs/heads/x", &commit_b, &commit_a,
 					"two\nlines"), 0);
 	shell_do(f->path, "test \"$(git reflog x | wc -l)\" = 2 && "
 		 "git reflog x | grep 'two lines' && "
 		 "git rev-parse x@{1}");
-	assert_int_equal(update(f, "refs/heads/x", &f->a, &zero), 0);
-	assert_int_equal(update(f, "refs/heads/x/y", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/x", &commit_a, &zero), 0);
+	assert_int_equal(update(f, "refs/heads/x/y", &zero, &commit_a), 0);
 	shell_do(f->path, "test \"$(git reflog x/y | wc -l)\" = 1");
-	assert_int_equal(update(f, "refs/heads/x/y", &f->a, &zero), 0);
-	assert_int_equal(update(f, "refs/heads/x", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/x/y", &commit_a, &zero), 0);
+	assert_int_equal(update(f, "refs/heads/x", &zero, &commit_a), 0);
 	shell_do(f->path, "test \"$(git reflog x | wc -l)\" = 1");
 }
 
@@ -424,7 +391,7 @@ static void *count_up(void *argument)
 		const struct oid *new;
 
 		git_ref_read(f->repo, "refs/heads/x", &old);
-		new = oid_equal(&old, &f->a) ? &f->b : &f->a;
+		new = oid_equal(&old, &commit_a) ? &commit_b : &commit_a;
 		if (update(f, "refs/heads/x", &old, new) == 0)
 			race->won++;
 	}
@@ -458,7 +425,7 @@ static void updates_exclude_each_other(void **state)
 	assert_no_locks(f);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_commits, teardown)
 
 /* ---- peeking ---- */
 
@@ -485,8 +452,8 @@ static void branches_are_peeked_at_by_name(void **state)
 	struct fixture *f = *state;
 	struct git_packed_mark none = { 0 }, mark;
 
-	assert_int_equal(update(f, "refs/heads/a", &zero, &f->a), 0);
-	assert_int_equal(update(f, "refs/heads/d/e/f", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/a", &zero, &commit_a), 0);
+	assert_int_equal(update(f, "refs/heads/d/e/f", &zero, &commit_a), 0);
 	git_packed_mark(f->repo, &mark);
 	assert_int_equal(mark.inode, 0);
 	assert_peek(f, "a", &none, "a ");
@@ -503,7 +470,7 @@ static void branches_are_peeked_at_by_name(void **state)
 	git_packed_mark(f->repo, &mark);
 	assert_peek(f, "a", &mark, "");
 	assert_peek(f, "d", &mark, "");
-	assert_int_equal(update(f, "refs/heads/b", &zero, &f->a), 0);
+	assert_int_equal(update(f, "refs/heads/b", &zero, &commit_a), 0);
 	free(shell(f->path, "git pack-refs --all"));
 	assert_peek(f, "b", &mark, "b ");
 }

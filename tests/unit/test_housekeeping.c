@@ -81,17 +81,14 @@ static void assert_readable(struct fixture *f, int count)
 		char text[32];
 		void *data;
 		size_t size;
-		struct oid oid;
-		char *hex = shell(f->path, "echo -n 'text %d' | "
-				  "git hash-object --stdin", i);
+		struct oid oid = shell_oid(f->path, "echo -n 'text %d' | "
+					   "git hash-object --stdin", i);
 
-		assert_int_equal(oid_parse(hex, &oid), 0);
 		snprintf(text, sizeof(text), "text %d", i);
 		assert_int_equal(odb_read(f->odb, &oid, OBJECT_BLOB, &data,
 					  &size), 0);
 		assert_string_equal(data, text);
 		free(data);
-		free(hex);
 	}
 }
 

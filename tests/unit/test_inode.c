@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/fs_test.h"
 
-#include <errno.h>
-
 static void a_node_has_one_inode(void **state)
 {
 	struct inode *root, *again, *child, *same;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/test.h"
 #include "tests/merges.h"
+#include "store/store_private.h"
 
 /* Reports of conflicts over repeated merges. */
 
@@ -39,7 +40,7 @@ static void conflicts_are_reported_and_disturb_nothing(void **state)
 		reports = conflicts_of(f, "a", &count);
 		assert_int_equal(count, 1);
 		assert_string_equal(reports[0]->target_name, "main");
-		assert_int_equal(reports[0]->target, branch_incarnation(b));
+		assert_int_equal(reports[0]->target, b->incarnation);
 		assert_string_equal(oid_hex(&reports[0]->ours, hex), head);
 		assert_shell(f, "<<<<<<< main\nours\n=======\ntheirs\n>>>>>>> a",
 			     "git cat-file blob %s",

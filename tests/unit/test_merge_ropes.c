@@ -4,8 +4,6 @@
 #include "structures/structures.h"
 #include "tests/trees.h"
 
-#include <errno.h>
-
 /* Merging files that are stored as ropes on some or all sides. */
 
 static struct odb *odb;

@@ -20,17 +20,14 @@ static void names_are_looked_up(void **state)
 	n = get(f, "a");
 	assert_int_equal(node_type(n), S_IFREG);
 	assert_int_equal(node_lookup(n, "x", &dir), -ENOTDIR);
-	assert_false(node_is_root(n));
 	node_unref(n);
 	n = get(f, "sub");
 	assert_int_equal(node_type(n), S_IFDIR);
-	assert_true(node_is_submodule(n));
 	node_unref(n);
 	n = get(f, "l");
 	assert_int_equal(node_type(n), S_IFLNK);
 	node_unref(n);
 	n = worktree_root(f->w);
-	assert_true(node_is_root(n));
 	assert_true(worktree_owner(node_worktree(n)) == f);
 	node_unref(n);
 	fixture_close(f);

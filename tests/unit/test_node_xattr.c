@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/random.h"
 #include "tests/unit/node_xattr.h"
 #include "store/xattrs.h"
 
@@ -295,14 +296,6 @@ static void a_capability_is_dropped_alone(void **state)
 
 #define NAMES 12
 #define STEPS 4000
-
-static uint64_t seed;
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
-}
 
 static void check(char (*values)[400], const ssize_t *sizes)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
 #include "tests/unit/contents_pool.h"
+#include "store/tree.h"
 
 static void truncating_down_and_up_gives_zeros(void **state)
 {
@@ -281,7 +282,7 @@ static void bytes_copied_after_the_snapshot_survive_storing(void **state)
 	assert_int_equal(contents_share(a, BLOCK, b, BLOCK, 3 * BLOCK),
 			 3 * BLOCK);
 	assert_int_equal(contents_store(snapshot, &f.odb, &oid), 0);
-	contents_stored(b, snapshot, &oid);
+	contents_stored_as(b, snapshot, MODE_FILE, &oid);
 	assert_pattern(b, 4 * BLOCK, 0, 1);
 	contents_unref(snapshot);
 	contents_unref(a);
@@ -365,7 +366,7 @@ static void change_after_the_snapshot_survives_storing(void **state)
 	assert_int_equal(contents_store(snapshot, &f.odb, &oid), 0);
 	put(c, 10, BLOCK + 10, 2);
 	assert_int_equal(contents_truncate(c, 2 * BLOCK), 0);
-	contents_stored(c, snapshot, &oid);
+	contents_stored_as(c, snapshot, MODE_FILE, &oid);
 	contents_unref(snapshot);
 	assert_int_equal(contents_truncate(c, 3 * BLOCK), 0);
 	/* Press everything out of memory. */

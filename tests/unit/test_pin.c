@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/shell.h"
+#include "tests/repositories.h"
 #include "store/pin.h"
 
 #include <errno.h>
@@ -8,49 +8,24 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-struct fixture {
-	char *dir, path[256];
-	struct git_repo *repo;
-	struct oid commit, other, blob;
-};
+/* Objects that no ref holds. */
+static struct oid commit, other, blob;
 
-static struct oid oid_of(const char *dir, const char *command)
+/* A repository with a branch, and with these. */
+static int setup_objects(void **state)
 {
-	char *hex = shell(dir, "%s", command);
-	struct oid oid;
+	struct fixture *f;
 
-	assert_int_equal(oid_parse(hex, &oid), 0);
-	free(hex);
-	return oid;
-}
-
-/* A repository with a branch, and objects that no ref holds. */
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->dir = shell_begin();
-	snprintf(f->path, sizeof(f->path), "%s/r", f->dir);
-	assert_int_equal(git_repo_open(f->path, true, &f->repo, NULL), 0);
+	setup(state);
+	f = *state;
 	shell_do(f->path, "git update-ref refs/heads/main $(git commit-tree "
 		 "-m main $(git mktree </dev/null))");
-	f->commit = oid_of(f->path, "b=$(echo inside | git hash-object -w "
+	commit = shell_oid(f->path, "b=$(echo inside | git hash-object -w "
 			   "--stdin); git commit-tree -m pinned "
 			   "$(printf \"100644 blob $b\\tfile\\n\" | git mktree)");
-	f->other = oid_of(f->path, "git commit-tree -m other "
+	other = shell_oid(f->path, "git commit-tree -m other "
 			  "$(git mktree </dev/null)");
-	f->blob = oid_of(f->path, "echo loose | git hash-object -w --stdin");
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	git_repo_free(f->repo);
-	shell_end(f->dir);
-	free(f);
+	blob = shell_oid(f->path, "echo loose | git hash-object -w --stdin");
 	return 0;
 }
 
@@ -76,11 +51,11 @@ static void pinned_objects_survive_git(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(pin_update(f->repo, &f->commit, 1, &f->blob, 1), 0);
+	assert_int_equal(pin_update(f->repo, &commit, 1, &blob, 1), 0);
 	clean_up_with_git(f);
-	assert_true(is_there(f, &f->commit));
-	assert_true(is_there(f, &f->blob));
-	assert_false(is_there(f, &f->other));
+	assert_true(is_there(f, &commit));
+	assert_true(is_there(f, &blob));
+	assert_false(is_there(f, &other));
 	shell_do(f->path, "git rev-list --objects $(cat worktrees/irminfs/HEAD) "
 		 ">/dev/null && git worktree list | grep -c locked");
 }
@@ -90,8 +65,8 @@ static void clones_do_not_carry_them(void **state)
 	struct fixture *f = *state;
 	char hex[OID_HEX_SIZE];
 
-	assert_int_equal(pin_update(f->repo, &f->commit, 1, &f->blob, 1), 0);
-	oid_hex(&f->commit, hex);
+	assert_int_equal(pin_update(f->repo, &commit, 1, &blob, 1), 0);
+	oid_hex(&commit, hex);
 	shell_do(f->dir, "git clone -q --mirror --no-local r mirror && "
 		 "! git -C mirror cat-file -e %s 2>/dev/null && "
 		 "git init -q --bare to && git -C r push -q --mirror ../to && "
@@ -102,21 +77,21 @@ static void clones_do_not_carry_them(void **state)
 static void a_pin_replaces_the_one_before(void **state)
 {
 	struct fixture *f = *state;
-	struct oid both[4] = { f->commit, f->other, f->commit };
+	struct oid both[4] = { commit, other, commit };
 
 	assert_int_equal(pin_update(f->repo, both, 4, NULL, 0), 0);
 	clean_up_with_git(f);
-	assert_true(is_there(f, &f->commit));
-	assert_true(is_there(f, &f->other));
-	assert_false(is_there(f, &f->blob));
-	assert_int_equal(pin_update(f->repo, &f->other, 1, NULL, 0), 0);
+	assert_true(is_there(f, &commit));
+	assert_true(is_there(f, &other));
+	assert_false(is_there(f, &blob));
+	assert_int_equal(pin_update(f->repo, &other, 1, NULL, 0), 0);
 	clean_up_with_git(f);
-	assert_false(is_there(f, &f->commit));
-	assert_true(is_there(f, &f->other));
+	assert_false(is_there(f, &commit));
+	assert_true(is_there(f, &other));
 	assert_int_equal(pin_update(f->repo, NULL, 0, NULL, 0), 0);
 	assert_int_equal(pin_update(f->repo, NULL, 0, NULL, 0), 0);
 	clean_up_with_git(f);
-	assert_false(is_there(f, &f->other));
+	assert_false(is_there(f, &other));
 	shell_do(f->path, "test ! -e worktrees");
 }
 
@@ -124,54 +99,48 @@ static void a_pin_can_be_extended(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(pin_extend(f->repo, &f->commit, 1, NULL, 0), -ENOENT);
-	assert_int_equal(pin_update(f->repo, &f->commit, 1, NULL, 0), 0);
-	assert_int_equal(pin_extend(f->repo, &f->other, 1, NULL, 0), 0);
-	assert_int_equal(pin_extend(f->repo, NULL, 0, &f->blob, 1), 0);
+	assert_int_equal(pin_extend(f->repo, &commit, 1, NULL, 0), -ENOENT);
+	assert_int_equal(pin_update(f->repo, &commit, 1, NULL, 0), 0);
+	assert_int_equal(pin_extend(f->repo, &other, 1, NULL, 0), 0);
+	assert_int_equal(pin_extend(f->repo, NULL, 0, &blob, 1), 0);
 	clean_up_with_git(f);
-	assert_true(is_there(f, &f->commit));
-	assert_true(is_there(f, &f->other));
-	assert_true(is_there(f, &f->blob));
-	assert_int_equal(pin_update(f->repo, &f->other, 1, NULL, 0), 0);
+	assert_true(is_there(f, &commit));
+	assert_true(is_there(f, &other));
+	assert_true(is_there(f, &blob));
+	assert_int_equal(pin_update(f->repo, &other, 1, NULL, 0), 0);
 	clean_up_with_git(f);
-	assert_false(is_there(f, &f->commit));
-	assert_true(is_there(f, &f->other));
-	assert_false(is_there(f, &f->blob));
+	assert_false(is_there(f, &commit));
+	assert_true(is_there(f, &other));
+	assert_false(is_there(f, &blob));
 	/* nor does it build on what somebody broke */
 	shell_do(f->path, "echo x >worktrees/irminfs/HEAD");
-	assert_int_equal(pin_extend(f->repo, &f->commit, 1, NULL, 0), -ENOENT);
+	assert_int_equal(pin_extend(f->repo, &commit, 1, NULL, 0), -ENOENT);
 }
 
 static void equal_pins_are_one_commit(void **state)
 {
 	struct fixture *f = *state;
-	struct oid one[3] = { f->commit, f->other, { { 0 } } };
-	struct oid two[3] = { f->other, f->commit, f->other };
+	struct oid one[3] = { commit, other, { { 0 } } };
+	struct oid two[3] = { other, commit, other };
 	char *first, *second;
 
-	assert_int_equal(pin_update(f->repo, one, 3, &f->blob, 1), 0);
+	assert_int_equal(pin_update(f->repo, one, 3, &blob, 1), 0);
 	first = shell(f->path, "cat worktrees/irminfs/HEAD");
-	assert_int_equal(pin_update(f->repo, two, 3, &f->blob, 1), 0);
+	assert_int_equal(pin_update(f->repo, two, 3, &blob, 1), 0);
 	second = shell(f->path, "cat worktrees/irminfs/HEAD");
 	assert_string_equal(first, second);
 	free(first);
 	free(second);
 }
 
-static void ignore_message(enum log_level level, const char *text)
-{
-}
-
 static void what_is_missing_is_left_out(void **state)
 {
 	struct fixture *f = *state;
-	struct oid commits[2] = { f->commit, { { 1 } } };
+	struct oid commits[2] = { commit, { { 1 } } };
 
-	log_set_sink(ignore_message, LOG_LEVEL_ERROR);
 	assert_int_equal(pin_update(f->repo, commits, 2, &commits[1], 1), 0);
-	log_set_sink(NULL, LOG_LEVEL_WARNING);
 	clean_up_with_git(f);
-	assert_true(is_there(f, &f->commit));
+	assert_true(is_there(f, &commit));
 }
 
 /* Each state that a crash may leave on the way to the first pin, and on the
@@ -206,7 +175,7 @@ static void pruning_of_work_trees_does_not_race(void **state)
 		_exit(0);
 	}
 	for (int i = 0; i < 300; i++) {
-		assert_int_equal(pin_update(f->repo, &f->commit, 1, NULL, 0),
+		assert_int_equal(pin_update(f->repo, &commit, 1, NULL, 0),
 				 0);
 		usleep(i % 7 * 1000);
 		assert_int_equal(faccessat(git_repo_dir_fd(f->repo),
@@ -218,7 +187,7 @@ static void pruning_of_work_trees_does_not_race(void **state)
 	waitpid(pid, NULL, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_objects, teardown)
 
 int main(void)
 {

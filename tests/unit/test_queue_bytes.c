@@ -4,7 +4,6 @@
 #include "store/util.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* What a push writes: the bytes of the trees on the element's path.  With -v
  * spread elements are a million too, and the figures of FORMAT.md are printed. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/random.h"
 #include "tests/shell.h"
 #include "structures/queue.h"
 #include "store/git_repo.h"
@@ -10,7 +11,6 @@
 static char *folder;
 static struct git_repo *repo;
 static struct odb *odb;
-static uint64_t seed;
 
 static int set_up(void **state)
 {
@@ -20,7 +20,7 @@ static int set_up(void **state)
 	snprintf(path, sizeof(path), "%s/store.git", folder);
 	assert_int_equal(git_repo_open(path, true, &repo, NULL), 0);
 	odb = git_repo_odb(repo);
-	seed = 77;
+	roll_seed = 77;
 	return 0;
 }
 
@@ -29,12 +29,6 @@ static int tear_down(void **state)
 	git_repo_free(repo);
 	shell_end(folder);
 	return 0;
-}
-
-static unsigned int roll(unsigned int sides)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % sides;
 }
 
 static void push(struct oid *queue, uint64_t seconds)

@@ -5,7 +5,6 @@
 #include "tests/trees.h"
 #include "tests/memory_test.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Where elements of the first 32 us stand, and the keys of four of them. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/random.h"
 #include "tests/test.h"
 #include "store/ranges.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,14 +19,6 @@ static bool no_memory;
 void *__wrap_realloc(void *p, size_t size)
 {
 	return no_memory ? NULL : __real_realloc(p, size);
-}
-
-static uint64_t draw(uint64_t *random, uint64_t below)
-{
-	*random ^= *random << 13;
-	*random ^= *random >> 7;
-	*random ^= *random << 17;
-	return (*random >> 11) % below;
 }
 
 static void check_order(const struct ranges *ranges)

@@ -122,7 +122,7 @@ static void a_log_ends_with_what_is_stored(void **state)
 		capture(c, &snapshot);
 		assert_int_equal(contents_write(c, data, 4096, 0), 4096);
 		assert_int_equal(contents_store(snapshot, &f.odb, &oid), 0);
-		contents_stored(c, snapshot, &oid);
+		contents_stored_as(c, snapshot, MODE_FILE, &oid);
 		contents_unref(snapshot);
 		assert_in_range(taken(), 0, 4 * BLOCK);
 	}

@@ -1,43 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/shell.h"
-#include "store/git_repo.h"
+#include "tests/repositories.h"
 #include "structures/rope_store.h"
 
 /* What plain Git makes of stored ropes. */
 
-struct stage {
-	char *dir, path[256];
-	struct git_repo *repo;
-	struct odb *odb;
-};
-
-static int set_up(void **state)
-{
-	struct stage *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return -1;
-	s->dir = shell_begin();
-	snprintf(s->path, sizeof(s->path), "%s/r", s->dir);
-	assert_int_equal(git_repo_open(s->path, true, &s->repo, NULL), 0);
-	s->odb = git_repo_odb(s->repo);
-	*state = s;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct stage *s = *state;
-
-	git_repo_free(s->repo);
-	shell_end(s->dir);
-	free(s);
-	return 0;
-}
-
 /* Makes a branch that has the lines as the rope "file"; line `changed` differs.
  * Its parent is branch main if there is one. */
-static struct oid commit(struct stage *s, const char *branch, int changed)
+static struct oid commit(struct fixture *f, const char *branch, int changed)
 {
 	char line[32], hex[OID_HEX_SIZE];
 	struct rope *rope;
@@ -49,10 +18,10 @@ static struct oid commit(struct stage *s, const char *branch, int changed)
 			 "changed" : "line", i);
 		assert_int_equal(rope_append(rope, line, strlen(line)), 0);
 	}
-	assert_int_equal(rope_store(rope, s->odb, false, &oid), 0);
+	assert_int_equal(rope_store(rope, f->odb, false, &oid), 0);
 	rope_free(rope);
-	assert_int_equal(odb_flush(s->odb), 0);
-	shell_do(s->path, "p=; git rev-parse -q --verify main && p='-p main'; "
+	assert_int_equal(odb_flush(f->odb), 0);
+	shell_do(f->path, "p=; git rev-parse -q --verify main && p='-p main'; "
 		 "t=$(printf '040000 tree %s\\tfile\\n' | git mktree) && "
 		 "git branch -f %s $(git commit-tree -m x $p $t)",
 		 oid_hex(&oid, hex), branch);
@@ -61,25 +30,25 @@ static struct oid commit(struct stage *s, const char *branch, int changed)
 
 static void fsck_finds_nothing(void **state)
 {
-	struct stage *s = *state;
+	struct fixture *f = *state;
 
-	commit(s, "main", -1);
-	shell_do(s->path, "git fsck --strict --no-dangling");
+	commit(f, "main", -1);
+	shell_do(f->path, "git fsck --strict --no-dangling");
 }
 
 /* Chunks of both sides must not mix. */
 static void merging_outside_conflicts_in_the_header(void **state)
 {
-	struct stage *s = *state;
+	struct fixture *f = *state;
 	char *printed;
 
-	commit(s, "main", -1);
-	commit(s, "ours", 5);
-	commit(s, "theirs", 19990);
-	shell_do(s->path, "git worktree add -q ../w ours");
-	assert_int_equal(shell_try(s->path, NULL, "cd ../w && git merge theirs"),
+	commit(f, "main", -1);
+	commit(f, "ours", 5);
+	commit(f, "theirs", 19990);
+	shell_do(f->path, "git worktree add -q ../w ours");
+	assert_int_equal(shell_try(f->path, NULL, "cd ../w && git merge theirs"),
 			 1);
-	printed = shell(s->path, "cd ../w && git diff --name-only "
+	printed = shell(f->path, "cd ../w && git diff --name-only "
 			"--diff-filter=U | grep -c 'file/.irmin-rope'");
 	assert_string_equal(printed, "1");
 	free(printed);
@@ -88,45 +57,39 @@ static void merging_outside_conflicts_in_the_header(void **state)
 /* Added on one side, the other did not change it. */
 static void what_one_side_changed_merges_outside(void **state)
 {
-	struct stage *s = *state;
+	struct fixture *f = *state;
 	struct rope_header header;
 	struct oid theirs, merged;
-	char *printed;
 
-	commit(s, "main", -1);
-	commit(s, "ours", -1);
-	theirs = commit(s, "theirs", 19990);
-	shell_do(s->path, "git worktree add -q ../w ours && cd ../w && "
+	commit(f, "main", -1);
+	commit(f, "ours", -1);
+	theirs = commit(f, "theirs", 19990);
+	shell_do(f->path, "git worktree add -q ../w ours && cd ../w && "
 		 "git merge -q theirs");
-	printed = shell(s->path, "git rev-parse ours:file");
-	assert_int_equal(oid_parse(printed, &merged), 0);
-	free(printed);
+	merged = shell_oid(f->path, "git rev-parse ours:file");
 	assert_true(oid_equal(&merged, &theirs));
-	assert_int_equal(rope_read_header(s->odb, &merged, &header), 0);
+	assert_int_equal(rope_read_header(f->odb, &merged, &header), 0);
 }
 
 /* As Git knows it of files. */
 static void the_executable_bit_is_the_headers(void **state)
 {
-	struct stage *s = *state;
+	struct fixture *f = *state;
 	struct rope_header header;
-	struct oid plain = commit(s, "main", -1), oid;
-	char *printed;
+	struct oid plain = commit(f, "main", -1), oid;
 
-	shell_do(s->path, "git worktree add -q ../w main && cd ../w && "
+	shell_do(f->path, "git worktree add -q ../w main && cd ../w && "
 		 "git update-index --chmod=+x file/.irmin-rope && "
 		 "git commit -q -m x");
-	git_objects_refresh(s->repo);
-	printed = shell(s->path, "git rev-parse main:file");
-	assert_int_equal(oid_parse(printed, &oid), 0);
-	free(printed);
-	assert_int_equal(rope_read_header(s->odb, &oid, &header), 0);
+	git_objects_refresh(f->repo);
+	oid = shell_oid(f->path, "git rev-parse main:file");
+	assert_int_equal(rope_read_header(f->odb, &oid, &header), 0);
 	assert_true(header.executable);
-	assert_int_equal(rope_read_header(s->odb, &plain, &header), 0);
+	assert_int_equal(rope_read_header(f->odb, &plain, &header), 0);
 	assert_false(header.executable);
 }
 
-#define stage_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define stage_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

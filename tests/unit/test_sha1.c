@@ -3,7 +3,6 @@
 #include "store/sha1.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void assert_sum(struct sha1 *s, const char *expected)

@@ -2,7 +2,6 @@
 #include "tests/shell.h"
 #include "store/sha1_file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 
 static void the_sum_of_sha1sum_is_appended(void **state)
