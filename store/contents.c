@@ -152,6 +152,11 @@ off_t contents_seek(struct contents *c, uint64_t offset, int whence)
 	return c->ops->seek(c, offset, whence);
 }
 
+int contents_check_cut(struct contents *c, uint64_t offset, uint64_t size)
+{
+	return c->ops->check_cut ? c->ops->check_cut(c, offset, size) : 0;
+}
+
 int contents_snapshot(struct contents *c, struct contents **ret_snapshot)
 {
 	return c->ops->snapshot(c, ret_snapshot);

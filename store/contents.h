@@ -48,6 +48,8 @@ struct contents_ops {
 	uint64_t (*size)(struct contents *c);
 	uint64_t (*data_size)(struct contents *c);	/* NULL: the size */
 	off_t (*seek)(struct contents *c, uint64_t offset, int whence);
+	/* NULL: whatever is left can be stored if it can be read */
+	int (*check_cut)(struct contents *c, uint64_t offset, uint64_t size);
 	int (*snapshot)(struct contents *c, struct contents **ret);
 	int (*store)(struct contents *c, struct odb *odb, struct oid *ret_oid);
 	void (*stored)(struct contents *c, struct contents *snapshot,
@@ -118,6 +120,11 @@ uint64_t contents_data_size(struct contents *c);
 /* SEEK_DATA and SEEK_HOLE as lseek(2); -ENXIO at or past the end, or when no
  * data follows; -EINVAL: another whence. */
 off_t contents_seek(struct contents *c, uint64_t offset, int whence);
+
+/* Before [offset, offset + size) is replaced by anything: whether what is left of
+ * the stored structure at both ends can be stored again, as far as one has to look
+ * there to know.  -EUCLEAN, -EIO: it is damaged; errors of contents_read. */
+int contents_check_cut(struct contents *c, uint64_t offset, uint64_t size);
 
 /* An immutable copy of the present state, in O(size / 32 MiB): what c gets
  * written afterwards does not show in it, and writing to it fails with -EROFS.

@@ -165,6 +165,24 @@ static struct delta_entry **sort(const struct delta *delta,
 static int store_directory(struct delta *delta, struct odb *odb,
 			   const struct oid *base, unsigned int depth);
 
+/* A rope that is to become a blob is read whole.  One that is damaged stays a rope,
+ * of which the bad part is taken over as it is. */
+static int store_contents(struct delta_entry *entry, struct odb *odb)
+{
+	uint32_t mode = mode_is_executable(entry->mode) ? MODE_ROPE_EXECUTABLE :
+							  MODE_ROPE;
+	int r = contents_store_as(entry->contents, odb, entry->mode,
+				  &entry->oid), again;
+
+	if ((r != -EUCLEAN && r != -EIO) || !mode_is_file(entry->mode) ||
+	    mode_is_rope(entry->mode) || !contents_can_splice(entry->contents))
+		return r;
+	again = contents_store_as(entry->contents, odb, mode, &entry->oid);
+	if (again == 0)
+		entry->mode = mode;
+	return again == 0 ? 0 : r;
+}
+
 static int store_entry(struct delta_entry *entry, struct odb *odb,
 		       const struct tree_entry *base, unsigned int depth)
 {
@@ -174,8 +192,7 @@ static int store_entry(struct delta_entry *entry, struct odb *odb,
 	if (delta_entry_is_own(entry))
 		return 0;
 	if (entry->kind == DELTA_CONTENTS)
-		return contents_store_as(entry->contents, odb, entry->mode,
-					 &entry->oid);
+		return store_contents(entry, odb);
 	if (entry->kind != DELTA_DIRECTORY)
 		return 0;
 	r = store_directory(entry->directory, odb,

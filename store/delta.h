@@ -112,7 +112,8 @@ struct delta_entry *delta_add(struct delta *delta, enum delta_kind kind,
 void delta_remove(struct delta *delta, const char *name);
 
 /* Stores all contents and the resulting trees in odb, given the tree that the
- * delta is relative to; fills in every oid.  A directory without entries is
+ * delta is relative to; fills in every oid, and the mode of a damaged structure that
+ * cannot be stored as the blob that it was to be.  A directory without entries is
  * left out of its parent, as Git does.  delta->oid is the new root tree.
  * O(changes x width of their directories).  May be repeated after an error.
  * Errors of odb_read, tree_decode and odb_write; -EUCLEAN also for more than

@@ -220,6 +220,29 @@ static int change_allowed(struct change *change)
 	return r < 0 ? r : attributes_reserve(change->n, &change->spare);
 }
 
+/* The same, of a change that replaces [offset, offset + size).  What replay or the
+ * engine does with contents is not asked: there is no caller to be told. */
+static int change_allowed_at(struct change *change, uint64_t offset,
+			     uint64_t size)
+{
+	int r = change_allowed(change);
+
+	return r < 0 ? r : contents_check_cut(change->c, offset, size);
+}
+
+/* Of one that makes it as long as that. */
+static int change_allowed_to(struct change *change, uint64_t size)
+{
+	int r = change_allowed(change);
+	uint64_t old;
+
+	if (r < 0)
+		return r;
+	old = contents_size(change->c);
+	return size < old ? contents_check_cut(change->c, size, old - size) :
+			    contents_check_cut(change->c, old, 0);
+}
+
 static void change_done(struct change *change)
 {
 	struct node *n = change->n;
@@ -324,7 +347,7 @@ int node_splice(struct node *n, uint64_t offset, uint64_t delete_size,
 	SCOPED_READ(&n->worktree->lock);
 	/* What is appended meanwhile goes behind the end that there is then. */
 	SCOPED_LOCK(&n->worktree->appending);
-	r = change_allowed(&change);
+	r = change_allowed_at(&change, offset, delete_size);
 	if (r == 0)
 		r = contents_splice(change.c, offset, delete_size, data,
 				    insert_size);
@@ -354,7 +377,8 @@ ssize_t node_write(struct node *n, const void *data, size_t size,
 	if (!at_end && is_sparse(&change, offset, size))
 		convert(n);
 	SCOPED_READ(&n->worktree->lock);
-	r = change_allowed(&change);
+	r = at_end ? change_allowed_to(&change, UINT64_MAX) :
+		     change_allowed_at(&change, offset, size);
 	if (r < 0)
 		return r;
 	r = at_end ? append(&change, data, size) :
@@ -372,7 +396,7 @@ int node_truncate(struct node *n, uint64_t size)
 	if (r < 0)
 		return r;
 	SCOPED_READ(&n->worktree->lock);
-	r = change_allowed(&change);
+	r = change_allowed_to(&change, size);
 	if (r == 0)
 		r = contents_truncate(change.c, size);
 	if (r == 0)
@@ -424,7 +448,7 @@ int node_allocate(struct node *n, int mode, uint64_t offset, uint64_t length)
 	if (r < 0)
 		return r;
 	SCOPED_READ(&n->worktree->lock);
-	r = change_allowed(&change);
+	r = change_allowed_at(&change, offset, length);
 	if (r < 0 || mode == FALLOC_FL_KEEP_SIZE)
 		return r;
 	SCOPED_LOCK(&n->worktree->appending);
@@ -461,7 +485,11 @@ ssize_t node_copy_range(struct node *from, uint64_t from_offset,
 	/* A write to the source meanwhile is as good before as after, so that
 	 * its tree need not be locked, too. */
 	SCOPED_READ(&to->worktree->lock);
-	r = change_allowed(&change);
+	r = change_allowed_at(&change, to_offset, length);
+	if (r == 0)
+		r = contents_check_cut(source, from_offset, 0);
+	if (r == 0)
+		r = contents_check_cut(source, from_offset + length, 0);
 	if (r < 0)
 		return r;
 	r = contents_share(source, from_offset, change.c, to_offset, length);

@@ -45,6 +45,7 @@ static int push(struct rope_builder *b, unsigned int level,
 		const struct rope_entry *entry)
 {
 	struct rope_group *g;
+	bool ends;
 
 	if (level == ROPE_TREE_LEVELS)
 		return -EFBIG;
@@ -55,8 +56,10 @@ static int push(struct rope_builder *b, unsigned int level,
 		return -ENOMEM;
 	g->entries[g->count++] = *entry;
 	g->total++;
-	return chunk_group_ends(g->count, &entry->oid) ?
-		close_group(b, level) : 0;
+	ends = level <= ROPE_LEVEL_MOST ?
+			chunk_group_ends(g->count, &entry->oid) :
+			g->count == GROUP_MAX;
+	return ends ? close_group(b, level) : 0;
 }
 
 /* ---- chunks ---- */
@@ -104,6 +107,10 @@ int rope_builder_add(struct rope_builder *b, uint64_t size)
 
 /* ---- what is stored ---- */
 
+static int add_node(struct rope_builder *b, struct stored *s,
+		    struct stored_node *n, uint64_t offset, uint64_t size,
+		    bool is_last_node);
+
 /* Whether all that came is in whole nodes of a level, or whole chunks: cuts
  * behind this place are then as if it were the front. */
 static bool is_aligned(const struct rope_builder *b, unsigned int levels)
@@ -125,6 +132,42 @@ static bool ends_here(const struct rope_builder *b, unsigned int level,
 	       (level == 0 && b->at + entry->size == b->root->sum.bytes);
 }
 
+/* A child that cannot be read stays what it is, by id, and as bad as it was: what
+ * is around it is stored all the same.  All that came before ends in front of it. */
+static int keep(struct rope_builder *b, unsigned int level,
+		const struct rope_entry *entry)
+{
+	int r = b->length ? cut(b, b->length) : 0;
+
+	for (unsigned int i = 0; r == 0 && i < level; i++)
+		if (b->groups[i] && b->groups[i]->count)
+			r = close_group(b, i);
+	if (r < 0)
+		return r;
+	b->at += entry->size;
+	return push(b, level, entry);
+}
+
+/* Reads the child of n that cannot be taken over as it is; size bytes of it at
+ * offset are wanted. */
+static int add_child(struct rope_builder *b, struct stored *s,
+		     struct stored_node *n, unsigned int i, uint64_t offset,
+		     uint64_t size, bool is_last)
+{
+	const struct rope_entry *e = &n->tree->entries[i];
+	unsigned int level = n->tree->level;
+	uint64_t at = b->at;
+	struct stored_node *child;
+	int r = level ? stored_child(s, n, i, &child) :
+			rope_builder_add(b, size);
+
+	/* not where it was read, and what it made could not be written */
+	if ((r == -EUCLEAN || r == -EIO) && size == e->size && b->at == at)
+		return keep(b, level, e);
+	return r < 0 || !level ? r :
+	       add_node(b, s, child, offset, size, is_last);
+}
+
 /* n is of level `level`, its children of the one below; is_last: it is at the end
  * of its rope. */
 static int add_node(struct rope_builder *b, struct stored *s,
@@ -137,7 +180,6 @@ static int add_node(struct rope_builder *b, struct stored *s,
 	for (unsigned int i = 0; r == 0 && size; i++) {
 		const struct rope_entry *e = &n->tree->entries[i];
 		bool is_last_child = is_last_node && i + 1 == n->tree->count;
-		struct stored_node *child;
 		uint64_t part;
 
 		if (offset >= e->size) {
@@ -149,13 +191,8 @@ static int add_node(struct rope_builder *b, struct stored *s,
 		    ends_here(b, level, e, is_last_child)) {
 			b->at += part;
 			r = push(b, level, e);
-		} else if (level == 0) {
-			r = rope_builder_add(b, part);
 		} else {
-			r = stored_child(s, n, i, &child);
-			if (r == 0)
-				r = add_node(b, s, child, offset, part,
-					     is_last_child);
+			r = add_child(b, s, n, i, offset, part, is_last_child);
 		}
 		size -= part;
 		offset = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "structures/rope_contents_private.h"
+#include "structures/rope_stored.h"
 
 #include <errno.h>
 
@@ -97,6 +98,46 @@ static off_t seek(struct contents *c, uint64_t offset, int whence)
 		return -ENXIO;
 	error = rope_contents_find(r->rope, r->size, offset, whence, &found);
 	return error < 0 ? error : (off_t)found;
+}
+
+/* ---- where it may be cut ---- */
+
+/* Of one leaf or the edge of two: these were parted before. */
+static int check_leaf(void *context, struct rope_node *leaf, uint64_t offset,
+		      uint64_t size)
+{
+	struct stored *s = leaf->is_piece ?
+				   stored_of(rope_piece(leaf)->source) : NULL;
+
+	if (!s)
+		return 0;
+	return size == 1 ? stored_check_levels(s) :
+	       stored_check_cut(s, rope_piece(leaf)->offset + offset + 1);
+}
+
+static int check_edge(struct rope_contents *r, uint64_t offset)
+{
+	uint64_t start = offset ? offset - 1 : 0, end = offset + 1;
+
+	if (end > r->size)
+		end = r->size;
+	return start < end ? rope_node_each(r->rope->root, start, end - start,
+					    check_leaf, NULL) : 0;
+}
+
+static int check_cut(struct contents *c, uint64_t offset, uint64_t size)
+{
+	struct rope_contents *r = (struct rope_contents *)c;
+	int error;
+	SCOPED_LOCK(&r->lock);
+
+	/* nothing is left of what is replaced whole */
+	if (offset == 0 && size >= r->size)
+		return 0;
+	rope_settle(r->rope);
+	error = check_edge(r, offset);
+	return error < 0 || !size || size > r->size - offset ? error :
+	       check_edge(r, offset + size);
 }
 
 /* ---- changing: all or nothing, on a clone where it takes several steps ---- */
@@ -336,6 +377,7 @@ const struct contents_ops rope_contents_ops = {
 	.share = share,
 	.size = size_of,
 	.seek = seek,
+	.check_cut = check_cut,
 	.snapshot = snapshot,
 	.store = rope_contents_store,
 	.stored = rope_contents_stored,

@@ -139,6 +139,52 @@ static int use_chunk(struct stored *s, const struct rope_entry *entry,
 	return 0;
 }
 
+/* ---- where it may be cut ---- */
+
+int stored_check_levels(struct stored *s)
+{
+	struct stored_node *root;
+	int r = stored_root(s, &root);
+
+	return r == 0 && root->tree->level > ROPE_LEVEL_MOST ? -EUCLEAN : r;
+}
+
+/* The chunk with the byte at *offset, which becomes the offset in it. */
+static int find_chunk(struct stored *s, uint64_t *offset,
+		      const struct rope_entry **ret)
+{
+	struct stored_node *n;
+	const struct rope_entry *e;
+	int r = stored_root(s, &n);
+
+	while (r == 0) {
+		for (e = n->tree->entries; *offset >= e->size; e++)
+			*offset -= e->size;
+		if (n->tree->level == 0) {
+			*ret = e;
+			break;
+		}
+		r = stored_child(s, n, e - n->tree->entries, &n);
+	}
+	return r;
+}
+
+int stored_check_cut(struct stored *s, uint64_t offset)
+{
+	const struct rope_entry *e;
+	uint64_t before = offset - 1;
+	int r = stored_check_levels(s);
+
+	if (r == 0)
+		r = find_chunk(s, &before, &e);
+	if (r == 0)
+		r = find_chunk(s, &offset, &e);
+	if (r < 0 || offset == 0)
+		return r;
+	SCOPED_LOCK(&s->lock);
+	return need_chunk_locked(s, e);
+}
+
 /* ---- as a source ---- */
 
 static int use(struct stored *s, struct stored_node *n, uint64_t offset,

@@ -40,6 +40,13 @@ int stored_root(struct stored *s, struct stored_node **ret);
 int stored_child(struct stored *s, struct stored_node *node, unsigned int i,
 		 struct stored_node **ret);
 
+/* Whether what is on both sides of offset, which is between two bytes of s, can be
+ * stored without the other: the nodes that lead there can be read, and so can the
+ * chunk that it divides.  -EUCLEAN also if s has too many levels. */
+int stored_check_cut(struct stored *s, uint64_t offset);
+/* The latter alone. */
+int stored_check_levels(struct stored *s);
+
 /* A rope of all of s, which it refers to. */
 int rope_open(struct stored *s, struct rope **ret_rope);
 

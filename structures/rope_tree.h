@@ -10,6 +10,10 @@
  * GROUP_MIN, or is the last: levels are few. */
 
 #define ROPE_TREE_LEVELS 16
+/* Of the root of a canonical one: 512 * 8^11 bytes are more than it can have.  One
+ * that others made may be higher: it can be read and not changed, so that there are
+ * levels left for what cannot be in order.  Groups above end with GROUP_MAX. */
+#define ROPE_LEVEL_MOST 10
 
 struct rope_entry {
 	struct oid oid;

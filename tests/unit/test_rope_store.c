@@ -233,6 +233,64 @@ static void damage_below_the_root_shows_when_it_is_read(void **state)
 	rope_free(rope);
 }
 
+/* A rope of four nodes of ten chunks, of which one, of node or chunk, is not there. */
+static struct oid with_hole(struct stage *s, bool node)
+{
+	struct rope_entry nodes[4] = { 0 }, chunks[10] = { 0 };
+	char bytes[600] = { 0 };
+	struct oid oid;
+
+	for (int i = 0; i < 4; i++) {
+		for (int j = 0; j < 10; j++) {
+			bytes[0] = 10 * i + j;
+			assert_int_equal(odb_write(s->odb, OBJECT_BLOB, bytes,
+						   sizeof(bytes),
+						   &chunks[j].oid), 0);
+			chunks[j].size = sizeof(bytes);
+		}
+		if (i == 1 && !node)
+			chunks[3].oid.id[0] ^= 0xff;
+		assert_int_equal(rope_tree_write(s->odb, 0, false, chunks, 10,
+						 &nodes[i].oid), 0);
+		nodes[i].size = 10 * sizeof(bytes);
+	}
+	if (node)
+		nodes[1].oid.id[0] ^= 0xff;
+	assert_int_equal(rope_tree_write(s->odb, 1, false, nodes, 4, &oid), 0);
+	return oid;
+}
+
+static void stores_around_a_hole(struct stage *s, bool node)
+{
+	static const uint64_t places[] = { 0, 5000, 13000, 24000 };
+	struct oid oid = with_hole(s, node);
+	char byte;
+
+	for (int i = 0; i < 4; i++) {
+		struct rope *rope, *again;
+		uint64_t place = places[i];
+
+		assert_int_equal(rope_load(s->odb, &oid, &rope), 0);
+		assert_int_equal(rope_insert(rope, place, "!", 1), 0);
+		oid = store(rope, s->odb);
+		rope_free(rope);
+		assert_int_equal(rope_load(s->odb, &oid, &again), 0);
+		assert_int_equal(rope_size(again), 24001 + i);
+		assert_int_equal(rope_read(again, &byte, 1, place), 1);
+		assert_int_equal(byte, '!');
+		/* the hole is where it was */
+		assert_true(rope_read(again, &byte, 1, 8000) < 0);
+		assert_int_equal(rope_read(again, &byte, 1, 12100 + i), 1);
+		rope_free(again);
+	}
+}
+
+static void what_cannot_be_read_is_taken_over(void **state)
+{
+	stores_around_a_hole(*state, false);
+	stores_around_a_hole(*state, true);
+}
+
 /* ---- what is read and written ---- */
 
 static void an_unchanged_rope_is_neither_read_nor_written(void **state)
@@ -406,6 +464,7 @@ int main(void)
 		stage_test(bad_entries_are_told),
 		stage_test(what_is_as_its_nodes_say_is_not_told),
 		stage_test(damage_below_the_root_shows_when_it_is_read),
+		stage_test(what_cannot_be_read_is_taken_over),
 		stage_test(an_unchanged_rope_is_neither_read_nor_written),
 		stage_test(one_byte_in_64_mib_writes_little),
 		stage_test(constant_bytes_are_the_worst_and_bounded),
