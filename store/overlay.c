@@ -224,6 +224,14 @@ static uint64_t overlay_size(struct contents *c)
 
 /* ---- holes ---- */
 
+/* Holes begin at pages, as on ext4: who looks for them may count on whole ones. */
+#define PAGE 4096u
+
+static uint64_t page_end(uint64_t offset)
+{
+	return (offset + PAGE - 1) / PAGE * PAGE;
+}
+
 /* Whether there is data at offset (below the size), and where that ends, which
  * may be behind the size. */
 static bool is_data(struct overlay *o, uint64_t offset, uint64_t *ret_end)
@@ -240,6 +248,7 @@ static bool is_data(struct overlay *o, uint64_t offset, uint64_t *ret_end)
 		data_end = o->base_limit;
 		end = next == MAP_END ? o->size : next * BLOCK_SIZE;
 	}
+	data_end = page_end(data_end);
 	*ret_end = offset < data_end && data_end < end ? data_end : end;
 	return offset < data_end;
 }

@@ -148,6 +148,28 @@ static void zeroing_stored_bytes_makes_holes(void **state)
 	fixture_close(&f);
 }
 
+static void holes_begin_at_pages(void **state)
+{
+	struct fixture f;
+	struct contents *c;
+
+	fixture_open(&f, 0, 0);
+	c = new_file(&f);
+	assert_int_equal(contents_truncate(c, 2 * BLOCK + 4100), 0);
+	put(c, 12, 0, 1);
+	put(c, 12, 2 * BLOCK + 4000, 1);
+	assert_int_equal(contents_seek(c, 4, SEEK_HOLE), 4096);
+	assert_int_equal(contents_seek(c, 100, SEEK_DATA), 100);
+	assert_int_equal(contents_seek(c, 4096, SEEK_DATA), 2 * BLOCK);
+	assert_int_equal(contents_seek(c, 2 * BLOCK, SEEK_HOLE),
+			 2 * BLOCK + 4096);
+	put(c, 1, 2 * BLOCK + 4097, 1);
+	assert_int_equal(contents_seek(c, 2 * BLOCK, SEEK_HOLE),
+			 2 * BLOCK + 4100);
+	contents_unref(c);
+	fixture_close(&f);
+}
+
 static void snapshot_keeps_what_it_saw(void **state)
 {
 	struct fixture f;
@@ -440,6 +462,7 @@ int main(void)
 		cmocka_unit_test(sparse_file_takes_memory_for_data_only),
 		cmocka_unit_test(sizes_beyond_the_limit_are_refused),
 		cmocka_unit_test(zeroing_stored_bytes_makes_holes),
+		cmocka_unit_test(holes_begin_at_pages),
 		cmocka_unit_test(snapshot_keeps_what_it_saw),
 		cmocka_unit_test(copying_a_stored_file_reads_nothing),
 		cmocka_unit_test(copying_changed_blocks_takes_no_memory),
