@@ -108,14 +108,35 @@ static int add_change(struct look *look, const char *name, uint64_t branch,
 	return 0;
 }
 
-static int compare_branch(struct look *look, const struct table_branch *b)
+static bool has_end(const struct cut *cut, uint64_t branch)
+{
+	for (size_t i = 0; i < cut->count; i++)
+		if (cut->records[i].branch == branch &&
+		    (cut->records[i].kind == RECORD_DROP ||
+		     cut->records[i].kind == RECORD_RESTORE))
+			return true;
+	return false;
+}
+
+/* The table does not know yet that it was dropped, and perhaps restored, for which
+ * its ref is made again. */
+static bool is_going(const struct engine *e, uint64_t branch)
+{
+	for (const struct cut *cut = e->first; cut; cut = cut->next)
+		if (has_end(cut, branch))
+			return true;
+	return false;
+}
+
+static int compare_branch(const struct engine *e, struct look *look,
+			  const struct table_branch *b)
 {
 	static const struct oid none;
 	const struct ref *ref = find_ref(look, b->name);
 	const struct oid *seen = ref ? &ref->oid : &none;
 
 	if ((ref && ref->broken) || oid_equal(seen, &b->outside) ||
-	    oid_equal(seen, &b->head))
+	    oid_equal(seen, &b->head) || (!ref && is_going(e, b->incarnation)))
 		return 0;
 	return add_change(look, b->name, b->incarnation, seen, &b->outside);
 }
@@ -142,7 +163,7 @@ static int compare_locked(struct engine *e, const char *name, struct look *look)
 		const struct table_branch *b = &table->branches[i];
 
 		if (!b->dropped && (!name || strcmp(b->name, name) == 0))
-			r = compare_branch(look, b);
+			r = compare_branch(e, look, b);
 	}
 	for (size_t i = 0; r == 0 && i < look->count; i++)
 		r = compare_ref(look, table, &look->refs[i]);

@@ -230,6 +230,37 @@ static void both_sides_wait_to_be_merged(void **state)
 	}
 }
 
+static unsigned int changes_seen(void)
+{
+	struct told told = { 0 };
+
+	assert_int_equal(engine_look_outside(engine, NULL, hear, &told), 0);
+	return told.count;
+}
+
+/* It is not taken for deleted once more, before the table has all that. */
+static void deleted_outside_and_restored_at_once(void **state)
+{
+	struct record drop, restore;
+	uint64_t branch, last;
+	struct oid head;
+
+	open_engine();
+	branch = make("a");
+	head = head_of(branch);
+	set_ref("a", &none);
+	assert_int_equal(changes_seen(), 1);
+	drop = record_of(RECORD_DROP, branch, 0, NULL);
+	restore = record_of(RECORD_RESTORE, branch, 0, "a");
+	queue(&drop, 1);
+	assert_int_equal(changes_seen(), 0);
+	last = queue(&restore, 1);
+	assert_int_equal(changes_seen(), 0);
+	assert_int_equal(engine_wait(engine, last), 0);
+	assert_true(ref_is("a", &head));
+	assert_int_equal(changes_seen(), 0);
+}
+
 static void what_was_merged_is_written(void **state)
 {
 	struct oid base = outside_commit(NULL), ours = outside_commit(&base);
@@ -465,6 +496,7 @@ int main(void)
 		TEST(a_deleted_ref_with_unwritten_commits_comes_back),
 		TEST(the_later_of_two_is_taken),
 		TEST(both_sides_wait_to_be_merged),
+		TEST(deleted_outside_and_restored_at_once),
 		TEST(what_was_merged_is_written),
 		TEST(where_history_is_damaged_both_sides_are_kept),
 		TEST(who_only_reads_sees_both_sides),
