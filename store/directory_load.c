@@ -10,12 +10,36 @@
 
 /* ---- what is below a tree ---- */
 
+/* Trees may share what is below them: a push of some KiB can stand for more files
+ * than fit in memory.  Elements cannot, as each has its key: they bring room for the
+ * folders that they are in.  All else is bounded, in bytes that it takes in memory,
+ * and in time. */
+#define STRANGE_MAX ((int64_t)1 << 29)
+#define FOLDER_COST 512
+#define FOREIGN_COST 128
+#define ELEMENT_GIVES ((int64_t)16 * FOLDER_COST)
+
 struct walk {
+	const struct directory_type *type;
 	struct odb *odb;
 	struct buffer path;
 	place_visit *visit;
 	void *context;
+	int64_t room;			/* of STRANGE_MAX */
 };
+
+static int visit_file(struct walk *walk, const struct tree_entry *e)
+{
+	char key[DIRECTORY_KEY_SIZE];
+	const char *name;
+
+	if (walk->type->parse(walk->path.data, key, &name) == 0)
+		walk->room += ELEMENT_GIVES;
+	else
+		walk->room -= FOREIGN_COST + (int64_t)walk->path.length;
+	return walk->room < 0 ? -EFBIG :
+				walk->visit(walk->context, walk->path.data, e);
+}
 
 static int walk_folder(struct walk *walk, const struct tree_entry *folder,
 		       unsigned int depth);
@@ -33,7 +57,7 @@ static int walk_tree(struct walk *walk, const struct tree *tree,
 		if (r == 0)
 			r = e->mode == MODE_TREE ?
 				walk_folder(walk, e, depth + 1) :
-				walk->visit(walk->context, walk->path.data, e);
+				visit_file(walk, e);
 		walk->path.length = length;
 	}
 	return r;
@@ -45,15 +69,19 @@ static int walk_folder(struct walk *walk, const struct tree_entry *folder,
 {
 	struct tree_entry e = *folder;
 	struct tree *tree;
-	int r = depth > TREE_DEPTH_MAX ? -EUCLEAN :
-					 tree_read(walk->odb, &e.oid, &tree);
+	int r;
 
+	walk->room -= FOLDER_COST;
+	if (walk->room < 0)
+		return -EFBIG;
+	r = depth > TREE_DEPTH_MAX ? -EUCLEAN :
+				     tree_read(walk->odb, &e.oid, &tree);
 	if (r < 0)
 		return r;
 	if (contents_may_be_rope(tree))
 		r = contents_recognise(walk->odb, &e.oid, &e.mode, NULL);
 	if (r == 0 && mode_is_rope(e.mode))
-		r = walk->visit(walk->context, walk->path.data, &e);
+		r = visit_file(walk, &e);
 	else if (r == 0)
 		r = buffer_puts(&walk->path, "/") ?:
 			walk_tree(walk, tree, depth);
@@ -61,11 +89,13 @@ static int walk_folder(struct walk *walk, const struct tree_entry *folder,
 	return r;
 }
 
-int places_walk(struct odb *odb, const struct oid *oid, const char *prefix,
-		place_visit *visit, void *context)
+int places_walk(const struct directory_type *type, struct odb *odb,
+		const struct oid *oid, const char *prefix, place_visit *visit,
+		void *context)
 {
 	struct walk walk = {
-		.odb = odb, .visit = visit, .context = context,
+		.type = type, .odb = odb, .visit = visit, .context = context,
+		.room = STRANGE_MAX,
 	};
 	struct tree *tree;
 	int r = buffer_puts(&walk.path, prefix);
@@ -184,7 +214,7 @@ int places_load(struct directory *d, const struct directory_type *type,
 		struct odb *odb, const struct oid *oid, unsigned int epoch)
 {
 	scoped(loading_release) struct loading l = { .type = type };
-	int r = places_walk(odb, oid, "", load_entry, &l);
+	int r = places_walk(type, odb, oid, "", load_entry, &l);
 
 	if (r == 0)
 		r = places_new(d, type);

@@ -34,18 +34,20 @@ struct directory_places {
 int places_new(struct directory *d, const struct directory_type *type);
 void places_free(struct directory *d);
 
-/* directory_load for a directory of a type.  Errors of directory_load; -EUCLEAN:
- * folders are too deep. */
+/* directory_load for a directory of a type.  Errors of directory_load and of
+ * places_walk. */
 int places_load(struct directory *d, const struct directory_type *type,
 		struct odb *odb, const struct oid *oid, unsigned int epoch);
 
 /* Calls visit for each file, link or submodule below a stored tree, in Git's
  * order; prefix: put before their paths.  A nonzero return ends the walk and is
- * returned. */
+ * returned.  -EUCLEAN: folders are too deep; -EFBIG: besides elements of the type
+ * there is more than would fit in memory. */
 typedef int place_visit(void *context, const char *place,
 			const struct tree_entry *entry);
-int places_walk(struct odb *odb, const struct oid *oid, const char *prefix,
-		place_visit *visit, void *context);
+int places_walk(const struct directory_type *type, struct odb *odb,
+		const struct oid *oid, const char *prefix, place_visit *visit,
+		void *context);
 
 /* The live entry that is stored, or to be stored, at a place; or NULL. */
 struct entry *places_find(const struct directory *d, const char *place);

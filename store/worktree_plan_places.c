@@ -181,7 +181,8 @@ static int gather_tree(struct gathering *g, const struct oid *oid,
 	if (r == 0)
 		r = give_up(g, g->path.data);
 	if (r == 0)
-		r = places_walk(g->plan->worktree->options.odb, oid,
+		r = places_walk(g->d->places->type,
+				g->plan->worktree->options.odb, oid,
 				prefix.data, want, g);
 	return r == 0 && entry->merged && entry->local ?
 		add_facts(g, from, prefix.length, entry->local) : r;
@@ -481,7 +482,8 @@ int plan_follow_places(struct plan *plan, struct node *dir,
 
 	if (r == 0)
 		r = delta ? gather(&g, delta) :
-			    places_walk(plan->worktree->options.odb, oid, "",
+			    places_walk(g.d->places->type,
+					plan->worktree->options.odb, oid, "",
 					want, &g);
 	return r < 0 ? r : make_steps(&g);
 }

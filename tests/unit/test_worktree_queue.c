@@ -348,6 +348,57 @@ static void test_foreign(void **state)
 	fixture_close(f);
 }
 
+/* Ten entries, all the same, in each of twelve levels: 10^12 files in 4 KiB. */
+static struct oid shared_trees(struct fixture *f, struct oid below)
+{
+	struct tree_entry entries[10];
+	char names[10][2] = { "" };
+
+	for (int level = 0; level < 12; level++) {
+		for (int i = 0; i < 10; i++) {
+			names[i][0] = 'a' + i;
+			entries[i] = (struct tree_entry){
+				.mode = MODE_TREE, .oid = below,
+				.name = names[i],
+			};
+		}
+		assert_int_equal(tree_write(f->odb, entries, 10, &below), 0);
+	}
+	return below;
+}
+
+static int list_at(struct fixture *f, const char *path)
+{
+	scoped_buffer struct buffer names = { 0 };
+	struct node *n = get(f, path);
+	int r = node_list(n, 0, add_name, &names);
+
+	node_unref(n);
+	return r;
+}
+
+/* What shares all its trees is refused before it takes all memory, or all time. */
+static void what_cannot_be_in_memory_is_too_large(void **state)
+{
+	struct tree_entry folder;
+	struct tree *root;
+
+	OPEN(JOBS "jobs/x/y=1\n");
+	assert_int_equal(tree_resolve(f->odb, &f->head, "jobs/x", &folder), 0);
+	assert_int_equal(tree_read(f->odb, &f->head, &root), 0);
+	for (size_t i = 0; i < root->count; i++)
+		if (strcmp(root->entries[i].name, "jobs") == 0)
+			root->entries[i].oid = shared_trees(f, folder.oid);
+	assert_int_equal(tree_write(f->odb, root->entries, root->count,
+				    &f->head), 0);
+	tree_free(root);
+	remount(f);
+	assert_int_equal(list_at(f, "jobs"), -EFBIG);
+	assert_int_equal(put(f, "other", "1"), 0);
+	assert_true(cut(f));
+	fixture_close(f);
+}
+
 static uint32_t no_random(void)
 {
 	return 0;
@@ -471,6 +522,7 @@ int main(void)
 		cmocka_unit_test(test_written_elsewhere),
 		cmocka_unit_test(test_line_removed),
 		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(what_cannot_be_in_memory_is_too_large),
 		cmocka_unit_test(test_in_the_way),
 		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_first_and_claim),
