@@ -9,7 +9,8 @@
  * files in directories with a default list, so that it is applied by us.  Not
  * wanted: the writeback cache, with which fsync of a directory misses the pages
  * of its files; pages dropped when times change; lookups by number (export),
- * which would bring us numbers that we have forgotten. */
+ * which would bring us numbers that we have forgotten; asynchronous direct I/O,
+ * after which the kernel leaves older pages to whoever reads through its cache. */
 static void op_init(void *userdata, struct fuse_conn_info *c)
 {
 	struct fs *fs = userdata;
@@ -17,7 +18,7 @@ static void op_init(void *userdata, struct fuse_conn_info *c)
 		FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS |
 		FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS |
 		FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA |
-		FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
+		FUSE_CAP_ASYNC_READ |
 		(fs->no_xattr ? 0 : FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK);
 
 	c->want = c->capable & wanted;

@@ -295,3 +295,8 @@ END
 	[ ! -s "$M/main/f" ]
 	[ -z "$(cat "$M/main/f")" ]
 }
+
+@test "what was written past the page cache is what others read" {
+	start
+	python3 "$BATS_TEST_DIRNAME/direct_aio.py" "$M/main/f" 2
+}
