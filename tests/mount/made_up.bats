@@ -37,7 +37,7 @@ published() {
 	git init -q --bare -b good "$STORE"
 	python3 "$MADE_UP" make "$STORE"
 	start
-	python3 "$MADE_UP" change "$M" >"$T/expected"
+	python3 "$MADE_UP" change "$M" 5 >"$T/expected"
 	sync "$M"/*/other
 	crash
 	start

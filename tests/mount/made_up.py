@@ -3,8 +3,10 @@
 """made_up.py: ropes that no irminfs would make, as somebody might push them.
 
   made_up.py make STORE     a branch for each, with the file f.rope
-  made_up.py change MOUNT   changes each of them in forks, in several ways, and tells
-                            how the forks' files ought to read then
+  made_up.py change MOUNT [SHARE]
+                            changes each of them in forks, in several ways (one of
+                            SHARE of them), and tells how the forks' files ought to
+                            read then
   made_up.py check MOUNT    compares what that told (standard input) with the files
 """
 import ctypes
@@ -207,14 +209,14 @@ HOWS = ["append", "cut", "zero", "delete", "write-front", "write-chunk",
 REFUSED = (errno.EIO, errno.EUCLEAN, errno.EFBIG)
 
 
-def change_all(mount):
-    for branch in sorted(os.listdir(mount)):
+def change_all(mount, share="1"):
+    for number, branch in enumerate(sorted(os.listdir(mount))):
         file = f"{mount}/{branch}/f.rope"
         if not os.path.isfile(file):
             print(json.dumps([branch, "is no file", None, None]))
             continue
         size, before = os.stat(file).st_size, read(file)
-        for how in HOWS:
+        for how in HOWS[number % int(share)::int(share)]:
             fork = f"{branch}.{how}"
             os.mkdir(f"{mount}/{branch}/.irmin/fork/{fork}")
             result, after = "done", list(before)
@@ -251,4 +253,4 @@ def check_all(mount):
 
 if __name__ == "__main__":
     {"make": make, "change": change_all, "check": check_all}[sys.argv[1]](
-        sys.argv[2])
+        *sys.argv[2:])

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
+#include "tests/sanitized.h"
 #include "tests/worktree_test.h"
 
-#define MOST 65000			/* as on ext4 */
+/* As on ext4; a twentieth with sanitizers. */
+#define MOST (65000 / SANITIZED)
 
 static const char *name_of(unsigned int i)
 {
@@ -48,7 +50,8 @@ static void as_many_names_as_there_may_be(void **state)
 
 	fixture_open(f, "f=1\n");
 	link_all(f, MOST - 1);
-	assert_int_equal(name_again(f, "f", "other"), -EMLINK);
+	if (SANITIZED == 1)
+		assert_int_equal(name_again(f, "f", "other"), -EMLINK);
 	assert_int_equal(stat_at(f, name_of(7)).st_nlink, MOST);
 	assert_true(cut(f));
 	assert_stored_all(f, 0, MOST - 1, "1");
