@@ -232,12 +232,9 @@ typedef int engine_outside_visit(void *context,
 int engine_look_outside(struct engine *engine, const char *name,
 			engine_outside_visit *visit, void *context);
 
-/* Whether engine_look_outside may have to tell of a ref of that name as a branch's
- * that is new.  Reads that ref and does not wait. */
-bool engine_may_be_new(struct engine *engine, const char *name);
-
-/* The same of the ref of a branch that is there: as one that moved. */
-bool engine_may_have_moved(struct engine *engine, const char *name);
+/* Whether engine_look_outside may have to tell of a ref of that name, which is there:
+ * that it is new, or moved.  Reads that ref and does not wait. */
+bool engine_may_have_news(struct engine *engine, const char *name);
 
 /* Makes the thread try now to write refs that it could not write; returns when it
  * was tried, or after a second. */

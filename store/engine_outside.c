@@ -207,31 +207,22 @@ int engine_look_outside(struct engine *engine, const char *name,
 	return -EAGAIN;
 }
 
-bool engine_may_be_new(struct engine *e, const char *name)
+bool engine_may_have_news(struct engine *e, const char *name)
 {
 	struct engine_storage *s = e->storage;
+	const struct table_branch *b;
 	const struct table_ref *gone;
 	struct oid oid;
 
 	if (s->ops->ref_read(s, name, &oid) < 0)
 		return false;
 	SCOPED_LOCK(&e->lock);
-	gone = table_find_gone(e->table, name);
-	return !table_find_name(e->table, name) &&
-	       !(gone && oid_equal(&gone->outside, &oid));
-}
-
-bool engine_may_have_moved(struct engine *e, const char *name)
-{
-	struct engine_storage *s = e->storage;
-	const struct table_branch *b;
-	struct oid oid;
-
-	if (s->ops->ref_read(s, name, &oid) < 0)
-		return false;
-	SCOPED_LOCK(&e->lock);
 	b = table_find_name(e->table, name);
-	return b && !oid_equal(&b->outside, &oid) && !oid_equal(&b->head, &oid);
+	gone = table_find_gone(e->table, name);
+	if (b)
+		return !oid_equal(&b->outside, &oid) &&
+		       !oid_equal(&b->head, &oid);
+	return !(gone && oid_equal(&gone->outside, &oid));
 }
 
 static bool is_busy_locked(const struct engine *e)

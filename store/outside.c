@@ -454,7 +454,7 @@ void outside_catch_up(struct store *store, struct branch *b)
 	scoped_free char *name = o ? branch_name(b) : NULL;
 	bool inside = name && inside_is_behind(b);
 
-	if (!name || (!inside && !engine_may_have_moved(store->engine, name)))
+	if (!name || (!inside && !engine_may_have_news(store->engine, name)))
 		return;
 	b->git_hurries += inside;
 	look(o, name);
@@ -468,7 +468,7 @@ static int look_if_new(void *context, const char *name)
 
 	if (is_live(o->store, name))	/* by now */
 		return 1;
-	if (engine_may_be_new(o->store->engine, name)) {
+	if (engine_may_have_news(o->store->engine, name)) {
 		look(o, name);
 		return 1;
 	}

@@ -309,4 +309,16 @@ static inline const char *file_text(struct fixture *f, const char *branch,
 	return text;
 }
 
+/* A commit on top of a branch with one more file, made by plain Git. */
+static inline void commit_outside(struct fixture *f, const char *branch,
+				  const char *path, const char *text)
+{
+	free(shell(f, "export GIT_INDEX_FILE=$PWD/../index; rm -f $GIT_INDEX_FILE;"
+		   "git read-tree %s; git update-index --add --cacheinfo "
+		   "100644,$(echo -n '%s' | git hash-object -w --stdin),%s;"
+		   "git update-ref refs/heads/%s $(git commit-tree -m outside "
+		   "-p %s $(git write-tree))", branch, text, path, branch,
+		   branch));
+}
+
 #endif

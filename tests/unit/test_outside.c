@@ -53,22 +53,13 @@ static void await_in_git(struct fixture *f, const char *branch,
 	await_shell(f, text, command);
 }
 
-/* A commit on top of a branch with one more file, made by plain Git. */
-#define COMMIT(f, branch, path, text) \
-	free(shell(f, "export GIT_INDEX_FILE=$PWD/../index; rm -f $GIT_INDEX_FILE;" \
-		   "git read-tree %s; git update-index --add --cacheinfo " \
-		   "100644,$(echo -n '%s' | git hash-object -w --stdin),%s;" \
-		   "git update-ref refs/heads/%s $(git commit-tree -m outside " \
-		   "-p %s $(git write-tree))", branch, text, path, branch, \
-		   branch))
-
 static void a_clean_branch_moves_on(void **state)
 {
 	struct fixture *f = *state;
 
 	write_file(f, "main", "a", "1");
 	sync_branch(f, "main");
-	COMMIT(f, "main", "b", "2");
+	commit_outside(f, "main", "b", "2");
 	await_file(f, "main", "b", "2");
 	await_file(f, "main", "a", "1");
 	/* and can be written to */
@@ -96,7 +87,7 @@ static void a_changed_branch_merges(void **state)
 	sync_branch(f, "main");
 	free(shell(f, "true"));
 	write_file(f, "main", "c", "mine");
-	COMMIT(f, "main", "b", "2");
+	commit_outside(f, "main", "b", "2");
 	await_file(f, "main", "b", "2");
 	await_file(f, "main", "c", "mine");
 	assert_shell(f, "mine", "git show main:c");
@@ -136,7 +127,7 @@ static void what_conflicts_is_named(void **state)
 	sync_branch(f, "main");
 	free(shell(f, "true"));
 	write_file(f, "main", "a", "mine");
-	COMMIT(f, "main", "a", "theirs");
+	commit_outside(f, "main", "a", "theirs");
 	await_branch(f, "main.outside-1", true);
 	await_file(f, "main.outside-1", "a", "theirs");
 	await_file(f, "main", "a", "mine");
@@ -158,7 +149,7 @@ static void an_open_file_keeps_it_behind(void **state)
 	assert_int_equal(branch_worktree(b, &w), 0);
 	assert_int_equal(worktree_lookup(w, "a", &n), 0);
 	node_writer_begin(n);
-	COMMIT(f, "main", "a", "2");
+	commit_outside(f, "main", "a", "2");
 	usleep(300000);
 	await_file(f, "main", "a", "1");
 	node_writer_end(n);
@@ -264,7 +255,7 @@ static void part(struct fixture *f, const char *path, const char *theirs)
 	open_store(f);
 	write_file(f, "main", "f", "base");
 	sync_branch(f, "main");
-	COMMIT(f, "main", path, theirs);
+	commit_outside(f, "main", path, theirs);
 	write_file(f, "main", "f", "mine");
 	sync_branch(f, "main");
 	assert_shell(f, theirs, "git show main:%s", path);
@@ -341,7 +332,7 @@ static void what_was_pushed_over_an_ignored_file_is_named(void **state)
 	struct fixture *f = *state;
 
 	close_with_ignored(f);
-	COMMIT(f, "main", "x.o", "theirs");
+	commit_outside(f, "main", "x.o", "theirs");
 	/* who does not follow leaves both */
 	open_again(f, false);
 	assert_string_equal(file_text(f, "main", "x.o"), "mine");
@@ -361,8 +352,8 @@ static void what_was_pushed_beside_ignored_files_is_there_at_once(void **state)
 	struct fixture *f = *state;
 
 	close_with_ignored(f);
-	COMMIT(f, "main", "d.o/y", "theirs");
-	COMMIT(f, "main", "f", "theirs");
+	commit_outside(f, "main", "d.o/y", "theirs");
+	commit_outside(f, "main", "f", "theirs");
 	open_again(f, false);
 	assert_string_equal(file_text(f, "main", "d.o/y"), "theirs");
 	assert_string_equal(file_text(f, "main", "f"), "theirs");
@@ -390,7 +381,7 @@ static void what_is_forced_over_ignored_files_is_named(void **state)
 	struct fixture *f = *state;
 
 	close_with_ignored(f);
-	COMMIT(f, "main", "d.o/x", "theirs");
+	commit_outside(f, "main", "d.o/x", "theirs");
 	force(f, "main^{tree}");
 	open_again(f, true);
 	await_branch(f, "main.outside-1", true);
@@ -430,7 +421,7 @@ static void what_was_pushed_over_it_then_replaces_it(void **state)
 	struct fixture *f = *state;
 
 	close_with_ignored(f);
-	COMMIT(f, "main", "d.o/x", "theirs");
+	commit_outside(f, "main", "d.o/x", "theirs");
 	lose_head(f, "main^{tree}");
 	open_again(f, false);
 	assert_string_equal(file_text(f, "main", "d.o/x"), "theirs");

@@ -6,15 +6,6 @@
 
 /* Who names a branch gets what other programs made of it just now. */
 
-/* A commit on top of a branch with one more file, made by plain Git. */
-#define COMMIT(f, branch, path, text) \
-	free(shell(f, "export GIT_INDEX_FILE=$PWD/../index; rm -f $GIT_INDEX_FILE;" \
-		   "git read-tree %s; git update-index --add --cacheinfo " \
-		   "100644,$(echo -n '%s' | git hash-object -w --stdin),%s;" \
-		   "git update-ref refs/heads/%s $(git commit-tree -m outside " \
-		   "-p %s $(git write-tree))", branch, text, path, branch, \
-		   branch))
-
 /* Without waiting for the thread that notices it. */
 static void new_branches_are_found_by_name(void **state)
 {
@@ -88,7 +79,7 @@ static void merges_and_forks_take_what_a_ref_was_moved_to(void **state)
 
 		snprintf(text, sizeof(text), "%d", i);
 		snprintf(name, sizeof(name), "x%d", i);
-		COMMIT(f, "b", "c", text);
+		commit_outside(f, "b", "c", text);
 		main_branch = branch_of(f, "main");
 		assert_int_equal(i % 2 ? store_fork(f->store, b, name, &tester,
 						    NULL) :
