@@ -24,5 +24,7 @@ int connection_negotiate(struct fs *fs);
 /* Whether the request that this thread has read last takes setuid and setgid
  * away from the file that it writes to or truncates. */
 bool connection_kills_privileges(void);
+/* Whether it is to make a file without a name, though it says FUSE_CREATE. */
+bool connection_makes_nameless(void);
 
 #endif

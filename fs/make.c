@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/operations.h"
 
+#include "fs/connection.h"
 #include "fs/inode.h"
 #include "fs/pending.h"
 #include "fs/queue.h"
@@ -149,7 +150,7 @@ void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir_id, const char *name)
 	if (r < 0)
 		reply_error(req, r);
 	else
-		reply_entry(req, inode_ref(fs, inode), answer, true);
+		reply_entry(req, inode_ref(fs, inode), answer, !queue_is(dir));
 }
 
 /* ---- create ---- */
@@ -159,9 +160,12 @@ static int make_file(fuse_req_t req, struct inode *dir, const char *name,
 		     mode_t mode, struct node **ret)
 {
 	const struct caller caller = caller_of(req, "make");
-	int r = queue_is(dir) ? node_make_pending(dir->node, name, mode, &caller,
-						  ret) : -ENOTSUP;
+	int r;
 
+	if (connection_makes_nameless())
+		return node_make_nameless(dir->node, mode, &caller, ret);
+	r = queue_is(dir) ? node_make_pending(dir->node, name, mode, &caller,
+					      ret) : -ENOTSUP;
 	return r == -ENOTSUP ? node_make(dir->node, name, S_IFREG | mode,
 					 &caller, ret) : r;
 }
@@ -232,6 +236,10 @@ void op_create(fuse_req_t req, fuse_ino_t dir_id, const char *name, mode_t mode,
 	int r = check_dir(dir, name);
 
 	enter(req);
+	if (connection_makes_nameless() && dir->kind != INODE_NODE) {
+		reply_error(req, -EOPNOTSUPP);
+		return;
+	}
 	if (dir->kind == INODE_CONTROL) {
 		irmin_make(req, dir, name, S_IFREG, info);
 		return;

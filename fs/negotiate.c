@@ -14,11 +14,15 @@
  * FUSE_HANDLE_KILLPRIV_V2: we take setuid and setgid away when a file is written
  * to, truncated or given to another owner.  The kernel does not ask for the
  * attributes before a chown then, nor for security.capability before a write.
- * Whether the caller may keep the bits is a flag of the request. */
+ * Whether the caller may keep the bits is a flag of the request.
+ *
+ * FUSE_TMPFILE, which it answers with ENOSYS: it is FUSE_CREATE to libfuse, with
+ * the same arguments and the same answer, and a name that means nothing. */
 
 #define WANTED (FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2)
 
 static __thread bool kills_privileges;
+static __thread bool is_nameless;
 
 static bool read_flag(const struct fuse_in_header *header)
 {
@@ -44,10 +48,15 @@ bool connection_kills_privileges(void)
 	return kills_privileges;
 }
 
+bool connection_makes_nameless(void)
+{
+	return is_nameless;
+}
+
 /* The buffer is large enough for a header and the fixed part of any request. */
 static ssize_t read_request(int fd, void *data, size_t size, void *userdata)
 {
-	const struct fuse_in_header *header = data;
+	struct fuse_in_header *header = data;
 	const struct fuse_init_in *init = (const void *)(header + 1);
 	struct fs *fs = userdata;
 	ssize_t n = read(fd, data, size);
@@ -55,6 +64,9 @@ static ssize_t read_request(int fd, void *data, size_t size, void *userdata)
 	if (n < (ssize_t)sizeof(*header))
 		return n;
 	kills_privileges = read_flag(header);
+	is_nameless = header->opcode == FUSE_TMPFILE;
+	if (is_nameless)
+		header->opcode = FUSE_CREATE;
 	if (header->opcode == FUSE_INIT)
 		fs->offered = init->flags;
 	return n;

@@ -119,6 +119,7 @@ struct node {
 	uint8_t own : 1;		/* as its entry's: oid is in the local
 					 * face, unless its contents are open */
 	uint8_t linked : 1;		/* it is in worktree->links */
+	uint8_t nameless : 1;		/* unlinked, but link may name it */
 };
 
 static_assert(sizeof(struct node) <= 112, "many nodes are in memory");

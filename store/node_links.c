@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/node.h"
+#include "store/node_nameless.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -407,6 +407,8 @@ int node_link(struct node *n, struct node *dir, const char *name)
 		return -EPERM;
 	if (n->pending)
 		return -ENOENT;
+	if (n->nameless)
+		return nameless_link_locked(n, dir, name);
 	if (n->kind == KIND_SYMLINK)
 		r = tree_check_symlink(name);
 	return r < 0 ? r : link_locked(&linking, name);

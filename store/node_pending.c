@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/node.h"
+#include "store/node_nameless.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +26,6 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 {
 	scoped_free struct attributes *spare = NULL;
 	scoped(newcomer_release) struct newcomer newcomer = { 0 };
-	struct local *local;
 	int r = open_queue_locked(dir, name, &spare);
 
 	if (r == 0)
@@ -36,16 +35,9 @@ static int insert_locked(struct node *dir, const char *name, mode_t mode,
 		r = newcomer_init_locked(&newcomer, dir, name, false);
 	if (r < 0)
 		return r;
-	n->parent = dir;
-	dir->refs++;
-	n->number = directory_new_number(dir->directory, name);
-	n->removed = n->unlinked = n->pending = 1;
-	n->last_name = STEAL(newcomer.name);
+	nameless_begin_locked(n, dir, mode, caller, STEAL(newcomer.name));
+	n->pending = 1;
 	dir->directory->places->pending++;
-	local = n->attributes->local;
-	*n->attributes = node_new_attributes(dir, mode, caller);
-	n->attributes->local = local;
-	dir->worktree->refs++;
 	return 0;
 }
 
@@ -53,18 +45,13 @@ int node_make_pending(struct node *dir, const char *name, mode_t mode,
 		      const struct caller *caller, struct node **ret)
 {
 	struct worktree *w = dir->worktree;
-	struct contents *contents = NULL;
 	struct node *n;
 	int r = node_check_new_name(name);
 
 	if (r == 0)
-		r = overlay_new(w->options.pool, &contents);
-	if (r == 0)
-		r = node_prepare(w, S_IFREG | (mode & 07777), &contents, &n);
-	if (r < 0) {
-		contents_unref(contents);
+		r = nameless_prepare(w, mode, &n);
+	if (r < 0)
 		return r;
-	}
 	pthread_rwlock_wrlock(&w->lock);
 	r = insert_locked(dir, name, mode, caller, n);
 	pthread_rwlock_unlock(&w->lock);
@@ -136,7 +123,6 @@ static int push_locked(struct node *n, char **ret_name)
 	scoped_free struct attributes *spare = NULL;
 	scoped(newcomer_release) struct newcomer newcomer = { 0 };
 	struct timespec now;
-	struct entry *e;
 	int r = node_open_for_change_locked(dir, 1, &spare);
 
 	if (r == 0)
@@ -148,15 +134,10 @@ static int push_locked(struct node *n, char **ret_name)
 	if (r < 0)
 		return r;
 	dir->worktree->options.clock(&now);
-	free(n->last_name);
-	n->next = n->previous = NULL;
-	n->removed = n->unlinked = n->pending = 0;
+	n->pending = 0;
 	dir->directory->places->pending--;
-	e = newcomer_put_locked(&newcomer, dir);
-	e->number = n->number;
-	node_place_locked(n, dir, e);
+	nameless_end_locked(n, dir, &newcomer);
 	attributes_touch(dir, &spare, &now);
-	node_mark(n, true);
 	return 0;
 }
 

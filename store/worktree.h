@@ -121,6 +121,11 @@ int node_list(struct node *dir, uint64_t cookie, node_visit *visit,
  * -EPERM also for ".irmin"; of a symlink, errors of tree_check_symlink too. */
 int node_make(struct node *dir, const char *name, mode_t mode,
 	      const struct caller *caller, struct node **ret);
+/* A file without a name, as O_TMPFILE makes it: gone with its last reference, unless
+ * node_link gives it one before; in a queue, too, which pushes it under just that
+ * name.  Errors of node_make. */
+int node_make_nameless(struct node *dir, mode_t mode,
+		       const struct caller *caller, struct node **ret);
 /* A fifo, socket or device: the local face alone has it.  device: of 32 bits, as
  * the kernel has it.  -EINVAL; -EPERM also in a queue; errors of node_make. */
 int node_make_special(struct node *dir, const char *name, mode_t mode,
