@@ -29,6 +29,7 @@ MODES = [0o777, 0o777, 0o777, 0o755, 0o666, 0o600, 0, 0o4755, 0o2755, 0o1777, 0o
 PLACES = [0, 1, 511, 4095, 4096, 65535, 65536, 65537, 131072, 200000]
 PUNCH, ZERO, KEEP = 2, 16, 1
 LOCK = "hhqqi4x"
+AT_FDCWD, AT_SYMLINK_FOLLOW = -100, 0x400
 libc = ctypes.CDLL(None, use_errno=True)
 libc.fallocate64.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
@@ -134,6 +135,15 @@ class Run:
         else:
             self.fds.append(fd)
         return facts(st)
+
+    def do_tmpfile(self):
+        flags = self.pick(os.O_WRONLY, os.O_RDWR) | self.pick(0, 0, 0, os.O_EXCL)
+        self.fds.append(os.open(self.path(), os.O_TMPFILE | flags, self.pick(*MODES)))
+        return facts(os.fstat(self.fds[-1]))
+
+    def do_linkat(self):
+        call("linkat", AT_FDCWD, b"/proc/self/fd/%d" % self.fd(), AT_FDCWD,
+             self.path().encode(), AT_SYMLINK_FOLLOW)
 
     def do_pwrite(self):
         return os.pwritev(self.fd(), [self.data(), self.data()], self.place(),
@@ -245,8 +255,12 @@ class Run:
             return found
         while at < len(data):
             watch, mask, _, size = struct.unpack_from("iIII", data, at)
+            name = data[at + 16:at + 16 + size].rstrip(b"\0")
+            # a file without one: ext4 tells "#NUMBER", FUSE "/"
+            if name.startswith(b"#"):
+                name = b"/"
             # whether setuid goes is told together with what it goes with
-            found.append((watch, hex(mask & ~4), data[at + 16:at + 16 + size].rstrip(b"\0")))
+            found.append((watch, hex(mask & ~4), name))
             at += 16 + size
         return found
 
@@ -292,7 +306,7 @@ class Run:
         os.seteuid(user)
         try:
             result = operation()
-            if name in ("open", "mkdir", "rename", "link", "mknod", "symlink"):
+            if name in ("open", "mkdir", "rename", "link", "linkat", "mknod", "symlink"):
                 self.known = (self.known + [self.last])[-60:]
         except OSError as e:
             result = errno.errorcode.get(e.errno, str(e))
