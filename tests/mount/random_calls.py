@@ -142,7 +142,10 @@ class Run:
         return facts(os.fstat(self.fds[-1]))
 
     def do_linkat(self):
-        call("linkat", AT_FDCWD, b"/proc/self/fd/%d" % self.fd(), AT_FDCWD,
+        fd = self.fd()
+        # it looks at setgid as it is known, which FUSE may have lost meanwhile
+        os.fstat(fd)
+        call("linkat", AT_FDCWD, b"/proc/self/fd/%d" % fd, AT_FDCWD,
              self.path().encode(), AT_SYMLINK_FOLLOW)
 
     def do_pwrite(self):
