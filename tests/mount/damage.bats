@@ -120,6 +120,20 @@ object() {
 	touch "$M/main/new"
 }
 
+@test "fsck tells of a damaged list of where history is cut off" {
+	start
+	echo 1 >"$M/main/f"
+	stop
+	echo garbage >"$STORE/shallow"
+	run "$IRMINFS" log --store "$STORE" main
+	[ "$status" -eq 128 ]
+	run "$IRMINFS" fsck --store "$STORE"
+	[ "$status" -eq 1 ]
+	[[ $output == *"file shallow"* ]]
+	rm "$STORE/shallow"
+	"$IRMINFS" fsck --store "$STORE"
+}
+
 @test "what was acknowledged survives SIGKILL" {
 	start
 	for i in $(seq 20); do
