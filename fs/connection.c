@@ -105,14 +105,19 @@ int fs_fusermount(const char *mountpoint, bool lazy)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 
-static int clear_dead(const char *mountpoint)
+static int detach(const char *mountpoint)
 {
 	if (geteuid() != 0)
 		return fs_fusermount(mountpoint, true);
-	/* once it is gone a second call would hit what is mounted below it */
-	if (umount2(mountpoint, MNT_FORCE) == 0)
-		return 0;
 	return umount2(mountpoint, MNT_DETACH) < 0 ? -errno : 0;
+}
+
+static int clear_dead(const char *mountpoint)
+{
+	/* once it is gone a second call would hit what is mounted below it */
+	if (geteuid() == 0 && umount2(mountpoint, MNT_FORCE) == 0)
+		return 0;
+	return detach(mountpoint);
 }
 
 static int clear_all_dead(const char *mountpoint, struct report *report)
@@ -219,13 +224,11 @@ void connection_abort(struct fs *fs)
 /* libfuse takes an aborted connection for an unmounted one. */
 void connection_unmount(struct fs *fs)
 {
-	if (is_mounted(fs)) {
-		if (geteuid() != 0)
-			fs_fusermount(fs->mountpoint, true);
-		else if (umount2(fs->mountpoint, MNT_DETACH) < 0)
-			log_warning("cannot unmount %s: %s", fs->mountpoint,
-				    strerror(errno));
-	}
+	int r = is_mounted(fs) ? detach(fs->mountpoint) : 0;
+
+	if (r < 0)
+		log_warning("cannot unmount %s: %s", fs->mountpoint,
+			    strerror(-r));
 	if (fs->mounted)
 		fuse_session_unmount(fs->session);
 	fs->mounted = false;
