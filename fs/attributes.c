@@ -74,7 +74,7 @@ static void reply_attributes(fuse_req_t req, struct inode *inode)
 	int r = inode_stat(fs_of(req), inode, &st);
 
 	if (r < 0)
-		reply_error(req, r);
+		reply_failure(req, inode, "read", r);
 	else
 		fuse_reply_attr(req, &st, attributes_timeout(inode));
 }
@@ -159,7 +159,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *given, int set,
 		r = set_control(inode, set);
 	queue_apply_types(fs_of(req), inode, false);
 	if (r < 0)
-		reply_error(req, r);
+		reply_failure(req, inode, "changed", r);
 	else
 		reply_attributes(req, inode);
 }
@@ -175,7 +175,7 @@ void op_readlink(fuse_req_t req, fuse_ino_t id)
 	if (inode->kind == INODE_LINK)
 		fuse_reply_readlink(req, inode->name);
 	else if (r < 0)
-		reply_error(req, r);
+		reply_failure(req, inode, "read", r);
 	else
 		fuse_reply_readlink(req, target);
 }

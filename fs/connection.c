@@ -80,14 +80,23 @@ static char *find_mount(const char *point)
 
 /* ---- dead mounts ---- */
 
-static int run_fusermount(const char *mountpoint)
+int fs_fusermount(const char *mountpoint, bool lazy)
 {
-	char *argv[] = { (char *)"fusermount3", (char *)"-u", (char *)"-z",
-			 (char *)"--", (char *)(uintptr_t)mountpoint, NULL };
-	int status;
+	char *const argv[] = {
+		(char *)"fusermount3", (char *)(lazy ? "-uqz" : "-uq"),
+		(char *)"--", (char *)(uintptr_t)mountpoint, NULL
+	};
+	posix_spawn_file_actions_t actions;
+	int status, r = posix_spawn_file_actions_init(&actions);
 	pid_t pid;
-	int r = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
 
+	if (r != 0)
+		return -r;
+	r = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY,
+					     0);
+	if (r == 0)
+		r = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
 	if (r != 0)
 		return -r;
 	while (waitpid(pid, &status, 0) < 0)
@@ -96,14 +105,19 @@ static int run_fusermount(const char *mountpoint)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 
-static int clear_dead(const char *mountpoint)
+static int detach(const char *mountpoint)
 {
 	if (geteuid() != 0)
-		return run_fusermount(mountpoint);
-	/* once it is gone a second call would hit what is mounted below it */
-	if (umount2(mountpoint, MNT_FORCE) == 0)
-		return 0;
+		return fs_fusermount(mountpoint, true);
 	return umount2(mountpoint, MNT_DETACH) < 0 ? -errno : 0;
+}
+
+static int clear_dead(const char *mountpoint)
+{
+	/* once it is gone a second call would hit what is mounted below it */
+	if (geteuid() == 0 && umount2(mountpoint, MNT_FORCE) == 0)
+		return 0;
+	return detach(mountpoint);
 }
 
 static int clear_all_dead(const char *mountpoint, struct report *report)
@@ -210,13 +224,11 @@ void connection_abort(struct fs *fs)
 /* libfuse takes an aborted connection for an unmounted one. */
 void connection_unmount(struct fs *fs)
 {
-	if (is_mounted(fs)) {
-		if (geteuid() != 0)
-			run_fusermount(fs->mountpoint);
-		else if (umount2(fs->mountpoint, MNT_DETACH) < 0)
-			log_warning("cannot unmount %s: %s", fs->mountpoint,
-				    strerror(errno));
-	}
+	int r = is_mounted(fs) ? detach(fs->mountpoint) : 0;
+
+	if (r < 0)
+		log_warning("cannot unmount %s: %s", fs->mountpoint,
+			    strerror(-r));
 	if (fs->mounted)
 		fuse_session_unmount(fs->session);
 	fs->mounted = false;

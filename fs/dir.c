@@ -257,6 +257,7 @@ static void read_dir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		     bool plus)
 {
 	scoped_free char *data = malloc(size);
+	struct inode *inode = inode_of(fs_of(req), id);
 	struct page page = {
 		.req = req,
 		.data = data,
@@ -266,9 +267,9 @@ static void read_dir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 	int r = -ENOMEM;
 
 	if (data)
-		r = fill(&page, inode_of(fs_of(req), id), offset);
+		r = fill(&page, inode, offset);
 	if (r < 0)
-		reply_error(req, r);
+		reply_failure(req, inode, "listed", r);
 	else if (r == 0)
 		fuse_reply_buf(req, page.data, page.used);
 }

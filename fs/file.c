@@ -87,7 +87,7 @@ void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *info)
 	if (inode->kind == INODE_NODE)
 		r = open_node(req, inode, info);
 	if (r < 0)
-		reply_error(req, r);
+		reply_failure(req, inode, "opened", r);
 	else if (fuse_reply_open(req, info) < 0 && is_writable(info))
 		node_writer_end(inode->node);
 }
@@ -135,7 +135,7 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 	data = malloc(size);
 	done = data ? node_read(inode->node, data, size, offset) : -ENOMEM;
 	if (done < 0)
-		reply_error(req, done);
+		reply_failure(req, inode, "read", done);
 	else
 		fuse_reply_buf(req, data, done);
 }
@@ -184,8 +184,10 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	done = r < 0 ? r : node_write(inode->node, data, size, offset, append);
 	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
 		r = sync_branch(req, inode);
-	if (done < 0 || r < 0)
-		reply_error(req, done < 0 ? done : r);
+	if (done < 0)
+		reply_failure(req, inode, "changed", done);
+	else if (r < 0)
+		reply_error(req, r);
 	else
 		reply_written(req, done);
 }
@@ -255,7 +257,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 		if (r == 0)
 			r = node_allocate(inode->node, mode, offset, length);
 	}
-	reply_error(req, r);
+	reply_failure(req, inode, "changed", r);
 }
 
 void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
@@ -276,7 +278,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t from_id, off_t from_offset,
 		done = node_copy_range(from->node, from_offset, to->node,
 				       to_offset, length < most ? length : most);
 	if (done < 0)
-		reply_error(req, done);
+		reply_failure(req, from, "copied", done);
 	else
 		fuse_reply_write(req, done);
 }

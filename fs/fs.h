@@ -43,6 +43,11 @@ int fs_run(struct fs *fs, int (*started)(void));
 /* Ends fs_run; may be called from a signal handler. */
 void fs_stop(struct fs *fs);
 
+/* Unmounts what the user who calls has mounted, by the program fusermount3; lazy:
+ * also what is in use.  -ENOENT: it is not installed; -EPERM: it could not, and did
+ * not say why. */
+int fs_fusermount(const char *mountpoint, bool lazy);
+
 /* Unmounts if that has not happened, forgets all inodes, and frees; the store
  * stays open. */
 void fs_free(struct fs *fs);

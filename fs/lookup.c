@@ -79,7 +79,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t dir_id, const char *name)
 	if (r == -ENOENT && dir->kind == INODE_NODE && keep)
 		reply_missing(req, answer);
 	else if (r < 0)
-		reply_error(req, r);
+		reply_failure(req, dir, "searched", r);
 	else
 		reply_entry(req, inode, answer, keep);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "fs/private.h"
+#include "fs/inode.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 /* An answer that began while something was changing: never cached. */
 #define ANSWER_NEVER UINT64_MAX
@@ -41,6 +43,38 @@ void reply_error(fuse_req_t req, int error)
 	fuse_reply_err(req, -error);
 	if (error == -ENOMEM)
 		pool_give_way(store_pool(fs->store));
+}
+
+/* "branch main" or "commit 4f2a91c..."; NULL: no memory. */
+static char *name_tree(struct inode *inode)
+{
+	struct branch *b = inode_branch(inode);
+	struct view *v = inode_view(inode_tree(inode));
+	scoped_free char *name = b ? branch_name(b) : NULL;
+	char hex[OID_HEX_SIZE] = "", *text;
+
+	if (!name && v)
+		oid_hex(view_commit(v), hex);
+	if (asprintf(&text, "%s %s", name ? "branch" : "commit",
+		     name ? name : hex) < 0)
+		return NULL;
+	return text;
+}
+
+void reply_failure(fuse_req_t req, struct inode *inode, const char *action,
+		   int error)
+{
+	if ((error == -EIO || error == -EUCLEAN) && inode->kind == INODE_NODE) {
+		scoped_free char *path = node_path(inode->node);
+		scoped_free char *tree = name_tree(inode);
+
+		if (path && tree)
+			log_error("\"%s\" of %s cannot be %s: %s; git fsck "
+				  "tells what is missing or damaged in the "
+				  "repository, and a clone may have it", *path ? path : ".", tree,
+				  action, strerror(-error));
+	}
+	reply_error(req, error);
 }
 
 int entry_fill(struct fs *fs, struct inode *inode, double timeout,
@@ -85,7 +119,7 @@ static int reply_current(fuse_req_t req, struct inode *inode, uint64_t answer,
 	int r = entry_fill(fs, inode, keep ? TIMEOUT_FOREVER : 0, &entry);
 
 	if (r < 0) {
-		reply_error(req, r);
+		reply_failure(req, inode, "read", r);
 		return r;
 	}
 	SCOPED_READ(&fs->replying);
@@ -110,7 +144,7 @@ void reply_entry_for(fuse_req_t req, struct inode *inode, double timeout)
 	int r = entry_fill(fs, inode, timeout, &entry);
 
 	if (r < 0)
-		reply_error(req, r);
+		reply_failure(req, inode, "read", r);
 	else
 		write_entry(req, inode, &entry, NULL);
 	inode_unref(fs, inode);

@@ -16,10 +16,10 @@ struct seeking {
 	int whence;
 };
 
-static void reply_seek(fuse_req_t req, off_t found)
+static void reply_seek(fuse_req_t req, struct inode *inode, off_t found)
 {
 	if (found < 0)
-		reply_error(req, found);
+		reply_failure(req, inode, "searched", found);
 	else
 		fuse_reply_lseek(req, found);
 }
@@ -31,7 +31,8 @@ static void run(void *context)
 
 	notify_inode(fs->pages, s->inode);
 	notify_wait(fs->pages, -1);
-	reply_seek(s->req, node_seek(s->inode->node, s->offset, s->whence));
+	reply_seek(s->req, s->inode,
+		   node_seek(s->inode->node, s->offset, s->whence));
 	inode_unref(fs, s->inode);
 	free(s);
 }
@@ -81,5 +82,5 @@ void op_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence,
 		if (found == 0)
 			return;
 	}
-	reply_seek(req, found);
+	reply_seek(req, inode, found);
 }

@@ -42,7 +42,7 @@ static void run(void *context)
 	if (r == 0)
 		forget_pages(fs, s->inode);
 	if (r < 0)
-		reply_error(s->req, r);
+		reply_failure(s->req, s->inode, "changed", r);
 	else
 		fuse_reply_ioctl(s->req, 0, NULL, 0);
 	inode_unref(fs, s->inode);

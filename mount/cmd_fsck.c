@@ -41,6 +41,7 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_fsck = {
 	"fsck", "",
-	"Check the branches, their commits and files, the branch table, and what\n"
-	"Git does not hold of the files.  Exits 1 if something is wrong.  (`git fsck` checks Git's side.)", run,
+	"Check the branches, their commits, files and ropes, the branch table,\n"
+	"and what Git does not hold of the files.  Exits 1 if something is wrong.\n"
+	"(`git fsck` checks Git's side.)", run,
 };

@@ -19,6 +19,8 @@ static void print_help(void)
 	       "  -o force               write branches that are checked out "
 	       "elsewhere, too\n"
 	       "  -o fold=off            every fsync is a commit of its own\n"
+	       "  -o ignored=track       commit files that .gitignore names, "
+	       "too\n"
 	       "  -o journal=SIZE        of the journal, e.g. 256M "
 	       "(default 64M)\n"
 	       "  -o memory=SIZE         for changed contents, e.g. 512M "

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "fs/fs.h"
 #include "mount/client.h"
 #include "mount/commands.h"
 #include "mount/mountinfo.h"
@@ -7,17 +8,12 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
 
 /* Commits the rest may be slow on a busy disk; nothing is lost if it takes
  * longer, it is only not known. */
 #define CLOSE_SECONDS 600
-
-extern char **environ;
 
 /* ---- before ---- */
 
@@ -52,29 +48,6 @@ static int commit_all(const char *point, struct report *report)
 
 /* ---- unmounting ---- */
 
-/* fusermount3 may unmount what the user has mounted.  0 or -EPERM. */
-static int run_fusermount(const char *point)
-{
-	char *const argv[] = {
-		(char *)"fusermount3", (char *)"-u", (char *)"-q",
-		(char *)"--", (char *)point, NULL
-	};
-	posix_spawn_file_actions_t actions;
-	int status, r;
-	pid_t pid;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-	r = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (r != 0)
-		return -r;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
-}
-
 static int unmount(const char *point)
 {
 	int r;
@@ -83,7 +56,7 @@ static int unmount(const char *point)
 		return 0;
 	if (errno != EPERM)
 		return -errno;
-	r = run_fusermount(point);
+	r = fs_fusermount(point, false);
 	/* it does not say why */
 	return r == -EPERM && users_of(point, NULL, 0) > 0 ? -EBUSY : r;
 }

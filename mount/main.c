@@ -15,9 +15,12 @@ static const struct command *find_command(int argc, char **argv)
 	int at = 1;
 
 	while (at < argc) {
-		if (!strcmp(argv[at], "-C") || !strcmp(argv[at], "--store"))
+		if (!strcmp(argv[at], "-C") ||
+		    !strcmp(argv[at], "--directory") ||
+		    !strcmp(argv[at], "--store"))
 			at += 2;
 		else if (!strcmp(argv[at], "--json") ||
+			 !strncmp(argv[at], "--directory=", 12) ||
 			 !strncmp(argv[at], "--store=", 8))
 			at++;
 		else

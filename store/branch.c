@@ -3,11 +3,6 @@
 
 #include <errno.h>
 
-/* A branch's memory lives as long as somebody uses the branch or, since
- * worktree_owner() names it, as long as its work tree does.  While there are
- * users they hold the work tree together: the first takes its reference, the
- * last gives it back. */
-
 struct branch *branch_new(struct store *store, uint64_t incarnation,
 			  const char *name)
 {
@@ -42,17 +37,9 @@ static void branch_free(struct branch *b)
 	free(b);
 }
 
-static void worktree_gone(void *owner)
-{
-	branch_free(owner);
-}
-
 struct branch *branch_ref(struct branch *b)
 {
-	/* From none to one: the caller came here by worktree_owner() and a
-	 * node, which keeps the tree while the reference is taken. */
-	if (atomic_fetch_add(&b->users, 1) == 0)
-		worktree_ref(b->worktree);
+	atomic_fetch_add(&b->users, 1);
 	return b;
 }
 
@@ -60,10 +47,8 @@ void branch_unref(struct branch *b)
 {
 	if (!b || atomic_fetch_sub(&b->users, 1) != 1)
 		return;
-	if (b->worktree)
-		worktree_unref(b->worktree);
-	else
-		branch_free(b);
+	worktree_unref(b->worktree);
+	branch_free(b);
 }
 
 char *branch_name(struct branch *b)
@@ -109,8 +94,6 @@ static int make_worktree(struct branch *b, const struct commit *commit,
 		.uid = store->options.uid,
 		.gid = store->options.gid,
 		.readonly = readonly != NULL,
-		.owner = b,
-		.release = worktree_gone,
 	};
 	struct worktree *w;
 	int r;

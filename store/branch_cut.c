@@ -353,7 +353,7 @@ void branch_sync_later(struct branch *b, const struct caller *caller,
 	if (r < 0 || !sequence)
 		answer_all(all, r);
 	else
-		engine_wait_later_all(store->engine, all, sequence);
+		engine_wait_later(store->engine, all, sequence);
 }
 
 static int publish(struct branch *b, uint64_t sequence, struct oid *ret_head)

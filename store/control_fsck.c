@@ -310,11 +310,23 @@ static int visit_ref(void *context, const char *name, const struct oid *oid,
 
 /* ---- the request ---- */
 
+static int check_shallow(struct fsck *f)
+{
+	int r = shallow_read(f->control->store->repo, &f->shallow);
+
+	if (r != -EUCLEAN)
+		return r;
+	return reply_append(f->problems, json_string(
+		"The repository's file shallow has a line that is no commit's "
+		"id: with that neither git nor merges and log can read "
+		"histories."));
+}
+
 static int check_all(struct fsck *f)
 {
 	scoped_buffer struct buffer text = { 0 };
 	struct store *store = f->control->store;
-	int r = shallow_read(store->repo, &f->shallow);
+	int r = check_shallow(f);
 
 	if (!r)
 		r = store_each(store, false, visit_branch, f);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/control_private.h"
+#include "store/git_shallow.h"
 
 #include <errno.h>
-
-#define SHALLOW_MAX ((size_t)64 << 20)
 
 /* ---- sets of ids: open addressing, at most half full ---- */
 
@@ -69,26 +68,14 @@ void oid_set_release(struct oid_set *set)
 	*set = (struct oid_set){ 0 };
 }
 
+static int add_shallow(void *set, const struct oid *oid)
+{
+	return oid_set_add(set, oid);
+}
+
 int shallow_read(struct git_repo *repo, struct oid_set *ret)
 {
-	scoped_buffer struct buffer text = { 0 };
-	struct oid oid;
-	int r = read_file(git_repo_dir_fd(repo), "shallow", SHALLOW_MAX, &text);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r)
-		return r;
-	for (char *line = text.data; line && *line;) {
-		char *end = strchrnul(line, '\n');
-
-		if (end - line == OID_HEX_SIZE - 1 && !oid_parse(line, &oid))
-			r = oid_set_add(ret, &oid);
-		if (r < 0)
-			return r;
-		line = *end ? end + 1 : end;
-	}
-	return 0;
+	return git_shallow_each(repo, add_shallow, ret);
 }
 
 /* ---- a heap of commits, the latest on top ---- */

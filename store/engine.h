@@ -188,10 +188,11 @@ bool engine_is_published(struct engine *engine, uint64_t branch,
  * was queued fail with -EIO. */
 int engine_wait(struct engine *engine, uint64_t sequence);
 
-/* As engine_wait, for many at once without a thread for each: done is called once
- * with its result, without locks, before this returns or from another thread that
- * is in a call of this; so some calls last until what others wait for is over.
- * The caller's memory, until done. */
+/* As engine_wait, for many at once without a thread for each: done of each in the
+ * list (utlist.h, by next and prev), which may be empty, is called once with its
+ * result, without locks, before this returns or from another thread that is in a
+ * call of this; so some calls last until what others wait for is over.  The
+ * caller's memory, until done. */
 struct engine_waiter {
 	void (*done)(struct engine_waiter *waiter, int result);
 	/* private: */
@@ -199,11 +200,8 @@ struct engine_waiter {
 	uint64_t begun;		/* attempts to publish: what mended it came before */
 	struct engine_waiter *prev, *next;
 };
-void engine_wait_later(struct engine *engine, struct engine_waiter *waiter,
+void engine_wait_later(struct engine *engine, struct engine_waiter *waiters,
 		       uint64_t sequence);
-/* The same for a list (utlist.h, by next and prev), which may be empty. */
-void engine_wait_later_all(struct engine *engine, struct engine_waiter *waiters,
-			   uint64_t sequence);
 
 /* Blocks until the branch's cuts up to sequence are in Git; ret_oid is its head
  * then (or later).  It may be that only the pin keeps it yet (a stuck branch).

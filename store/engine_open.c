@@ -141,21 +141,33 @@ static int apply_replayed(struct engine *e, struct cut *cuts)
 	return engine_begin_epoch(e, cuts);
 }
 
+/* room: that it takes, in bytes. */
+static int cannot_write(const char *what, int r, uint64_t room,
+			struct report *report)
+{
+	if (r != -ENOSPC && r != -EDQUOT)
+		return report_set(report, r, "%s: %s", what, strerror(-r));
+	return report_set(report, r, "%s: %s.  Nothing is lost that was saved. "
+		"Give the disk of the store %llu MiB of room and mount again; "
+		"-o ro shows what is in the repository so far", what,
+		strerror(-r), (unsigned long long)(room >> 20) + 1);
+}
+
 static int replay(struct engine *e, bool *ret_any, struct report *report)
 {
 	struct cut *cuts;
 	int r = engine_replay(e, &cuts, report);
+	uint64_t room;
 
 	*ret_any = cuts != NULL;
 	if (r < 0)
 		free_cuts(cuts);
 	if (r < 0 || !e->journal || e->readonly)
 		return r;
+	room = e->pool ? pool_room_needed(e->pool) : 0;
 	r = cuts ? apply_replayed(e, cuts) : engine_begin_epoch(e, NULL);
-	if (r < 0)
-		return report_set(report, r, "what the journal holds cannot be "
-			"put into the repository: %s", strerror(-r));
-	return 0;
+	return r == 0 ? 0 : cannot_write("what the journal holds cannot be put "
+					 "into the repository", r, room, report);
 }
 
 /* Brings table, pin and refs to where the last mount should have left them. */
@@ -176,8 +188,7 @@ static int recover(struct engine *e, struct table *table, bool changed,
 	if (r == 0 && changed)
 		r = engine_record_table(e, table);
 	if (r < 0)
-		return report_set(report, r, "the store cannot be written: %s",
-				  strerror(-r));
+		return cannot_write("the store cannot be written", r, 0, report);
 	engine_write_refs(e, table, true);
 	odb_settle(e->odb);
 	if (e->local)

@@ -166,17 +166,8 @@ static void serve_locked(struct engine *e)
 	e->serving = false;
 }
 
-void engine_wait_later(struct engine *engine, struct engine_waiter *waiter,
+void engine_wait_later(struct engine *engine, struct engine_waiter *waiters,
 		       uint64_t sequence)
-{
-	struct engine_waiter *waiters = NULL;
-
-	DL_APPEND(waiters, waiter);
-	engine_wait_later_all(engine, waiters, sequence);
-}
-
-void engine_wait_later_all(struct engine *engine, struct engine_waiter *waiters,
-			   uint64_t sequence)
 {
 	struct engine_waiter *w;
 	SCOPED_LOCK(&engine->lock);

@@ -34,26 +34,22 @@ static int set_attributes(posix_spawnattr_t *attributes, bool own_group)
 {
 	short flags = POSIX_SPAWN_SETSIGMASK;
 	sigset_t none;
-	int r = posix_spawnattr_init(attributes);
+	int r;
 
 	if (own_group)
 		flags |= POSIX_SPAWN_SETPGROUP;
 	sigemptyset(&none);
-	if (!r)
-		r = posix_spawnattr_setsigmask(attributes, &none);
+	r = posix_spawnattr_setsigmask(attributes, &none);
 	return r ? r : posix_spawnattr_setflags(attributes, flags);
 }
 
 static int set_files(posix_spawn_file_actions_t *actions, int in, int out,
 		     int err, int keep)
 {
-	int r = posix_spawn_file_actions_init(actions);
+	int r = in >= 0 ? posix_spawn_file_actions_adddup2(actions, in, 0) :
+		posix_spawn_file_actions_addopen(actions, 0, "/dev/null",
+						 O_RDONLY, 0);
 
-	if (!r && in >= 0)
-		r = posix_spawn_file_actions_adddup2(actions, in, 0);
-	else if (!r)
-		r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null",
-						     O_RDONLY, 0);
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(actions, out, 1);
 	if (!r)
@@ -74,14 +70,19 @@ int git_program_start(char *const *argv, int in, int out, int err,
 
 	if (!environment)
 		return -ENOMEM;
-	r = set_files(&actions, in, out, err, keep);
-	if (!r)
-		r = set_attributes(&attributes, own_group);
+	r = posix_spawn_file_actions_init(&actions);
 	if (r)
 		return -r;
-	r = posix_spawnp(ret_pid, argv[0], &actions, &attributes, argv,
-			 environment);
-	posix_spawnattr_destroy(&attributes);
+	r = posix_spawnattr_init(&attributes);
+	if (!r) {
+		r = set_files(&actions, in, out, err, keep);
+		if (!r)
+			r = set_attributes(&attributes, own_group);
+		if (!r)
+			r = posix_spawnp(ret_pid, argv[0], &actions,
+					 &attributes, argv, environment);
+		posix_spawnattr_destroy(&attributes);
+	}
 	posix_spawn_file_actions_destroy(&actions);
 	return -r;
 }

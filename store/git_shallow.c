@@ -42,6 +42,28 @@ bool git_is_shallow(struct git_repo *repo)
 	       st.st_size > 0;
 }
 
+int git_shallow_each(struct git_repo *repo, git_shallow_visit *visit,
+		     void *context)
+{
+	scoped_buffer struct buffer text = { 0 };
+	struct oid oid;
+	int r = read_file(git_repo_dir_fd(repo), "shallow", SHALLOW_FILE_MOST,
+			  &text);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	for (const char *line = text.data; line && *line;) {
+		if (oid_parse(line, &oid) < 0)
+			return -EUCLEAN;
+		r = visit(context, &oid);
+		if (r < 0)
+			return r;
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	return 0;
+}
+
 static struct node *get_node(struct walk *w, const struct oid *oid)
 {
 	struct node *node;
@@ -72,27 +94,13 @@ static void walk_release(struct walk *w)
 	}
 }
 
-static int mark_boundary(struct walk *w)
+static int mark_boundary(void *walk, const struct oid *oid)
 {
-	scoped_buffer struct buffer text = { 0 };
-	int r = read_file(git_repo_dir_fd(w->repo), "shallow",
-			  SHALLOW_FILE_MOST, &text);
+	struct node *node = get_node(walk, oid);
 
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	for (const char *line = text.data; line && *line;) {
-		struct oid oid;
-		struct node *node;
-
-		if (oid_parse(line, &oid) < 0)
-			return -EUCLEAN;
-		node = get_node(w, &oid);
-		if (!node)
-			return -ENOMEM;
-		node->flags |= BOUNDARY;
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
+	if (!node)
+		return -ENOMEM;
+	node->flags |= BOUNDARY;
 	return 0;
 }
 
@@ -221,7 +229,7 @@ int git_shallow_merge_bases(struct git_repo *repo, const struct oid *a,
 {
 	scoped(walk_release) struct walk w = { .repo = repo };
 	size_t count;
-	int r = mark_boundary(&w);
+	int r = git_shallow_each(repo, mark_boundary, &w);
 
 	if (r == 0)
 		r = paint(&w, a, FROM_A);
@@ -240,7 +248,7 @@ int git_shallow_is_ancestor(struct git_repo *repo, const struct oid *ancestor,
 {
 	scoped(walk_release) struct walk w = { .repo = repo };
 	struct node *found;
-	int r = mark_boundary(&w);
+	int r = git_shallow_each(repo, mark_boundary, &w);
 
 	if (r == 0)
 		r = paint(&w, commit, FROM_A);

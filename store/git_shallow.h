@@ -10,6 +10,12 @@
 
 bool git_is_shallow(struct git_repo *repo);
 
+/* Calls visit for each of them until it returns a negative number, which is the
+ * result then.  -EUCLEAN: the file is damaged; -ENOMEM, errors of read_file. */
+typedef int git_shallow_visit(void *context, const struct oid *oid);
+int git_shallow_each(struct git_repo *repo, git_shallow_visit *visit,
+		     void *context);
+
 /* git_find_merge_bases and git_is_ancestor over what is here; -ENOTSUP when
  * what is not here could change the answer.  They read both histories down to
  * the boundary. */

@@ -103,13 +103,12 @@ static bool is_there(const char *objects_dir, const struct oid *oid)
 	return !path || access(path, F_OK) == 0;
 }
 
-static bool is_old(int dir_fd, const char *name, time_t now)
+static bool is_older(int dir_fd, const char *name, time_t now, time_t seconds)
 {
 	struct stat st;
 
 	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       (st.st_mtime < now - SPARE_SECONDS ||
-		st.st_mtime > now + SPARE_SECONDS);
+	       (st.st_mtime < now - seconds || st.st_mtime > now + seconds);
 }
 
 /* After a power failure a file may have its names and be cut off: nothing needs
@@ -135,18 +134,19 @@ static bool is_last(const char *objects_dir, int dir_fd, const char *name,
 static bool tend(const char *objects_dir, int dir_fd, const char *name,
 		 time_t now, git_spare_is_packed *is_packed, void *context)
 {
-	bool old = is_old(dir_fd, name, now);
+	time_t seconds = SPARE_SECONDS;
 	struct oid oid;
 
 	if (oid_parse(name, &oid) < 0)
 		return false;
 	if (!is_there(objects_dir, &oid)) {
 		if (is_packed(context, &oid))
-			old = true;
+			seconds = SPARE_PACKED_SECONDS;
 		else if (is_last(objects_dir, dir_fd, name, &oid))
 			return true;
 	}
-	return !old || unlinkat(dir_fd, name, 0) < 0;
+	return !is_older(dir_fd, name, now, seconds) ||
+	       unlinkat(dir_fd, name, 0) < 0;
 }
 
 size_t git_spare_tend(const char *objects_dir, time_t now,

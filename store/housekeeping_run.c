@@ -55,13 +55,17 @@ static void set_priority(pid_t group, int nice, int ioprio)
 	syscall(SYS_ioprio_set, IOPRIO_GROUP, group, ioprio);
 }
 
+/* What is flushed must not be replaced by what is not, whatever the owner of the
+ * repository wants for the programs of git that he runs (git-config(1)). */
+#define FLUSHING "-c", "core.fsync=committed", "-c", "core.fsyncMethod=fsync"
+
 static int start(struct housekeeping *h, const char *const *arguments, int in,
 		 int out, int err, int lock, pid_t *ret_pid)
 {
 	scoped_fd int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	const char *argv[ARGUMENTS_MOST] = { "git" };
+	const char *argv[ARGUMENTS_MOST] = { "git", NULL, FLUSHING };
 	scoped_free char *option = NULL;
-	size_t n = 2;
+	size_t n = 6;
 	int r;
 
 	if (null < 0)

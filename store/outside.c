@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include "store/merge_local.h"
 #include "store/inside_private.h"
+#include "store/outside_follow.h"
+#include "store/outside_wait.h"
 #include "store/ref_watch.h"
 
 #include <errno.h>
@@ -16,13 +17,12 @@
  *            report
  *   gone     the branch is dropped
  *   new      a branch; a dropped one comes back if it is that
- * While a path that would change is open for writing the branch stays behind, and
- * it is tried again. */
+ * While a path that would change is open for writing, or what is needed cannot be
+ * read, the branch stays behind, and it is tried again: outside_wait.h. */
 
 #define SETTLE_MS 10		/* so that one push is one look */
 #define AGAIN_MS 1000
 #define INSIDE_MS 100		/* while git inside may go on at once */
-#define NAME_TRIES 1000
 
 struct outside {
 	struct store *store;
@@ -33,7 +33,8 @@ struct outside {
 	_Atomic bool again;		/* something is not settled, */
 	_Atomic bool soon;		/* which does not take long */
 	/* looking: */
-	struct oid told;		/* the last one that was told to wait */
+	struct outside_waits waits;
+	bool patient;			/* those are left alone for now */
 	pthread_mutex_t mark_lock;	/* leaf */
 	struct git_packed_mark mark;	/* whose refs were looked at; mark_lock */
 };
@@ -47,295 +48,45 @@ static const struct caller *caller_of(struct outside *o, struct caller *ret)
 	return ret;
 }
 
-/* Says why a branch cannot follow, once. */
-static void wait_for_it(struct outside *o, const struct outside_change *change,
-			int error, const struct report *report)
+static uint64_t now_ms(void)
 {
-	o->again = true;
-	if (oid_equal(&o->told, &change->seen))
-		return;
-	o->told = change->seen;
-	log_warning("branch %s does not follow yet what another program made of "
-		    "refs/heads/%s: %s", change->name, change->name,
-		    *report->text ? report->text : strerror(-error));
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- moved ---- */
-
-struct following {
-	struct branch *b;
-	const struct outside_change *change;
-	const struct caller *caller;
-	struct branch_state ours;
-	struct identity identity;
-	bool inside;		/* git in the folder of the branch did it */
-	bool conflict;
-	uint64_t sequence;
-	struct report *report;
-};
-
-static int switch_to(struct following *f, const struct delta *delta,
-		     struct record *record)
+/* 1: it is new and is to be told. */
+static int wait_for_it(struct outside *o, const char *name,
+		       const struct oid *seen, int error)
 {
-	struct branch *const about[] = { f->b };
-	int r = branch_switch(f->b, &f->ours, delta, record, 1, about, 1,
-			      &f->sequence, f->report);
-
-	records_release(record, 1);
-	/* what is here and not in Git stays */
-	f->conflict = r == -ENOTEMPTY;
-	return f->conflict ? 0 : r;
-}
-
-/* Nothing that Git does not have may be in the way.  1: something is. */
-static int check_own(struct following *f, const struct oid *tree,
-		     struct delta **delta)
-{
-	const struct branch_state theirs = {
-		.commit = f->change->seen, .tree = *tree,
-	};
-	static const struct oid none;
-	int r = merge_local(f->b->store, &f->ours, &theirs, &none, delta, NULL);
-
-	if (r != -ENOTEMPTY)
-		return r;
-	f->conflict = true;
-	return 1;
-}
-
-static int move_on(struct following *f)
-{
-	scoped_delta struct delta *delta = NULL;
-	struct odb *odb = f->b->store->odb;
-	struct record record = {
-		.kind = RECORD_MOVE, .branch = f->b->incarnation,
-		.oid = f->change->seen,
-	};
-	struct commit *commit;
-	int r = commit_read(odb, &record.oid, &commit);
+	int r = outside_waits_add(&o->waits, name, seen, error, now_ms());
 
 	if (r < 0)
-		return r;
-	r = delta_between(odb, &f->ours.tree, &commit->tree, &delta);
-	if (r == 0)
-		r = check_own(f, &commit->tree, &delta);
-	commit_free(commit);
-	if (r)
-		return r < 0 ? r : 0;
-	return switch_to(f, delta, &record);
+		o->again = true;
+	return r;
 }
 
-/* What git inside committed it has taken from files that are here, or has written
- * to them: they hold all of it already, as it was merged or edited since. */
-static int keep_files(struct following *f, const struct merge_result *result)
+/* Says why a branch cannot follow, and what can be done. */
+static void say_why(const struct outside_change *change, int error,
+		    const struct report *report)
 {
-	scoped_delta struct delta *nothing = NULL;
-	const struct oid *tree = &f->ours.tree;
-	scoped_buffer struct buffer text = { 0 };
-	struct record record;
-	int r = delta_between(f->b->store->odb, tree, tree, &nothing);
+	char seen[OID_HEX_SIZE], before[OID_HEX_SIZE];
+	bool is_new = oid_is_zero(&change->before);
+	struct report why = *report;
 
-	f->conflict = false;
-	if (r == 0)
-		r = branch_merge_text("outside", f->change->name, result,
-				      &text);
-	if (r == 0)
-		r = branch_commit_record(f->b, &f->identity, text.data, nothing,
-					 &f->change->seen, &record);
-	return r < 0 ? r : switch_to(f, nothing, &record);
-}
-
-static int merge_with(struct following *f)
-{
-	scoped(merge_result_release) struct merge_result result = { 0 };
-	scoped_buffer struct buffer text = { 0 };
-	struct store *store = f->b->store;
-	struct merge_context context = {
-		.odb = store->odb,
-		.ours_label = f->change->name,
-		.theirs_label = "outside",
-		.driver_dir = store->driver_dir,
-		.driver_seconds = store->options.driver_seconds,
-	};
-	struct record record;
-	int r = merge_commits(store->repo, &context, &f->ours.commit,
-			      &f->change->seen, &result, f->report);
-
-	if (r < 0)
-		return r;
-	f->conflict = result.conflict_count > 0;
-	if (f->conflict)
-		return f->inside ? keep_files(f, &result) : 0;
-	r = check_own(f, &result.tree, &result.changes);
-	if (r)
-		return r < 0 ? r : 0;
-	r = branch_merge_text("outside", f->change->name, &result, &text);
-	if (r == 0)
-		r = branch_commit_record(f->b, &f->identity, text.data,
-					 result.changes, &f->change->seen,
-					 &record);
-	return r < 0 ? r : switch_to(f, result.changes, &record);
-}
-
-/* Our commits have all that was seen: their ref can be written over it. */
-static int go_ahead(struct following *f)
-{
-	struct record record = {
-		.kind = RECORD_OUTSIDE, .branch = f->b->incarnation,
-		.oid = f->change->seen,
-	};
-	struct branch *const about[] = { f->b };
-
-	return store_queue(f->b->store, &record, 1, about, 1, &f->sequence);
-}
-
-static int follow_once(struct following *f)
-{
-	struct git_repo *repo = f->b->store->repo;
-	const struct oid *seen = &f->change->seen;
-	int r = branch_look(f->b, f->caller, &f->ours, f->report);
-
-	if (r < 0)
-		return r;
-	if (oid_equal(&f->ours.commit, &f->change->before))
-		return move_on(f);
-	r = git_is_ancestor(repo, seen, &f->ours.commit);
-	if (r == 1)
-		return go_ahead(f);
-	if (r == 0)
-		r = git_is_ancestor(repo, &f->ours.commit, seen);
-	if (r == 1)
-		return move_on(f);
-	return r < 0 ? r : merge_with(f);
-}
-
-/* 1: wait. */
-static int follow_inside(struct following *f)
-{
-	int r = inside_follow(f->b, f->change, f->caller, &f->identity,
-			      &f->sequence, f->report);
-
-	return r == -ENOTSUP ? follow_once(f) : r;
-}
-
-/* Whether the ref is not any more where it was seen, or will not be at once. */
-static bool is_past(struct following *f)
-{
-	f->b->git_waits =
-		inside_went_on(f->b->store, f->b->incarnation,
-			       &f->change->seen) &&
-		inside_may_wait(f->b, &f->change->seen);
-	return f->b->git_waits;
-}
-
-static int follow_locked(struct following *f)
-{
-	bool inside = inside_moved(f->b->store, f->b->incarnation,
-				   &f->change->before, &f->change->seen);
-	struct branch_tries tries = { f->b, inside ? NULL : f->caller };
-	int r = -EAGAIN;
-
-	if (!inside && is_past(f))
-		return 1;
-	f->inside = inside;
-	while (r == -EAGAIN && branch_try(&tries))
-		r = inside ? follow_inside(f) : follow_once(f);
-	branch_tries_end(&tries);
-	if (!inside)
-		f->b->git_waits = f->b->git_died = false;
-	return r == -EAGAIN ? branch_switch_gave_up(f->change->name, f->report)
-			    : r;
-}
-
-/* Whether a live branch has that name and commit.  0, or why it cannot be made. */
-static int check_name(struct store *store, const char *name,
-		      const struct oid *commit, bool *ret_there)
-{
-	SCOPED_LOCK(&store->lock);
-	const struct branch *b = store_find_locked(store, name);
-
-	*ret_there = b && oid_equal(&b->head, commit);
-	return *ret_there ? 0 : store_check_name_locked(store, name, NULL,
-							NULL);
-}
-
-/* NAME.outside-N, the first that is free or that is what was pushed already; NULL:
- * no memory. */
-static char *name_beside(struct following *f, bool *ret_there)
-{
-	for (unsigned int n = 1; n < NAME_TRIES; n++) {
-		char *text;
-
-		if (asprintf(&text, "%s.outside-%u", f->change->name, n) < 0)
-			return NULL;
-		if (check_name(f->b->store, text, &f->change->seen,
-			       ret_there) == 0)
-			return text;
-		free(text);
-	}
-	return NULL;
-}
-
-/* What was pushed conflicts: it gets a name, and the report of merging it.  The
- * ref is ours when both are safe, so that dying in between and doing it again
- * ends the same. */
-static int name_it(struct following *f)
-{
-	struct store *store = f->b->store;
-	bool there;
-	scoped_free char *name = name_beside(f, &there);
-	struct branch *other;
-	int r = !name ? -ENOMEM : there ? 0 :
-		store_adopt_commit(store, &f->change->seen, name, f->report);
-
-	if (r == 0)
-		r = store_branch(store, name, &other);
-	if (r < 0)
-		return r;
-	r = store_merge_seen(store, other, f->b, false, f->caller, f->report);
-	branch_unref(other);
-	if (r == -ENOTEMPTY)
-		log_warning("refs/heads/%s was moved by another program to what "
-			    "conflicts with branch %s: that is branch %s now. "
-			    "%s", f->change->name, f->change->name, name,
-			    f->report->text);
-	return r < 0 && r != -ENOTEMPTY ? r : go_ahead(f);
-}
-
-static bool has_name(struct branch *b, const char *name)
-{
-	SCOPED_LOCK(&b->store->lock);
-	return !b->dropped && !b->gone && strcmp(b->name, name) == 0;
-}
-
-static int follow(struct outside *o, struct branch *b,
-		  const struct outside_change *change, struct report *report)
-{
-	struct caller caller;
-	struct following f = {
-		.b = b, .change = change, .report = report,
-		.caller = caller_of(o, &caller),
-	};
-	int r = identity_init(&f.identity, o->store, f.caller);
-	SCOPED_HOLD(o->store->odb);
-
-	if (r < 0)
-		return r;
-	store_flush_mappings(o->store, b);
-	housekeeping_pause(o->store->housekeeping);
-	pthread_mutex_lock(&o->store->merging);
-	/* nobody renames it from here on */
-	r = has_name(b, change->name) ? follow_locked(&f) : -EAGAIN;
-	pthread_mutex_unlock(&o->store->merging);
-	housekeeping_resume(o->store->housekeeping);
-	if (r == 0 && f.conflict)
-		r = name_it(&f);
-	identity_release(&f.identity);
-	if (r == 1) {
-		o->again = o->soon = true;
-		return 0;
-	}
-	return r < 0 ? r : store_wait(o->store, f.sequence, report);
+	report_set(&why, error, "%s.", strerror(-error));
+	if (error == -EIO || error == -EUCLEAN)
+		log_warning("branch %s cannot follow refs/heads/%s, which another "
+			    "program set to %s: %s Push or fetch again what is "
+			    "missing, or %s%s.", change->name, change->name,
+			    oid_hex(&change->seen, seen), why.text,
+			    is_new ? "delete the ref" : "set the ref back to ",
+			    is_new ? "" : oid_hex(&change->before, before));
+	else
+		log_warning("branch %s does not follow yet what another program "
+			    "made of refs/heads/%s: %s", change->name,
+			    change->name, why.text);
 }
 
 /* ---- one change ---- */
@@ -360,9 +111,14 @@ static int settle_branch(struct outside *o, struct branch *b,
 	struct caller caller;
 	int r;
 
-	if (!oid_is_zero(&change->seen))
-		return follow(o, b, change, report);
-	r = store_drop(o->store, b, caller_of(o, &caller), report);
+	caller_of(o, &caller);
+	if (!oid_is_zero(&change->seen)) {
+		r = outside_follow(b, change, &caller, report);
+		if (r == 1)
+			o->again = o->soon = true;
+		return r == 1 ? 0 : r;
+	}
+	r = store_drop(o->store, b, &caller, report);
 	if (r == 0)
 		log_warning("branch %s was deleted by another program: it "
 			    "counts as dropped, and irminfs restore brings it "
@@ -408,6 +164,9 @@ static int settle(void *context, const struct outside_change *change)
 	struct branch *b = NULL;
 	int r;
 
+	if (o->patient && outside_waits_has(&o->waits, change->name,
+					    &change->seen, now_ms()))
+		return 0;
 	if (change->branch) {
 		b = find_branch(o, change);
 		/* it is renamed or dropped here, and Git is not told yet */
@@ -418,8 +177,10 @@ static int settle(void *context, const struct outside_change *change)
 	branch_unref(b);
 	if (r == -EAGAIN)
 		o->again = true;
-	else if (r < 0)
-		wait_for_it(o, change, r, &report);
+	else if (r == 0)
+		outside_waits_remove(&o->waits, change->name);
+	else if (wait_for_it(o, change->name, &change->seen, r) == 1)
+		say_why(change, r, &report);
 	return 0;
 }
 
@@ -431,21 +192,44 @@ static void set_mark(struct outside *o, const struct git_packed_mark *mark)
 	o->mark = *mark;
 }
 
-static void look(struct outside *o, const char *name)
+static void look_at_all(struct outside *o)
 {
+	static const struct oid none;
 	SCOPED_LOCK(&o->looking);
 	struct git_packed_mark mark;
 	int r;
 
+	outside_waits_begin(&o->waits);
+	o->patient = true;
 	git_packed_mark(o->store->repo, &mark);
-	r = engine_look_outside(o->store->engine, name, settle, o);
-	if (r < 0)
-		o->again = true;
-	else if (!name)
+	r = engine_look_outside(o->store->engine, NULL, settle, o);
+	o->patient = false;
+	if (r == 0) {
 		set_mark(o, &mark);
-	if (r < 0 && r != -EAGAIN)
+		outside_waits_end(&o->waits);
+	} else if (r == -EAGAIN) {
+		o->again = true;
+	} else if (wait_for_it(o, "", &none, r) == 1) {
 		log_error("refs of the repository cannot be read: %s",
 			  strerror(-r));
+	}
+}
+
+static void look(struct outside *o, const char *name)
+{
+	SCOPED_LOCK(&o->looking);
+
+	if (engine_look_outside(o->store->engine, name, settle, o) < 0)
+		o->again = true;
+}
+
+static int outside_timeout(struct outside *o)
+{
+	int most = o->soon ? INSIDE_MS : o->again || !o->watch ? AGAIN_MS : -1;
+	SCOPED_LOCK(&o->looking);
+	int wait = outside_waits_timeout(&o->waits, now_ms());
+
+	return wait < 0 || (most >= 0 && most < wait) ? most : wait;
 }
 
 void outside_catch_up(struct store *store, struct branch *b)
@@ -505,7 +289,7 @@ static void look_at_events(struct outside *o)
 	all |= o->again;
 	o->again = o->soon = false;
 	if (all)
-		look(o, NULL);
+		look_at_all(o);
 	for (size_t i = 0; i < count; i++) {
 		if (!all)
 			look(o, names[i]);
@@ -518,26 +302,25 @@ static void *outside_main(void *context)
 {
 	struct outside *o = context;
 
-	look(o, NULL);
+	look_at_all(o);
 	for (;;) {
 		struct pollfd fds[2] = {
 			{ .fd = o->end_fd, .events = POLLIN },
 			{ .fd = o->watch ? ref_watch_fd(o->watch) : -1,
 			  .events = POLLIN },
 		};
-		int n = poll(fds, 2, o->soon ? INSIDE_MS :
-			     o->again || !o->watch ? AGAIN_MS : -1);
+		int n = poll(fds, 2, outside_timeout(o));
 
 		if (fds[0].revents) {
 			if (o->soon)
-				look(o, NULL);
+				look_at_all(o);
 			return NULL;
 		}
 		if (n > 0) {
 			look_at_events(o);
 		} else if (n == 0) {
 			o->again = o->soon = false;
-			look(o, NULL);
+			look_at_all(o);
 		}
 	}
 }
@@ -584,6 +367,7 @@ void outside_stop(struct store *store)
 	eventfd_write(o->end_fd, 1);
 	pthread_join(o->thread, NULL);
 	ref_watch_free(o->watch);
+	outside_waits_release(&o->waits);
 	close(o->end_fd);
 	pthread_mutex_destroy(&o->looking);
 	pthread_mutex_destroy(&o->mark_lock);

@@ -132,8 +132,7 @@ int store_each(struct store *store, bool dropped,
 /* Copy of its present name; the caller frees it. */
 char *branch_name(struct branch *b);
 /* Its work tree, loaded on first use; no new reference: it lives as long as the
- * branch.  worktree_owner() of it is the branch. -EIO, -EUCLEAN: the commit or
- * tree is damaged. */
+ * branch.  -EIO, -EUCLEAN: the commit or tree is damaged. */
 int branch_worktree(struct branch *b, struct worktree **ret);
 /* Why it cannot be written, in words, or NULL; static or owned by b. */
 const char *branch_readonly(struct branch *b);
@@ -236,7 +235,7 @@ struct view;
 int store_view(struct store *store, const char *name, struct view **ret_view,
 	       bool *ret_fixed);
 void view_unref(struct view *v);
-struct worktree *view_worktree(struct view *v);	/* owner is the view */
+struct worktree *view_worktree(struct view *v);
 const struct oid *view_commit(struct view *v);
 
 /* Makes refs/tags/NAME at a commit.  -EEXIST, -EINVAL. */

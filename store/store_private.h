@@ -129,7 +129,7 @@ struct store {
 struct branch {
 	struct store *store;
 	uint64_t incarnation;
-	_Atomic unsigned int users;	/* while > 0 they hold the work tree */
+	_Atomic unsigned int users;
 	_Atomic(struct worktree *) worktree;	/* NULL: not loaded; set once */
 	_Atomic uint64_t sequence;	/* of the last cut about this branch */
 	_Atomic int64_t time;		/* of its last commit, seconds */

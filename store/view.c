@@ -5,11 +5,11 @@
 
 /* Read-only views of commits.  The hash of views holds no references: who wants
  * a view that is in it takes one more, whoever gives the last one back takes
- * it out.  Its memory goes with its work tree, whose owner it is. */
+ * it out. */
 struct view {
 	struct store *store;
 	struct oid commit;
-	struct worktree *worktree;	/* one reference while users > 0 */
+	struct worktree *worktree;
 	unsigned int users;		/* store->lock */
 	UT_hash_handle hh;		/* store->lock */
 };
@@ -145,9 +145,10 @@ int store_resolve(struct store *store, const char *name, struct oid *ret_commit,
 
 /* ---- views ---- */
 
-static void view_gone(void *owner)
+static void view_free(struct view *v)
 {
-	free(owner);
+	worktree_unref(v->worktree);
+	free(v);
 }
 
 static struct view *find_locked(struct store *store, const struct oid *commit)
@@ -174,8 +175,6 @@ static int view_new(struct store *store, const struct oid *oid,
 		.gid = store->options.gid,
 		.readonly = true,
 		.owner_only = true,
-		.owner = v,
-		.release = view_gone,
 	};
 	int r;
 
@@ -209,7 +208,7 @@ static int share(struct store *store, struct view *v, struct view **ret)
 	}
 	pthread_mutex_unlock(&store->lock);
 	if (shared != v)
-		worktree_unref(v->worktree);
+		view_free(v);
 	if (!shared)
 		return -ENOMEM;
 	*ret = shared;
@@ -264,7 +263,7 @@ void view_unref(struct view *v)
 		HASH_DEL(v->store->views, v);
 	pthread_mutex_unlock(&v->store->lock);
 	if (last)
-		worktree_unref(v->worktree);
+		view_free(v);
 }
 
 struct worktree *view_worktree(struct view *v)

@@ -80,9 +80,6 @@ static void forget(struct node *n)
 
 static void release(struct worktree *w)
 {
-	void (*callback)(void *owner) = w->options.release;
-	void *owner = w->options.owner;
-
 	worktree_forget_stale_locked(w);
 	links_release(w);
 	forget(w->root);
@@ -94,8 +91,6 @@ static void release(struct worktree *w)
 	worktree_forget_writers(w);
 	free(w->times);
 	free(w);
-	if (callback)
-		callback(owner);
 }
 
 struct worktree *worktree_ref(struct worktree *w)
@@ -111,11 +106,6 @@ void worktree_unref(struct worktree *w)
 }
 
 /* ---- facts ---- */
-
-void *worktree_owner(struct worktree *w)
-{
-	return w->options.owner;
-}
 
 struct node *worktree_root(struct worktree *w)
 {

@@ -55,9 +55,6 @@ struct worktree_options {
 	bool readonly;
 	bool owner_only;	/* mode & 0700 for nodes as stored */
 	uint32_t (*random)(void);	/* of keys; NULL: the kernel's */
-	void *owner;		/* for the caller: worktree_owner() */
-	/* Called with owner, without locks, when the tree is freed; or NULL. */
-	void (*release)(void *owner);
 };
 
 int worktree_new(const struct worktree_options *options,
@@ -65,7 +62,6 @@ int worktree_new(const struct worktree_options *options,
 struct worktree *worktree_ref(struct worktree *w);
 /* The tree lives as long as a reference to it or to one of its nodes. */
 void worktree_unref(struct worktree *w);
-void *worktree_owner(struct worktree *w);
 
 /* From now on every change fails with error (-EROFS, or -ENOENT when the branch
  * is gone); 0 allows changes again. */

@@ -33,7 +33,7 @@ static inline void fixture_open(struct fixture *f, const char *text)
 				     .blob_budget = 1 << 20 };
 	struct worktree_options options = {
 		.clock = test_clock, .incarnation = 5, .time = { 1000, 5 },
-		.uid = 1, .gid = 2, .owner = f,
+		.uid = 1, .gid = 2,
 	};
 
 	test_time = 2000;

@@ -107,7 +107,7 @@ static void open_all(struct bench *b, unsigned int count)
 	struct pool_options pool = { .block_budget = 1 << 20,
 				     .blob_budget = 1 << 20 };
 	struct worktree_options options = { .clock = clock_real,
-					    .incarnation = 1, .owner = b };
+					    .incarnation = 1 };
 
 	*b = (struct bench){ .count = count };
 	check(memory_odb_new(&b->odb), "memory");

@@ -84,7 +84,9 @@ static void tell(struct engine_waiter *waiter, int result)
 
 static int wait_later(uint64_t sequence)
 {
-	struct later later = { .waiter.done = tell };
+	struct later later = { .waiter = {
+		.done = tell, .prev = &later.waiter,	/* a list of one */
+	} };
 
 	sem_init(&later.told, 0, 0);
 	engine_wait_later(engine, &later.waiter, sequence);

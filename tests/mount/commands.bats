@@ -346,6 +346,7 @@ More about it.'
 @test "bash completes commands, flags and branches" {
 	start
 	irminfs fork -C "$M" main feature
+	[ "$(irminfs --directory="$M" branches --names | wc -l)" = 2 ]
 	mkdir "$T/bin"
 	ln -s "$IRMINFS" "$T/bin/irminfs"
 	PATH=$T/bin:$PATH
@@ -365,6 +366,46 @@ More about it.'
 	[ "$(complete_line irminfs -C "$M" merge f)" = feature ]
 	[ "$(complete_line irminfs log --store "$STORE" '')" = "feature main" ]
 	[[ " $(complete_line irminfs merge --) " == *" --store --json "* ]]
+	[ -z "$(complete_line irminfs pop q -o '')" ]
+}
+
+# list NAME...: one a line, sorted
+list() {
+	printf '%s\n' "$@" | sort
+}
+
+@test "help, manual and completion have the same options and commands" {
+	local top=$BATS_TEST_DIRNAME/../.. help manual words name flag
+	manual=$top/mount/irminfs.1.scd
+	mapfile -t help < <(irminfs --help | grep -oP '^  .*-o \K[a-z_]+')
+	[ "${#help[@]}" -gt 9 ]
+	mapfile -t words < <(sed -n '/^\*-o\* /,/^\*-h\*/p' "$manual" |
+		grep -oP '^\t\*\K[a-z_]+' | grep -vxE 'allow_other|noexec')
+	[ "$(list "${help[@]}")" = "$(list "${words[@]}")" ]
+	mapfile -t words < <(grep -oP "_irminfs_words .'\Kcommit=[^']*" \
+		"$top/mount/completion/irminfs" | sed 's/\\n/\n/g' |
+		grep -oP '^[a-z_]+' | grep -v allow_other)
+	[ "$(list "${help[@]}")" = "$(list "${words[@]}")" ]
+	mapfile -t help < <(irminfs --help | sed '1,/^Commands/d' |
+		grep -oP '^  \K[a-z-]+')
+	mapfile -t words < <(sed -n '/^# SYNOPSIS/,/^# DESC/p' "$manual" |
+		grep -oP '^\*irminfs \K[a-z-]+')
+	[ "$(list "${help[@]}")" = "$(list "${words[@]}")" ]
+	# shellcheck disable=SC1091
+	source "$top/mount/completion/irminfs"
+	compopt() { :; }
+	COMP_WORDS=(irminfs '') COMP_CWORD=1
+	_irminfs
+	[ "$(list "${help[@]}")" = "$(list "${COMPREPLY[@]}")" ]
+	for name in "${help[@]}"; do
+		for flag in $(irminfs "$name" --help |
+			grep -oP '^ +(-., )?\K--[a-z-]+'); do
+			grep -qF -- "*$flag" "$manual" || {
+				echo "$name $flag"
+				return 1
+			}
+		done
+	done
 }
 
 @test "commands work on a store that is not mounted" {

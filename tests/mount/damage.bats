@@ -34,6 +34,9 @@ object() {
 	sync "$M/main/new"
 	[ "$(store_git show main:new)" = new ]
 	grep -q "$(store_git rev-parse main:bad)" "$T/log"
+	grep -q '"bad" of branch main cannot be read' "$T/log"
+	run cat "$M/main@~0/bad"
+	grep -q "\"bad\" of commit $(store_git rev-parse main~0) cannot" "$T/log"
 }
 
 @test "a corrupt blob is an error and never garbage" {
@@ -44,6 +47,7 @@ object() {
 	start
 	run cat "$M/main/bad"
 	[ "$status" -ne 0 ]
+	grep -q '"bad" of branch main cannot be read' "$T/log"
 	[ "$(cat "$M/main/good")" = good ]
 }
 
@@ -53,6 +57,7 @@ object() {
 	start
 	run ls "$M/main/dir"
 	[ "$status" -ne 0 ]
+	grep -q '"dir" of branch main cannot be' "$T/log"
 	[ "$(cat "$M/main/good")" = good ]
 	echo new >"$M/main/new"
 	sync "$M/main/new"
@@ -113,6 +118,20 @@ object() {
 	"$IRMINFS" branches -C "$M" | grep main | grep -q 'checked out'
 	restart -o force
 	touch "$M/main/new"
+}
+
+@test "fsck tells of a damaged list of where history is cut off" {
+	start
+	echo 1 >"$M/main/f"
+	stop
+	echo garbage >"$STORE/shallow"
+	run "$IRMINFS" log --store "$STORE" main
+	[ "$status" -eq 128 ]
+	run "$IRMINFS" fsck --store "$STORE"
+	[ "$status" -eq 1 ]
+	[[ $output == *"file shallow"* ]]
+	rm "$STORE/shallow"
+	"$IRMINFS" fsck --store "$STORE"
 }
 
 @test "what was acknowledged survives SIGKILL" {

@@ -249,6 +249,35 @@ rows() {
 	healthy
 }
 
+@test "a mount with no room for what is in the journal says how much it needs" {
+	start -o commit=3600
+	python3 - "$M/main" "$DAEMON" <<'END'
+import os, random, sys
+for i in range(5):
+    fd = os.open(f"{sys.argv[1]}/{i}", os.O_CREAT | os.O_WRONLY)
+    os.write(fd, random.Random(i).randbytes(1000 + i * 5000))
+    os.fsync(fd)
+# before that can be in Git
+os.kill(int(sys.argv[2]), 9)
+END
+	wait "$DAEMON" || true
+	leave 1
+	head -c 2M /dev/zero 2>/dev/null >"$DISK/more" || true
+	DAEMON=
+	run -128 timeout 20 "$IRMINFS" mount -f "$STORE" "$M"
+	[[ $output == *"No space left on device"*"Nothing is lost"* ]]
+	[[ $output =~ ' '([0-9]+)' MiB of room' ]]
+	"$IRMINFS" mount -o ro "$STORE" "$M"
+	"$IRMINFS" umount "$M"
+	give_room
+	rm "$DISK/more"
+	echo "needs ${BASH_REMATCH[1]}" >&2; 	leave "${BASH_REMATCH[1]}"
+	start
+	seq 0 4 | has_synced "$M/main"
+	give_room
+	healthy
+}
+
 @test "what is removed before it was stored gives its space back" {
 	start -o memory=1M,commit=3600
 	leave 45

@@ -312,6 +312,7 @@ END
 	git push -q
 	wait_for 20 test -f "$M/main/bad.rope"
 	run -1 cat "$M/main/bad.rope"
+	grep -q '"bad.rope" of branch main cannot be read' "$T/log"
 	run -1 irminfs fsck -C "$M"
 	[[ $output == *" at bad.rope is damaged"* ]]
 	[[ $output != *good.rope* ]]

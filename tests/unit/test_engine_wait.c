@@ -21,7 +21,9 @@ static void tell(struct engine_waiter *waiter, int result)
 
 static void wait_later(struct later *later, uint64_t sequence)
 {
-	*later = (struct later){ .waiter.done = tell };
+	*later = (struct later){ .waiter = {
+		.done = tell, .prev = &later->waiter,	/* a list of one */
+	} };
 	engine_wait_later(engine, &later->waiter, sequence);
 }
 

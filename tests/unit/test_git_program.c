@@ -2,7 +2,9 @@
 #include "tests/shell.h"
 #include "store/git_program.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,11 +61,29 @@ static void it_has_what_it_is_to_keep_and_no_more(void **state)
 	shell_end(dir);
 }
 
+static void what_cannot_be_started_leaks_nothing(void **state)
+{
+	static const char *const argv[] = { "true", NULL };
+	size_t before = 0;
+	pid_t pid;
+	(void)state;
+
+	for (int i = 0; i < 101; i++) {
+		if (i == 1)
+			before = mallinfo2().uordblks;
+		assert_int_equal(git_program_start((char *const *)
+						   (uintptr_t)argv, -1, -1, -1,
+						   false, -1, &pid), -EBADF);
+	}
+	assert_int_equal(mallinfo2().uordblks, before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signals_that_we_block_reach_it),
 		cmocka_unit_test(it_has_what_it_is_to_keep_and_no_more),
+		cmocka_unit_test(what_cannot_be_started_leaks_nothing),
 	};
 
 	return cmocka_run_group_tests_name("git_program", tests, NULL, NULL);

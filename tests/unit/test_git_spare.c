@@ -117,12 +117,39 @@ static void names_go_in_time(void **state)
 	shell_do(f->path, "test $(ls irminfs/large | wc -l) = 0 && "
 		 "test " COUNT " = 1");
 	assert_false(git_objects_has_spares(f->repo));
-	/* packed ones take no room twice */
+	/* packed ones do not take room twice for long */
 	write_large(f, "b");
 	shell_do(f->path, "ls irminfs/large | git pack-objects -q "
-		 "objects/pack/pack >/dev/null && git prune-packed");
+		 "objects/pack/pack >/dev/null && git prune-packed; "
+		 "touch -d '-11 minutes' irminfs/large/*");
 	git_objects_tend_spares(f->repo);
 	shell_do(f->path, "test $(ls irminfs/large | wc -l) = 0");
+}
+
+/* By a git that looks at refs and then takes its time, as for `git gc --prune=now`
+ * of a large repository; meanwhile there is a ref. */
+static void what_was_packed_and_is_removed_then_comes_back(void **state)
+{
+	static const char *const packings[] = {
+		"git repack -q -d --cruft",
+		"ls irminfs/large | git pack-objects -q objects/pack/pack "
+		">/dev/null; git prune-packed",
+	};
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct oid oid = write_large(f, i ? "a" : "b");
+
+		assert_int_equal(odb_flush(f->odb), 0);
+		shell_do(f->path, "%s; test " COUNT " = 0; "
+			 "ls objects/pack/* >../before", packings[i]);
+		git_objects_tend_spares(f->repo);
+		shell_do(f->path, "xargs rm -f <../before");
+		git_objects_refresh(f->repo);
+		git_objects_tend_spares(f->repo);
+		assert_read(f, &oid);
+		shell_do(f->path, PRUNE "; rm irminfs/large/*");
+	}
 }
 
 /* ---- prune while it is written ---- */
@@ -177,6 +204,7 @@ int main(void)
 		TEST(pruned_objects_come_back_late),
 		TEST(the_last_name_stays_until_there_is_another),
 		TEST(names_go_in_time),
+		TEST(what_was_packed_and_is_removed_then_comes_back),
 		TEST(pruning_does_not_disturb_writing),
 		TEST(what_a_kill_leaves_is_removed),
 	};

@@ -136,6 +136,24 @@ static void many_packs_become_few(void **state)
 		 "! ls -A objects/pack | grep tmp");
 }
 
+/* Whatever the repository's configuration says. */
+static void git_is_told_to_flush(void **state)
+{
+	struct fixture *f = *state;
+	struct housekeeping *h;
+
+	shell_do(f->path, "git config core.fsync none");
+	make_packs(f, 40);
+	replace_git(f, "echo \"$*\" >>${1#--git-dir=}/../calls; "
+		    "exec $git \"$@\"");
+	assert_int_equal(housekeeping_new(f->repo, &h), 0);
+	assert_true(comes_true(f, 30, "grep -q commit-graph ../calls"));
+	housekeeping_free(h);
+	setenv("PATH", f->search, 1);
+	shell_do(f->path, "grep -q pack-objects ../calls && ! grep -v -e "
+		 "'-c core.fsync=committed -c core.fsyncMethod=fsync ' ../calls");
+}
+
 /* Another git that began when nothing needed them removes it in the end. */
 static void what_a_larger_pack_has_is_merged_too(void **state)
 {
@@ -375,6 +393,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(many_packs_become_few),
+		TEST(git_is_told_to_flush),
 		TEST(what_a_larger_pack_has_is_merged_too),
 		TEST(new_packs_are_noticed),
 		TEST(kept_packs_stay),

@@ -454,6 +454,44 @@ static void an_older_dropped_branch_comes_back_as_it_was(void **state)
 	assert_shell(f, first, "git rev-parse b");
 }
 
+#define LOST "f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f"	/* "abc" */
+
+static struct {
+	_Atomic int tries, told;
+} lost;
+
+static void count_lost(enum log_level level, const char *text)
+{
+	if (strstr(text, "cannot follow refs/heads/main"))
+		lost.told++;
+	else if (level == LOG_LEVEL_ERROR && strstr(text, LOST))
+		lost.tries++;
+}
+
+static void what_cannot_be_read_is_tried_again_ever_more_rarely(void **state)
+{
+	struct fixture *f = *state;
+
+	lost.tries = lost.told = 0;
+	log_set_sink(count_lost, LOG_LEVEL_WARNING);
+	write_file(f, "main", "a", "1");
+	sync_branch(f, "main");
+	free(shell(f, "true"));
+	write_file(f, "main", "a", "2");
+	free(shell(f, "git update-ref refs/heads/main $(printf "
+		   "'100644 blob " LOST "\\ta\\n' | git mktree --missing | "
+		   "xargs git commit-tree -m x -p main)"));
+	usleep(4500000);
+	log_set_sink(NULL, LOG_LEVEL_WARNING);
+	/* at once, after one second and after two more */
+	assert_in_range(lost.tries, 2, 3);
+	assert_int_equal(lost.told, 1);
+	await_file(f, "main", "a", "2");
+	free(shell(f, "printf abc | git hash-object -w --stdin"));
+	await_branch(f, "main.outside-1", true);
+	await_file(f, "main.outside-1", "a", "abc");
+}
+
 #define TEST(function) \
 	cmocka_unit_test_setup_teardown(function, fixture_set_up_following,    \
 					fixture_tear_down)
@@ -479,6 +517,7 @@ int main(void)
 		TEST(what_was_pushed_beside_ignored_files_is_there_at_once),
 		TEST(packing_and_collecting_change_nothing),
 		TEST(a_push_arrives),
+		TEST(what_cannot_be_read_is_tried_again_ever_more_rarely),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

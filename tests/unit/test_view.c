@@ -24,7 +24,6 @@ static void check_view(struct fixture *f, const char *name, const char *text,
 		fail_msg("%s: %d", name, r);
 	assert_string_equal(text_in(view_worktree(v), "f"), text);
 	assert_int_equal(fixed, expect_fixed);
-	assert_ptr_equal(worktree_owner(view_worktree(v)), v);
 	view_unref(v);
 }
 

@@ -46,7 +46,7 @@ static void reload(void)
 {
 	struct worktree_options options = {
 		.clock = test_clock, .incarnation = 6, .odb = f.odb,
-		.pool = f.pool, .tree = f.head, .owner = &f,
+		.pool = f.pool, .tree = f.head,
 	};
 
 	worktree_unref(f.w);
