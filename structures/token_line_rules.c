@@ -422,10 +422,11 @@ static int compare_lines(const void *a, const void *b)
 	return compare_keys(a, b);
 }
 
+/* Without two lines of one key, either. */
 static bool is_sorted(const struct lines *l)
 {
 	for (size_t i = 1; i < l->count; i++)
-		if (compare_keys(&l->lines[i - 1], &l->lines[i]) > 0)
+		if (compare_keys(&l->lines[i - 1], &l->lines[i]) >= 0)
 			return false;
 	return true;
 }

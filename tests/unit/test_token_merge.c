@@ -128,6 +128,13 @@ static void what_is_written_anew_conflicts_if_it_may_lack_a_change(void **state)
 	assert_conflict(suggestion, base, "", changed);
 }
 
+static void a_list_with_a_line_twice_conflicts(void **state)
+{
+	assert_conflict(suggestion, "aa\nbb\ncc\nxx\nyy\nzz\n",
+			"aa\nbb\ncc\ngg\nkk\nxx\nyy\nzz\n",
+			"aa\nbb\ncc\ngg\ngg\nll\nxx\nyy\nzz\n");
+}
+
 static void what_lines_settle_is_left_as_it_is(void **state)
 {
 	struct merge_output output;
@@ -258,6 +265,7 @@ int main(void)
 		cmocka_unit_test(inserted_lines_conflict_where_they_may_not_fit),
 		cmocka_unit_test(
 			what_is_written_anew_conflicts_if_it_may_lack_a_change),
+		cmocka_unit_test(a_list_with_a_line_twice_conflicts),
 		cmocka_unit_test(what_lines_settle_is_left_as_it_is),
 		cmocka_unit_test(
 			what_rules_cannot_settle_is_the_text_types_conflict),
