@@ -86,8 +86,6 @@ static int note(struct merging *m, size_t line, const char *name)
 			     m->settled > 1 ? "," : "", line, name);
 }
 
-/* The merge of two sides ends in a newline, if one of them does; one side taken
- * as it is, if that does. */
 static bool ends_with_newline(const struct merge_side *side)
 {
 	const char *text = side->data;
@@ -95,6 +93,8 @@ static bool ends_with_newline(const struct merge_side *side)
 	return !side->size || text[side->size - 1] == '\n';
 }
 
+/* A newline at the end that a side added stays.  Otherwise one side taken as it is
+ * ends as that does, and the merge of two in a newline, if one of them does. */
 static void fit_end(struct merging *m, const struct line_hunk *h, size_t start)
 {
 	struct line_span text = { m->text.data + start, m->text.length - start };
@@ -102,7 +102,8 @@ static void fit_end(struct merging *m, const struct line_hunk *h, size_t start)
 	bool theirs = ends_with_newline(&m->input->theirs);
 	bool newline = ours || theirs;
 
-	if (!spans_equal(&h->ours, &h->theirs)) {
+	if (ends_with_newline(&m->input->base) &&
+	    !spans_equal(&h->ours, &h->theirs)) {
 		if (spans_equal(&text, &h->ours))
 			newline = ours;
 		else if (spans_equal(&text, &h->theirs))

@@ -219,6 +219,8 @@ static void the_last_newline_is_kept_if_a_side_has_it(void **state)
 		     "int a;\nlong b;", "long a;\nlong b;\n");
 	assert_clean(token, "f(a)\r\n", "f(a, long b)\r\n",
 		     "f(a, long b, int c)", "f(a, long b, int c)");
+	/* one that a side added stays, too */
+	assert_clean(token, "a: 1", "a: 1\n", "a: 1\nb: 2", "a: 1\nb: 2\n");
 }
 
 static void line_ends_of_any_kind_stay(void **state)
