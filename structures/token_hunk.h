@@ -58,8 +58,9 @@ struct token_rule {
 /* token_rules.c: by words. */
 extern const struct token_rule token_rule_contained, token_rule_words,
 	token_rule_replaced, token_rule_rewrite, token_rule_delete;
-/* token_line_rules.c: by lines. */
-extern const struct token_rule token_rule_lines, token_rule_sorted;
+/* token_line_rules.c, token_sorted_rule.c: by lines. */
+extern const struct token_rule token_rule_lines, token_rule_removed,
+	token_rule_sorted;
 
 /* Whether the texts differ in blanks alone. */
 bool spans_equal_but_blanks(const struct line_span *a,

@@ -30,8 +30,8 @@ static const struct token_policy suggesting = {
 /* The first that has an answer gives it. */
 static const struct token_rule *const rules[] = {
 	&token_rule_contained, &token_rule_lines, &token_rule_words,
-	&token_rule_sorted, &token_rule_replaced, &token_rule_rewrite,
-	&token_rule_delete,
+	&token_rule_removed, &token_rule_sorted, &token_rule_replaced,
+	&token_rule_rewrite, &token_rule_delete,
 };
 
 #define NOTED_MOST 20		/* settled conflicts that a note lists */

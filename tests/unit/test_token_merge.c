@@ -22,6 +22,8 @@ static const struct golden {
 	  "the quick red fox\njumps over\nthe dog\n",
 	  "the quick brown fox\njumps over a dog\n",
 	  "the quick red fox\njumps over a dog\n" },
+	{ "removed", "a: 1\nb: 2\nc: 3\nd: 4\n", "a: 1\nc: 3\nd: 4\n",
+	  "a: 1\nb: 2\nd: 5\n", "a: 1\nd: 5\n" },
 	{ "sorted", "aa\nbb\ncc\nxx\nyy\nzz\n", "aa\nbb\ncc\nkk\nxx\nyy\nzz\n",
 	  "aa\nbb\ncc\ngg\nxx\nyy\nzz\n", "aa\nbb\ncc\ngg\nkk\nxx\nyy\nzz\n" },
 };
@@ -133,6 +135,23 @@ static void a_list_with_a_line_twice_conflicts(void **state)
 	assert_conflict(suggestion, "aa\nbb\ncc\nxx\nyy\nzz\n",
 			"aa\nbb\ncc\ngg\nkk\nxx\nyy\nzz\n",
 			"aa\nbb\ncc\ngg\ngg\nll\nxx\nyy\nzz\n");
+}
+
+static void removed_lines_conflict_where_one_may_have_changed(void **state)
+{
+	assert_clean(token, "a: 1\nb: 2\nc: 3\nd: 4\n", "a: 1\nc: 3\nd: 4\n",
+		     "a: 1\nd: 4\n", "a: 1\nd: 4\n");
+	/* theirs changed what ours took out */
+	assert_conflict(token, "a: 1\nb: 2\nc: 3\n", "a: 1\nc: 3\n",
+			"a: 1\nb: 5\n");
+	/* it depends on which of two equal lines ours took out */
+	assert_conflict(token, "a: 1\na: 1\nb: 2\nc: 3\n", "a: 1\nb: 5\nc: 3\n",
+			"a: 4\na: 1\nb: 2\n");
+	/* a new layout of what is left */
+	assert_conflict(token, "a: 1\nb: 2\nc: 3\nd: 4\n",
+			"a: 1\nc: 3\nd: 4\n", "a: 1\nb: 2\nd:  4\n");
+	/* all of it */
+	assert_clean(token, "a: 1\nb: 2\n", "", "b: 2\n", "");
 }
 
 static void what_lines_settle_is_left_as_it_is(void **state)
@@ -268,6 +287,7 @@ int main(void)
 		cmocka_unit_test(
 			what_is_written_anew_conflicts_if_it_may_lack_a_change),
 		cmocka_unit_test(a_list_with_a_line_twice_conflicts),
+		cmocka_unit_test(removed_lines_conflict_where_one_may_have_changed),
 		cmocka_unit_test(what_lines_settle_is_left_as_it_is),
 		cmocka_unit_test(
 			what_rules_cannot_settle_is_the_text_types_conflict),
