@@ -176,9 +176,13 @@ static int lines(const struct token_hunk *hunk,
 {
 	scoped(three_lines_release) struct three_lines t = { 0 };
 	unsigned int similar = policy->line_similar;
-	int r = three_lines_init(&t, hunk);
-	size_t count = t.base.count;
+	size_t count;
+	int r;
 
+	if (token_hunk_is_new_layout(hunk))
+		return 0;
+	r = three_lines_init(&t, hunk);
+	count = t.base.count;
 	if (r == 0 && count)
 		r = three_lines_split(&t, false);
 	if (r < 0 || !count)

@@ -6,25 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What decides was measured on merges that people made (tests/bench/bench_merge),
- * and chosen so that it holds on either half of their repositories. */
+/* What decides was measured on merges that people made, of the 13 projects of
+ * tests/bench/bench_merge and of 28 others. */
 
 static const struct token_policy merging = {
 	.contained_words = 2,
 	.line_similar = 50,
 	.apart_gap = 2, .apart_kept = 60, .apart_words = 8,
-	.sorted_context = 5, .sorted_similar = 70,
 };
 
 static const struct token_policy suggesting = {
-	.contained_words = 1,
+	.contained_words = 2,
 	.line_similar = 40,
 	.apart_gap = 2, .apart_kept = 50, .apart_words = 8,
 	.near_gap = 3, .near_kept = 50, .near_words = 12,
-	.sorted_context = 3, .sorted_similar = 70,
+	.sorted_context = 5, .sorted_similar = 70,
 	.replaced_others = 60, .replaced_similar = 35, .replaced_words = 20,
-	.rewrite_kept = 10, .rewrite_other = 98, .rewrite_words = 20,
-	.delete_other = 90, .delete_lines = 4,
+	.rewrite_others = 50, .rewrite_kept = 10, .rewrite_changed = 5,
+	.delete_changed = 20,
 };
 
 /* The first that has an answer gives it. */
@@ -125,7 +124,7 @@ static int settle(struct merging *m, size_t at)
 	int r = token_hunk_init(&hunk, lines, &m->hunks.texts[at],
 				&m->hunks.texts[at + 1]);
 
-	if (r == 0)
+	if (r == 0 && !token_hunk_is_same_text(&hunk))
 		r = try_rules(m, &hunk, &name);
 	if (r <= 0)
 		return r == -E2BIG ? 0 : r;
