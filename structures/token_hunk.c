@@ -41,6 +41,18 @@ bool span_is_blank(const struct line_span *span)
 
 /* ---- hunks ---- */
 
+bool token_hunk_is_new_layout(const struct token_hunk *hunk)
+{
+	return spans_equal_but_blanks(&hunk->base, &hunk->ours.text) ||
+	       spans_equal_but_blanks(&hunk->base, &hunk->theirs.text);
+}
+
+bool token_hunk_is_same_text(const struct token_hunk *hunk)
+{
+	return (hunk->ours.put || hunk->theirs.put) &&
+	       spans_equal_but_blanks(&hunk->ours.text, &hunk->theirs.text);
+}
+
 static void side_release(struct token_side *side)
 {
 	token_list_release(&side->tokens);
@@ -97,6 +109,7 @@ static int count_words(const struct token_hunk *hunk, struct token_side *side)
 	}
 	side->kept = hunk->base_words - out;
 	side->changed = out + in;
+	side->put = in;
 	return 0;
 }
 

@@ -10,8 +10,8 @@
  * Private to structures/token_*.c. */
 
 /* What decides when a rule answers; one set for merging, a laxer one for
- * suggesting.  Shares are percent, 0 in `replaced_words`, `rewrite_words`,
- * `delete_lines`: the rule is off. */
+ * suggesting.  Shares are percent, 0 in `sorted_context`, `replaced_words`,
+ * `rewrite_changed`, `delete_changed`: the rule is off. */
 struct token_policy {
 	const char *name;
 	unsigned int contained_words;
@@ -21,8 +21,8 @@ struct token_policy {
 	unsigned int near_gap, near_kept, near_words;
 	unsigned int sorted_context, sorted_similar;
 	unsigned int replaced_others, replaced_similar, replaced_words;
-	unsigned int rewrite_kept, rewrite_other, rewrite_words;
-	unsigned int delete_other, delete_lines;
+	unsigned int rewrite_others, rewrite_kept, rewrite_changed;
+	unsigned int delete_changed;
 };
 
 struct token_side {
@@ -30,7 +30,8 @@ struct token_side {
 	struct token_list tokens;
 	struct token_edits edits;	/* from the base */
 	size_t kept;			/* words of the base that are still there */
-	size_t changed;			/* words taken out and put in */
+	/* words taken out and put in, and those put in; when edits are known */
+	size_t changed, put;
 };
 
 struct token_hunk {
@@ -47,6 +48,13 @@ int token_hunk_init(struct token_hunk *hunk, const struct line_hunk *lines,
 		    const struct line_span *after);
 void token_hunk_release(struct token_hunk *hunk);
 
+/* Whether one side changed blanks alone. */
+bool token_hunk_is_new_layout(const struct token_hunk *hunk);
+
+/* Whether both sides put in the same words, with different blanks: people choose
+ * either. */
+bool token_hunk_is_same_text(const struct token_hunk *hunk);
+
 /* Appends its answer to ret: 1; has none: 0; -ENOMEM.  All rules are symmetric:
  * exchanging ours and theirs changes nothing. */
 struct token_rule {
@@ -58,8 +66,9 @@ struct token_rule {
 /* token_rules.c: by words. */
 extern const struct token_rule token_rule_contained, token_rule_words,
 	token_rule_replaced, token_rule_rewrite, token_rule_delete;
-/* token_line_rules.c: by lines. */
-extern const struct token_rule token_rule_lines, token_rule_sorted;
+/* token_line_rules.c, token_sorted_rule.c: by lines. */
+extern const struct token_rule token_rule_lines, token_rule_removed,
+	token_rule_sorted;
 
 /* Whether the texts differ in blanks alone. */
 bool spans_equal_but_blanks(const struct line_span *a,

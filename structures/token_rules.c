@@ -197,8 +197,7 @@ static int words(const struct token_hunk *hunk,
 	int r = 0;
 
 	if (!is_known(hunk) || !hunk->base_words ||
-	    spans_equal_but_blanks(&hunk->base, &hunk->ours.text) ||
-	    spans_equal_but_blanks(&hunk->base, &hunk->theirs.text))
+	    token_hunk_is_new_layout(hunk))
 		return 0;
 	if (is_small(hunk, policy->apart_kept, policy->apart_words))
 		r = combine(hunk, &apart, ret);
@@ -209,16 +208,25 @@ static int words(const struct token_hunk *hunk,
 
 const struct token_rule token_rule_words = { "tokens", words };
 
-/* ---- rewrite ---- */
+/* ---- rewrite, delete ---- */
 
-static bool is_rewritten(const struct token_hunk *hunk,
-			 const struct token_policy *policy,
-			 const struct token_side *side,
-			 const struct token_side *other)
+/* Code, rather than prose: has many tokens that are no words. */
+static bool is_code(const struct token_hunk *hunk, unsigned int percent)
 {
-	return side->kept * 100 <= hunk->base_words * policy->rewrite_kept &&
-	       is_share(other->kept, hunk->base_words, policy->rewrite_other) &&
-	       !span_is_blank(&side->text);
+	const struct token_list *base = &hunk->base_tokens;
+	size_t others = 0;
+
+	for (size_t i = 0; i < base->count; i++)
+		others += base->tokens[i].kind == TOKEN_OTHER;
+	return is_share(others, hunk->base_words, percent);
+}
+
+/* Whether a side changed few enough of the base's words. */
+static bool is_touched(const struct token_hunk *hunk,
+		       const struct token_side *side, unsigned int percent)
+{
+	return side->edits.known &&
+	       side->changed * 100 <= hunk->base_words * percent;
 }
 
 /* Of both sides at most one can fit. */
@@ -233,10 +241,21 @@ static int take_fitting(bool ours, bool theirs, const struct token_hunk *hunk,
 	return r < 0 ? r : 1;
 }
 
+static bool is_rewritten(const struct token_hunk *hunk,
+			 const struct token_policy *policy,
+			 const struct token_side *side,
+			 const struct token_side *other)
+{
+	return side->kept * 100 <= hunk->base_words * policy->rewrite_kept &&
+	       is_touched(hunk, other, policy->rewrite_changed) &&
+	       !span_is_blank(&side->text);
+}
+
 static int rewrite(const struct token_hunk *hunk,
 		   const struct token_policy *policy, struct buffer *ret)
 {
-	if (!policy->rewrite_words || hunk->base_words < policy->rewrite_words)
+	if (!policy->rewrite_changed || !hunk->base_words ||
+	    !is_code(hunk, policy->rewrite_others))
 		return 0;
 	return take_fitting(is_rewritten(hunk, policy, &hunk->ours,
 					 &hunk->theirs),
@@ -246,31 +265,19 @@ static int rewrite(const struct token_hunk *hunk,
 
 const struct token_rule token_rule_rewrite = { "rewrite", rewrite };
 
-/* ---- delete ---- */
-
 static bool is_deleted(const struct token_hunk *hunk,
 		       const struct token_policy *policy,
 		       const struct token_side *side,
 		       const struct token_side *other)
 {
 	return span_is_blank(&side->text) &&
-	       is_share(other->kept, hunk->base_words, policy->delete_other);
-}
-
-static size_t count_lines(const struct line_span *span)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < span->size; i++)
-		n += span->data[i] == '\n';
-	return n;
+	       is_touched(hunk, other, policy->delete_changed);
 }
 
 static int delete(const struct token_hunk *hunk,
 		  const struct token_policy *policy, struct buffer *ret)
 {
-	if (!policy->delete_lines ||
-	    count_lines(&hunk->base) < policy->delete_lines)
+	if (!policy->delete_changed || !hunk->base_words)
 		return 0;
 	return take_fitting(is_deleted(hunk, policy, &hunk->ours,
 				       &hunk->theirs),

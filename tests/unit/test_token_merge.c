@@ -22,11 +22,13 @@ static const struct golden {
 	  "the quick red fox\njumps over\nthe dog\n",
 	  "the quick brown fox\njumps over a dog\n",
 	  "the quick red fox\njumps over a dog\n" },
-	{ "sorted", "aa\nbb\ncc\nxx\nyy\nzz\n", "aa\nbb\ncc\nkk\nxx\nyy\nzz\n",
-	  "aa\nbb\ncc\ngg\nxx\nyy\nzz\n", "aa\nbb\ncc\ngg\nkk\nxx\nyy\nzz\n" },
+	{ "removed", "a: 1\nb: 2\nc: 3\nd: 4\n", "a: 1\nc: 3\nd: 4\n",
+	  "a: 1\nb: 2\nd: 5\n", "a: 1\nd: 5\n" },
 };
 
 static const struct golden suggested[] = {
+	{ "sorted", "aa\nbb\ncc\nxx\nyy\nzz\n", "aa\nbb\ncc\nkk\nxx\nyy\nzz\n",
+	  "aa\nbb\ncc\ngg\nxx\nyy\nzz\n", "aa\nbb\ncc\ngg\nkk\nxx\nyy\nzz\n" },
 	{ "lines", "a b c d e\nf g\n", "a b x y z\nf g\n",
 	  "a b c d e\nf h\n", "a b x y z\nf h\n" },
 	{ "tokens", "say the quick brown fox jumps over the lazy dog now\n",
@@ -38,12 +40,10 @@ static const struct golden suggested[] = {
 	{ "replaced", "return foo(b, c, 0);\n", "done = find(list);\n",
 	  "return foo(b, d, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, "
 	  "15, 16, 17, 18);\n", "done = find(list);\n" },
-	{ "rewrite", "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 "
-	  "4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26\n",
-	  "all of it is new\n",
-	  "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 "
-	  "4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 27\n",
-	  "all of it is new\n" },
+	{ "rewrite", "f(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s);\n",
+	  "done = find(list);\n",
+	  "f(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t);\n",
+	  "done = find(list);\n" },
 	{ "delete", "one two three\nfour five six\nseven eight nine\nten\n", "",
 	  "one two three\nfour five six\nseven eight nine\n10\n", "" },
 };
@@ -126,6 +126,57 @@ static void what_is_written_anew_conflicts_if_it_may_lack_a_change(void **state)
 	assert_conflict(suggestion, base, "exit(bar(a, x, 1));\n", changed);
 	/* taken away, not written anew */
 	assert_conflict(suggestion, base, "", changed);
+}
+
+static void a_large_change_is_not_discarded(void **state)
+{
+	/* theirs changed two words of ten */
+	assert_conflict(suggestion, "one two three\nfour five six seven\n"
+			"eight nine ten\n", "", "one two three\n"
+			"four five six 7\neight nine 10\n");
+	/* two more than 18 */
+	assert_conflict(suggestion,
+			"f(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);\n",
+			"done = find(list);\n",
+			"f(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, "
+			"s, t);\n");
+	/* prose */
+	assert_conflict(suggestion, "a b c d e f g h i j k l m n o p q r s t\n",
+			"all of it is new\n",
+			"a b c d e f g h i j k l m n o p q r s t u\n");
+}
+
+static void removed_lines_conflict_where_one_may_have_changed(void **state)
+{
+	assert_clean(token, "a: 1\nb: 2\nc: 3\nd: 4\n", "a: 1\nc: 3\nd: 4\n",
+		     "a: 1\nd: 4\n", "a: 1\nd: 4\n");
+	/* theirs changed what ours took out */
+	assert_conflict(token, "a: 1\nb: 2\nc: 3\n", "a: 1\nc: 3\n",
+			"a: 1\nb: 5\n");
+	/* it depends on which of two equal lines ours took out */
+	assert_conflict(token, "a: 1\na: 1\nb: 2\nc: 3\n", "a: 1\nb: 5\nc: 3\n",
+			"a: 4\na: 1\nb: 2\n");
+	/* a new layout of what is left */
+	assert_conflict(token, "a: 1\nb: 2\nc: 3\nd: 4\n",
+			"a: 1\nc: 3\nd: 4\n", "a: 1\nb: 2\nd:  4\n");
+	/* all of it */
+	assert_clean(token, "a: 1\nb: 2\n", "", "b: 2\n", "");
+}
+
+static void sides_that_differ_in_blanks_alone_conflict(void **state)
+{
+	assert_conflict(suggestion, "f(a);\n", "f(a, long b);\n",
+			"\nf(a, long b);\n");
+	assert_conflict(suggestion, "int a = 1;\nint b = 2;\n",
+			"int a =  1;\nint b = 2;\n",
+			"int a = 1;\nlong b = 2;\n");
+}
+
+static void a_list_with_a_line_twice_conflicts(void **state)
+{
+	assert_conflict(suggestion, "aa\nbb\ncc\nxx\nyy\nzz\n",
+			"aa\nbb\ncc\ngg\nkk\nxx\nyy\nzz\n",
+			"aa\nbb\ncc\ngg\ngg\nll\nxx\nyy\nzz\n");
 }
 
 static void what_lines_settle_is_left_as_it_is(void **state)
@@ -212,6 +263,8 @@ static void the_last_newline_is_kept_if_a_side_has_it(void **state)
 		     "int a;\nlong b;", "long a;\nlong b;\n");
 	assert_clean(token, "f(a)\r\n", "f(a, long b)\r\n",
 		     "f(a, long b, int c)", "f(a, long b, int c)");
+	/* one that a side added stays, too */
+	assert_clean(token, "a: 1", "a: 1\n", "a: 1\nb: 2", "a: 1\nb: 2\n");
 }
 
 static void line_ends_of_any_kind_stay(void **state)
@@ -258,6 +311,10 @@ int main(void)
 		cmocka_unit_test(inserted_lines_conflict_where_they_may_not_fit),
 		cmocka_unit_test(
 			what_is_written_anew_conflicts_if_it_may_lack_a_change),
+		cmocka_unit_test(a_large_change_is_not_discarded),
+		cmocka_unit_test(removed_lines_conflict_where_one_may_have_changed),
+		cmocka_unit_test(sides_that_differ_in_blanks_alone_conflict),
+		cmocka_unit_test(a_list_with_a_line_twice_conflicts),
 		cmocka_unit_test(what_lines_settle_is_left_as_it_is),
 		cmocka_unit_test(
 			what_rules_cannot_settle_is_the_text_types_conflict),
