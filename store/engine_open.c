@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "store/engine_private.h"
+#include "store/overlay.h"
 
 #include <errno.h>
 #include <string.h>
