@@ -904,6 +904,49 @@ removed() {
 	[ "$("$IRMINFS" pop "$Q")" = keep ]
 }
 
+# Into another queue, into a folder of the branch, and to standard output.
+@test "pops and renames of one queue get each element once" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	"$IRMINFS" mkqueue "$M/main/taken"
+	mkdir "$M/main/out" "$M/main/moved"
+	push $(seq 400)
+	local i pids=()
+	for i in 1 2; do
+		while "$IRMINFS" pop "$Q"; do :; done >"$T/got$i" 2>>"$T/said" &
+		pids+=($!)
+	done
+	for ((i = 0; i < 100; i++)); do
+		"$IRMINFS" pop "$Q" -o "$M/main/out/$i" 2>>"$T/said" || break
+	done &
+	pids+=($!)
+	python3 - "$M/main" >"$T/moved" <<'END' &
+import os, sys, time
+main = sys.argv[1]
+i = 0
+while names := os.listdir(f"{main}/jobs"):
+    i += 1
+    to = "taken" if i % 2 else "moved"
+    try:
+        os.rename(f"{main}/jobs/{names[0]}", f"{main}/{to}/{i}")
+    except FileNotFoundError:
+        continue
+    print(to, i, names[0], flush=True)
+    time.sleep(0.002)
+END
+	pids+=($!)
+	wait "${pids[@]}"
+	grep -v 'is empty$' "$T/said" && return 1
+	local to
+	while read -r to i name; do
+		[ "$(cat "$M/main/$to/$i")" = "$name" ]
+	done <"$T/moved"
+	[ "$(cat "$T"/got* "$M"/main/out/* "$M"/main/{taken,moved}/* | sort -n |
+		tr '\n' ' ')" = "$(seq 400 | tr '\n' ' ')" ]
+	run -128 "$IRMINFS" pop "$Q" --wait -o "$M/main/none/mine"
+	[[ "$output" = *"none/mine: No such file or directory" ]]
+}
+
 @test "plain git merges queues in a clone, and its elements are kept" {
 	start
 	queue
