@@ -27,6 +27,10 @@ struct fs_options {
  * the argument points to.  ENOENT: somebody else has, maybe into another queue. */
 #define FS_CLAIM _IOW(0xb7, 2, uint64_t)
 
+/* An element that is made under a name which begins so is pushed when it has another
+ * one: whoever is killed before that has pushed nothing. */
+#define FS_UNFINISHED ".irmin-push-"
+
 struct fs;
 
 /* Mounts: the kernel knows the mount when it returns, requests wait for fs_run.

@@ -74,15 +74,15 @@ int queue_file_claim(const char *queue, int fd)
 
 /* ---- pushing ---- */
 
-/* Nobody else sees it before it is pushed, so any name will do until then, when
- * it gets the wanted one, numbered if that is in use. */
+/* Nobody else sees it before it is pushed, and under this name it never is: it gets
+ * the wanted one when it is whole, numbered if that is in use. */
 static int make(const char *queue, char **ret_path, int *ret_fd)
 {
 	struct timespec now;
 	char *path;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (asprintf(&path, "%s/push-%d-%ld", queue, (int)getpid(),
+	if (asprintf(&path, "%s/" FS_UNFINISHED "%d-%ld", queue, (int)getpid(),
 		     now.tv_nsec) < 0)
 		return -ENOMEM;
 	*ret_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

@@ -775,6 +775,27 @@ removed() {
 	[ "$(ls -A "$Q")" = "" ]
 }
 
+@test "a push that is killed leaves no half element" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	mkfifo "$T/pipe"
+	local signal pid
+	for signal in TERM KILL; do
+		"$IRMINFS" push "$Q" -n job <"$T/pipe" &
+		pid=$!
+		exec 7>"$T/pipe"
+		echo half >&7
+		wait_for 10 eval 'ls -l /proc/'$pid'/fd | grep -q main/jobs/'
+		kill -"$signal" "$pid"
+		wait "$pid" || true
+		exec 7>&-
+		[ "$(ls -A "$Q")" = "" ]
+	done
+	restart
+	[ "$(ls -A "$Q")" = "" ]
+	rmdir "$Q"
+}
+
 @test "no element of the longest name is lost to another of that name" {
 	start
 	queue
