@@ -359,7 +359,8 @@ struct worktree_watch {
  * read-only follows too; not one whose branch is gone.
  * Without a local face nothing is CHANGED by it; with one, directories are whose
  * times it changed.
- * -EBUSY: a path that would be replaced or taken away is open for writing;
+ * -EBUSY: a path that would be replaced or taken away is open for writing, or an
+ * element is being made in a queue that would be;
  * -EAGAIN: it was changed since the last capture: capture and merge again.
  * -ENOTEMPTY: there would be lost what Git does not have (local_merge.h looks
  * before).
