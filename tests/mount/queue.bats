@@ -621,6 +621,28 @@ removed() {
 	[ "$(cat "$M/main/others/.irmin/type")" = queue ]
 }
 
+@test "a branch that makes a queue merges with one that writes .gitattributes" {
+	start
+	mkdir "$M/main/.irmin/fork/other"
+	mkdir "$M/main/.irmin/fork/third"
+	queue
+	push one
+	echo '*.md merge=token' >"$M/other/.gitattributes"
+	echo main >"$M/other/.irmin/merge"
+	[ "$(names "$M/other/jobs")" = "one " ]
+	[ "$(cat "$M/other/.gitattributes")" = \
+		$'*.md merge=token\n/jobs irmin=queue' ]
+	mv "$M/main/jobs" "$M/main/tasks"
+	sed -i 's/token/union/' "$M/other/.gitattributes"
+	mv -T "$M/other" "$M/main"
+	[ "$(cat "$M/main/.gitattributes")" = \
+		$'*.md merge=union\n/tasks irmin=queue' ]
+	restart
+	[ "$(names "$M/main/tasks")" = "one " ]
+	echo '*.c text' >"$M/third/.gitattributes"
+	run -1 mv -T "$M/third" "$M/main"
+}
+
 @test "what one branch edits stays where another makes a queue of the folder" {
 	start
 	mkdir "$Q"
