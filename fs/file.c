@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 /* ---- open and release ---- */
 
@@ -192,12 +193,14 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 		reply_written(req, done);
 }
 
-static void reply_claim(fuse_req_t req, struct inode *inode)
+static void reply_claim(fuse_req_t req, struct inode *inode, const void *data)
 {
 	struct branch *b = inode_branch(inode);
-	int r = !b || branch_readonly(b) ? -EROFS :
-					   queue_claim(req, inode);
+	uint64_t queue;
+	int r;
 
+	memcpy(&queue, data, sizeof(queue));
+	r = !b || branch_readonly(b) ? -EROFS : queue_claim(req, inode, queue);
 	if (r < 0)
 		reply_error(req, r == -ENOTSUP ? -ENOTTY : r);
 	else
@@ -214,8 +217,9 @@ void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned int command,
 	if (inode->kind == INODE_CONTROL && is_file &&
 	    command == FS_REQUEST(size))
 		irmin_ioctl(req, inode, data, size, info);
-	else if (inode->kind == INODE_NODE && command == FS_CLAIM)
-		reply_claim(req, inode);
+	else if (inode->kind == INODE_NODE && command == FS_CLAIM &&
+		 size == sizeof(uint64_t))
+		reply_claim(req, inode, data);
 	else if (inode->kind != INODE_NODE || !is_file ||
 		 !is_splice(command, size))
 		reply_error(req, -ENOTTY);

@@ -23,9 +23,13 @@ struct fs_options {
 #define FS_REQUEST(size) _IOC(_IOC_WRITE, 0xb7, 1, size)
 #define FS_REQUEST_MAX ((size_t)_IOC_SIZEMASK)
 
-/* Of an element of a queue that is open: takes exactly that element out of the
- * queue.  ENOENT: somebody else has; ENOTTY: it is none. */
-#define FS_CLAIM _IO(0xb7, 2)
+/* Of an element that is open: takes exactly that one out of the queue whose st_ino
+ * the argument points to.  ENOENT: somebody else has, maybe into another queue. */
+#define FS_CLAIM _IOW(0xb7, 2, uint64_t)
+
+/* An element that is made under a name which begins so is pushed when it has another
+ * one: whoever is killed before that has pushed nothing. */
+#define FS_UNFINISHED ".irmin-push-"
 
 struct fs;
 

@@ -154,11 +154,29 @@ static int push(struct fs *fs, struct inode *dir, const char *wanted,
 	return 0;
 }
 
+static bool is_unfinished(const char *name)
+{
+	return strncmp(name, FS_UNFINISHED, strlen(FS_UNFINISHED)) == 0;
+}
+
+/* Another thread of its process may rename it meanwhile.  NULL: no memory. */
+static char *copy_name(struct fs *fs, const struct pending *p)
+{
+	SCOPED_LOCK(&fs->pendings->lock);
+
+	return strdup(p->name);
+}
+
 void pending_end(struct fs *fs, struct pending *p)
 {
+	scoped_free char *name = p ? copy_name(fs, p) : NULL;
+
 	if (!p)
 		return;
-	push(fs, p->dir, p->name, p->node);
+	if (!name || !is_unfinished(name))
+		push(fs, p->dir, name ? name : "", p->node);
+	else if (node_is_pending(p->node))
+		node_cancel_pending(p->node, p->dir->node);
 	pending_drop(fs, p);
 }
 

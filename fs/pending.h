@@ -18,7 +18,8 @@ struct pending;
  * memory. */
 struct pending *pending_new(struct fs *fs, struct inode *dir, const char *name,
 			    struct node *node, pid_t pid);
-/* Pushes it unless that was done, and frees it.  NULL is accepted. */
+/* Pushes it unless that was done or it is unfinished (FS_UNFINISHED), and frees it.
+ * NULL is accepted. */
 void pending_end(struct fs *fs, struct pending *p);
 /* Frees it; the element is lost, unless it is kept. */
 void pending_drop(struct fs *fs, struct pending *p);

@@ -58,16 +58,16 @@ void queue_tell_attributes(struct fs *fs, struct inode *inode)
 }
 
 /* The kernel lets everybody who can open a file call ioctl(2) on it. */
-static int claim(fuse_req_t req, struct inode *inode, struct node **ret_dir,
-		 char **ret_name)
+static int claim(fuse_req_t req, struct inode *inode, uint64_t queue,
+		 struct node **ret_dir, char **ret_name)
 {
 	struct asking asking;
 
-	return node_claim(inode->node, rights_of(req, &asking), ret_dir,
+	return node_claim(inode->node, queue, rights_of(req, &asking), ret_dir,
 			  ret_name);
 }
 
-int queue_claim(fuse_req_t req, struct inode *inode)
+int queue_claim(fuse_req_t req, struct inode *inode, uint64_t queue)
 {
 	struct fs *fs = fs_of(req);
 	scoped_free char *name = NULL;
@@ -77,7 +77,7 @@ int queue_claim(fuse_req_t req, struct inode *inode)
 
 	if (r != -ENOENT)
 		return r;
-	r = claim(req, inode, &node, &name);
+	r = claim(req, inode, queue, &node, &name);
 	if (r < 0)
 		return r;
 	dir = inode_find_node(fs, node);

@@ -20,9 +20,9 @@ bool queue_has_first(const struct inode *dir);
 int queue_convert(struct fs *fs, struct inode *dir, const char *value,
 		  size_t size);
 
-/* Takes the element that inode is out of its queue, if who asks may.  Errors of
- * node_claim. */
-int queue_claim(fuse_req_t req, struct inode *inode);
+/* Takes the element that inode is out of the queue of that number, if who asks may.
+ * Errors of node_claim. */
+int queue_claim(fuse_req_t req, struct inode *inode, uint64_t queue);
 
 /* The listing of dir changed without the kernel's knowing. */
 void queue_changed(struct fs *fs, struct inode *dir);

@@ -55,23 +55,35 @@ static bool is_gone(const struct popping *p)
 	return access(p->queue, F_OK) < 0 && errno == ENOENT;
 }
 
-/* The first element.  -ENOENT: there is none, and nobody waits; -ENODEV: there is
- * no queue any more. */
+/* There was no first element: until there may be one.  -ENOENT: there is none, and
+ * nobody waits; -ENODEV: there is no queue any more. */
+static int await_first(const struct popping *p)
+{
+	struct stat st;
+
+	if (lstat(p->first, &st) == 0)
+		return 0;
+	if (is_gone(p))
+		return -ENODEV;
+	if (!p->wait)
+		return -ENOENT;
+	wait_a_little(p);
+	return 0;
+}
+
+/* The first element; errors of await_first. */
 static int open_first(const struct popping *p)
 {
-	for (;;) {
+	int r = 0;
+
+	while (r == 0) {
 		int fd = open(p->first, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
 		if (fd >= 0)
 			return fd;
-		if (errno != ENOENT && errno != ESTALE)
-			return -errno;
-		if (is_gone(p))
-			return -ENODEV;
-		if (!p->wait)
-			return -ENOENT;
-		wait_a_little(p);
+		r = errno == ENOENT || errno == ESTALE ? await_first(p) : -errno;
 	}
+	return r;
 }
 
 static int tell(const struct popping *p, int r)
@@ -106,8 +118,8 @@ static int take(const struct popping *p, int fd)
 {
 	int r = check_limit(fd);
 
-	if (r == 0 && ioctl(fd, FS_CLAIM) < 0)
-		r = -errno;
+	if (r == 0)
+		r = queue_file_claim(p->queue, fd);
 	if (r < 0 || fsync(fd) == 0)
 		return r;
 	r = -errno;
@@ -215,15 +227,31 @@ static int copy_out(const struct popping *p, const char *file)
 	return r;
 }
 
+static int stat_folder(const char *file, struct stat *ret)
+{
+	scoped_free char *copy = strdup(file);
+
+	if (!copy)
+		return -ENOMEM;
+	return stat(dirname(copy), ret) < 0 ? -errno : 0;
+}
+
 /* An element that is renamed within its queue is not taken out. */
 static bool is_within(const struct popping *p, const char *file)
 {
-	scoped_free char *copy = strdup(file);
 	struct stat queue, folder;
 
-	return copy && stat(p->queue, &queue) == 0 &&
-	       stat(dirname(copy), &folder) == 0 &&
+	return stat(p->queue, &queue) == 0 && stat_folder(file, &folder) == 0 &&
 	       queue.st_dev == folder.st_dev && queue.st_ino == folder.st_ino;
+}
+
+/* Whether it is not the element that is missing, which somebody else may have
+ * taken. */
+static bool lacks_folder(const char *file)
+{
+	struct stat folder;
+
+	return stat_folder(file, &folder) < 0 || folder.st_nlink == 0;
 }
 
 /* That of any file or directory is its branch's. */
@@ -237,6 +265,7 @@ static int sync_queue(const struct popping *p)
 /* In the same branch the element itself becomes the file. */
 static int pop_to(const struct popping *p, const char *file)
 {
+	bool lacks;
 	int r;
 
 	if (is_within(p, file))
@@ -245,17 +274,16 @@ static int pop_to(const struct popping *p, const char *file)
 	while (rename(p->first, file) < 0) {
 		if (errno == EXDEV)
 			return copy_out(p, file);
-		if (errno == ENOENT && access(p->first, F_OK) == 0)
-			return say(p->command, STATUS_ERROR, "%s: %s", file,
-				   strerror(ENOENT));
-		if (errno != ENOENT && errno != ESTALE)
-			return say(p->command, STATUS_ERROR, "%s: %s", file,
-				   strerror(errno));
+		r = -errno;
+		lacks = lacks_folder(file);
 		if (is_gone(p))
 			return tell(p, -ENODEV);
-		if (!p->wait)
-			return tell(p, -ENOENT);
-		wait_a_little(p);
+		if ((r != -ENOENT && r != -ESTALE) || lacks)
+			return say(p->command, STATUS_ERROR, "%s: %s", file,
+				   strerror(-r));
+		r = await_first(p);
+		if (r < 0)
+			return tell(p, r);
 	}
 	r = sync_queue(p);
 	return r == 0 ? STATUS_OK :

@@ -135,11 +135,23 @@ static ssize_t read_piece(struct splicing *s)
 	return size;
 }
 
+/* It would grow in front of us for ever. */
+static bool reads_itself(const struct splicing *s)
+{
+	struct stat from, to;
+
+	return fstat(STDIN_FILENO, &from) == 0 && fstat(s->fd, &to) == 0 &&
+	       from.st_dev == to.st_dev && from.st_ino == to.st_ino;
+}
+
 static int insert_input(struct splicing *s)
 {
 	bool first = true;
 	int status = STATUS_OK;
 
+	if (reads_itself(s))
+		return say(s->name, STATUS_ERROR, "%s is the input itself",
+			   s->path);
 	while (status == STATUS_OK) {
 		ssize_t size = read_piece(s);
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PIECE 65536
 #define PUT_BACK_NAME "popped"
@@ -60,17 +61,28 @@ int queue_file_copy(int from, int to, bool *ret_writing)
 	return r;
 }
 
+int queue_file_claim(const char *queue, int fd)
+{
+	uint64_t number;
+	struct stat st;
+
+	if (stat(queue, &st) < 0)
+		return -errno;
+	number = st.st_ino;
+	return ioctl(fd, FS_CLAIM, &number) < 0 ? -errno : 0;
+}
+
 /* ---- pushing ---- */
 
-/* Nobody else sees it before it is pushed, so any name will do until then, when
- * it gets the wanted one, numbered if that is in use. */
+/* Nobody else sees it before it is pushed, and under this name it never is: it gets
+ * the wanted one when it is whole, numbered if that is in use. */
 static int make(const char *queue, char **ret_path, int *ret_fd)
 {
 	struct timespec now;
 	char *path;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (asprintf(&path, "%s/push-%d-%ld", queue, (int)getpid(),
+	if (asprintf(&path, "%s/" FS_UNFINISHED "%d-%ld", queue, (int)getpid(),
 		     now.tv_nsec) < 0)
 		return -ENOMEM;
 	*ret_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -86,12 +98,12 @@ static int make(const char *queue, char **ret_path, int *ret_fd)
 
 /* What is reported as not pushed is not to be in the queue: who reads that tries
  * again. */
-static int sync_or_take_out(int fd)
+static int sync_or_take_out(const char *queue, int fd)
 {
 	int r = fsync(fd) < 0 ? -errno : 0;
 
 	if (r < 0)
-		ioctl(fd, FS_CLAIM);
+		queue_file_claim(queue, fd);
 	return r;
 }
 
@@ -112,7 +124,7 @@ static bool is_about_name(int error)
 }
 
 static int push(const char *command, const char *queue, const char *name,
-		int fd, int (*sync)(int fd))
+		int fd, int (*sync)(const char *queue, int fd))
 {
 	scoped_free char *path = NULL;
 	scoped_fd int to = -1;
@@ -131,7 +143,7 @@ static int push(const char *command, const char *queue, const char *name,
 	if (r < 0)
 		unlink(path);
 	else
-		r = sync(to);
+		r = sync(queue, to);
 	if (r == 0)
 		return STATUS_OK;
 	if (!named)
@@ -147,7 +159,7 @@ int queue_file_push(const char *command, const char *queue, const char *name,
 	return push(command, queue, name, fd, sync_or_take_out);
 }
 
-static int sync_if_possible(int fd)
+static int sync_if_possible(const char *, int fd)
 {
 	fsync(fd);
 	return 0;

@@ -17,6 +17,10 @@ int queue_file_check(const char *command, const char *queue);
  * or writing. */
 int queue_file_copy(int from, int to, bool *ret_writing);
 
+/* Takes the element that fd has open out of the queue.  -ENOENT: somebody else has;
+ * negative errno. */
+int queue_file_claim(const char *queue, int fd);
+
 /* Pushes what can be read from fd as an element called name, durably; reports
  * failures.  Returns the exit status. */
 int queue_file_push(const char *command, const char *queue, const char *name,

@@ -87,10 +87,10 @@ void merge_revived_free(struct merge_state *state);
 
 /* ---- merge_type_lines.c ---- */
 
-/* Merges the root's .gitattributes if all that differs between its sides are
- * lines that this program writes for directories (attribute_lines_add): those
- * that one side added are in it, those that one removed are not.  0: something
- * else differs; 1: done.  Errors in state->report. */
+/* Merges the root's .gitattributes if one side at most changed other lines in it than
+ * those that this program writes for directories (attribute_lines_add): of these,
+ * those that one side added are in it, those that one removed are not; the others are
+ * as that side has them.  0: it is not so; 1: done.  Errors in state->report. */
 int merge_type_lines(struct merge_state *state, const struct merge_sides *sides,
 		     struct merge_object *ret);
 

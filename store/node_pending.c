@@ -226,8 +226,9 @@ static int check_rights_locked(struct node *dir, struct node *n,
 	       rights->uid != e.st_uid ? -EPERM : r;
 }
 
-static int claim_locked(struct node *n, const struct rights *rights,
-			struct node **ret_dir, char **ret_name)
+static int claim_locked(struct node *n, uint64_t queue,
+			const struct rights *rights, struct node **ret_dir,
+			char **ret_name)
 {
 	struct node *dir = n->parent;
 	scoped_free struct attributes *spare = NULL;
@@ -236,8 +237,10 @@ static int claim_locked(struct node *n, const struct rights *rights,
 	struct entry *e;
 	int r;
 
-	if (!dir || n->removed || n->pending || !node_is_typed(dir))
-		return n->removed || n->pending ? -ENOENT : -ENOTSUP;
+	if (!dir || n->removed || n->pending || dir->number != queue)
+		return -ENOENT;
+	if (!node_is_typed(dir))
+		return -ENOTSUP;
 	r = node_open_for_change_locked(dir, 1, &spare);
 	if (r == 0 && rights)
 		r = check_rights_locked(dir, n, rights);
@@ -261,12 +264,12 @@ static int claim_locked(struct node *n, const struct rights *rights,
 	return 0;
 }
 
-int node_claim(struct node *n, const struct rights *rights,
+int node_claim(struct node *n, uint64_t queue, const struct rights *rights,
 	       struct node **ret_dir, char **ret_name)
 {
 	SCOPED_WRITE(&n->worktree->lock);
 
-	return claim_locked(n, rights, ret_dir, ret_name);
+	return claim_locked(n, queue, rights, ret_dir, ret_name);
 }
 
 /* ---- the head ---- */

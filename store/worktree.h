@@ -225,10 +225,11 @@ int node_first(struct node *dir, struct node **ret, char **ret_name);
  * node_rename. */
 int node_rename_first(struct node *queue, struct node *to_dir, const char *to,
 		      unsigned int flags, char **ret_name);
-/* Takes exactly this element out of its queue, as unlink does, for one who has the
- * rights (NULL: all).  Of any number of callers one gets 0, and where it was; the
- * others -ENOENT.  -ENOTSUP: it is no element.  -EACCES, -EPERM. */
-int node_claim(struct node *n, const struct rights *rights,
+/* Takes exactly this element out of the queue of that number (st_ino), as unlink
+ * does, for one who has the rights (NULL: all).  Of any number of callers one gets 0,
+ * and where it was; the others -ENOENT, also when it was put elsewhere, and into
+ * another queue.  -ENOTSUP: that is no queue.  -EACCES, -EPERM. */
+int node_claim(struct node *n, uint64_t queue, const struct rights *rights,
 	       struct node **ret_dir, char **ret_name);
 
 #define NODE_SET_MODE 1u
@@ -359,7 +360,8 @@ struct worktree_watch {
  * read-only follows too; not one whose branch is gone.
  * Without a local face nothing is CHANGED by it; with one, directories are whose
  * times it changed.
- * -EBUSY: a path that would be replaced or taken away is open for writing;
+ * -EBUSY: a path that would be replaced or taken away is open for writing, or an
+ * element is being made in a queue that would be;
  * -EAGAIN: it was changed since the last capture: capture and merge again.
  * -ENOTEMPTY: there would be lost what Git does not have (local_merge.h looks
  * before).

@@ -329,6 +329,40 @@ char *worktree_busy_path(struct worktree *w, const struct delta *delta)
 	return path;
 }
 
+/* The path of n if it is an element that is being made in the queue at a path. */
+static char *pending_path(const struct node *n, const char *queue)
+{
+	char *path = !n->pending ? NULL : n->unlinked ? node_make_path(n) :
+							shelf_path(n);
+	size_t length = strlen(queue);
+
+	if (path && strncmp(path, queue, length) == 0 && path[length] == '/')
+		return path;
+	free(path);
+	return NULL;
+}
+
+/* *path is a queue's: makes it that of an element that is being made there, where
+ * it is known. */
+static void name_pending_locked(struct worktree *w, char **path)
+{
+	scoped_free struct node **nodes = NULL;
+	scoped_free char *found = NULL;
+	size_t count;
+
+	if (worktree_collect_writers(w, refer, &nodes, &count) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (!found)
+			found = pending_path(nodes[i], *path);
+		node_put_locked(nodes[i]);
+	}
+	if (!found)
+		return;
+	free(*path);
+	*path = STEAL(found);
+}
+
 /* ---- applying ---- */
 
 static int check_locked(struct plan *plan, struct worktree *w,
@@ -344,11 +378,13 @@ static int check_locked(struct plan *plan, struct worktree *w,
 	if (*ret_path)
 		return -EBUSY;
 	r = plan_make_locked(plan, w, delta);
-	if (r == -EAGAIN || r == -ENOTEMPTY) {
+	if (r == -EAGAIN || r == -ENOTEMPTY || r == -EBUSY) {
 		*ret_path = strdup(plan->path.data);
 		if (!*ret_path)
 			return -ENOMEM;
 	}
+	if (r == -EBUSY)
+		name_pending_locked(w, ret_path);
 	return r;
 }
 

@@ -11,6 +11,20 @@ static bool is_changed(const struct entry *e)
 	return e->node && (e->node->flags & NODE_CHANGED);
 }
 
+/* What is being made in a queue would be lost when it is closed. */
+static int check_pending(struct plan *plan, const struct node *n)
+{
+	scoped_free char *path = NULL;
+
+	if (!node_is_typed(n) || !n->directory->places->pending)
+		return 0;
+	path = node_make_path(n);
+	plan->path.length = 0;
+	if (!path || buffer_puts(&plan->path, path) < 0)
+		return -ENOMEM;
+	return -EBUSY;
+}
+
 /* All that is loaded below a directory that goes. */
 static int vanish(struct plan *plan, struct node *n)
 {
@@ -20,7 +34,9 @@ static int vanish(struct plan *plan, struct node *n)
 
 	if (!node_is_directory(n))
 		return 0;
-	r = plan_touch(plan, n, &oid_empty_tree, true, &at);
+	r = check_pending(plan, n);
+	if (r == 0)
+		r = plan_touch(plan, n, &oid_empty_tree, true, &at);
 	for (uint32_t i = 0; d && i < d->count && r == 0; i++)
 		if (d->entries[i].node)
 			r = plan_add_step(plan, &(struct step){

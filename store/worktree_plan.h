@@ -65,8 +65,9 @@ struct plan {
 	bool attributes;		/* .gitattributes files change */
 };
 
-/* Fills a zeroed plan.  -EAGAIN: what would be replaced is CHANGED; plan->path
- * names it; errors of tree_read. */
+/* Fills a zeroed plan.  -EAGAIN: what would be replaced is CHANGED; -EBUSY: it is a
+ * queue in which an element is being made; plan->path names it; errors of
+ * tree_read. */
 int plan_make_locked(struct plan *plan, struct worktree *w,
 		     const struct delta *delta);
 

@@ -205,14 +205,38 @@ static int write_all(struct entries *e, struct buffer *b)
 	return r < 0 ? r : buffer_reserve(b, 1);
 }
 
+static bool is_same(const struct merge_side *a, const struct merge_side *b)
+{
+	return a->size == b->size &&
+	       (!a->size || memcmp(a->data, b->data, a->size) == 0);
+}
+
+/* What one side alone changed, or both alike, byte by byte: merges of trees do not
+ * even ask about that. */
+static const struct merge_side *settled(const struct merge_input *input)
+{
+	if (is_same(&input->base, &input->ours))
+		return &input->theirs;
+	return is_same(&input->base, &input->theirs) ||
+	       is_same(&input->ours, &input->theirs) ? &input->ours : NULL;
+}
+
+static int write_side(const struct merge_side *side, struct buffer *b)
+{
+	int r = buffer_reserve(b, side->size + 1);
+
+	return r < 0 ? r : buffer_append(b, side->data, side->size);
+}
+
 int entries_merge(const struct merge_input *input, bool repeats,
 		  struct merge_output *ret)
 {
 	scoped(entries_release) struct entries e = { .repeats = repeats };
 	scoped_buffer struct buffer b = { 0 };
-	int r = read_all(&e, input);
+	const struct merge_side *side = settled(input);
+	int r = side ? write_side(side, &b) : read_all(&e, input);
 
-	if (r == 0)
+	if (r == 0 && !side)
 		r = write_all(&e, &b);
 	if (r < 0)
 		return r;

@@ -9,7 +9,8 @@
  *
  * The merge holds what both sides have, and what one of them added; what either
  * removed is gone.  It keeps the order of each side, as far as they agree; where
- * they leave it open, the smaller line comes first.  Symmetric, never in conflict.
+ * they leave it open, the smaller line comes first.  What one side alone changed, or
+ * both alike, is taken as it is.  Symmetric, never in conflict.
  */
 
 /* repeats: an equal line further down is another entry; otherwise it is the same,

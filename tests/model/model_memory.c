@@ -57,7 +57,7 @@ static const struct step script[] = {
 	{ HOLD }, { STORE },
 	{ DIR, "q" }, { QUEUE, "q" }, { PUSH, "q/a" }, { PUSH, "q/b" },
 	{ KEEP, "q/c" }, { PUSH, "q/e" }, { HOLD }, { STORE }, { RELOAD },
-	{ LIST, "q" }, { PUSH, "q/d" }, { CLAIM, "q/b" }, { FIRST, "q", "taken" },
+	{ LIST, "q" }, { PUSH, "q/d" }, { CLAIM, "q/b", "q" }, { FIRST, "q", "taken" },
 	{ MOVE, "taken", "q/back" }, { UNLINK, "q/d" }, { HOLD }, { STORE },
 	{ FOLLOW, "again=changed\nl d/link=t\nd/new=1\nf2/b=2\nq2/r=3\n" },
 	{ HOLD }, { STORE }, { RELOAD },
@@ -210,8 +210,9 @@ static int on_node(struct world *w, const struct step *s)
 static int claim(struct world *w, const struct step *s)
 {
 	struct node *n = get(&w->fixture, s->a), *dir = NULL;
+	uint64_t queue = stat_at(&w->fixture, s->b).st_ino;
 	char *name = NULL;
-	int r = TRY(w, node_claim(n, NULL, &dir, &name));
+	int r = TRY(w, node_claim(n, queue, NULL, &dir, &name));
 
 	free(name);
 	node_unref(dir);

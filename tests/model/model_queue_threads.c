@@ -80,7 +80,7 @@ static void claim_first(struct shared *s, struct node *jobs)
 	if (node_first(jobs, &n, &name) < 0)
 		return;
 	free(name);
-	if (node_claim(n, NULL, &in, &name) == 0) {
+	if (node_claim(n, stat_of(jobs).st_ino, NULL, &in, &name) == 0) {
 		free(name);
 		node_unref(in);
 		count(s, n);

@@ -206,3 +206,37 @@ shelf() {
 	sync "$M/main"
 	[ "$(store_git show main:x~2)" = "written and synced" ]
 }
+
+# Its close would push into nothing.
+@test "a merge takes away no queue in which an element is open" {
+	start -o commit=1000
+	queue sub/jobs
+	Q=$M/main/sub/jobs
+	echo first >"$Q/first"
+	sync "$M/main"
+	mkdir "$M/main/.irmin/fork/topic"
+	mkdir "$M/main/.irmin/fork/third"
+	mv "$M/topic/sub/jobs" "$M/topic/moved"
+	rm -r "$M/third/sub"
+	sync "$M/third"
+	writer "$Q/x"
+	exec 7>"$Q/y"
+	echo unsynced >&7
+	run -1 mv -T "$M/topic" "$M/main"
+	[[ "$output" = *"Device or resource busy" ]]
+	run -128 "$IRMINFS" merge -C "$M" third main
+	[[ "$output" = *'"sub/jobs/'?'" of branch main is open for writing'* ]]
+	store_git update-ref refs/heads/main third
+	wait_for 10 grep -q 'main does not follow yet' "$T/log"
+	let_go
+	exec 7>&-
+	wait_for 10 test ! -e "$Q/first"
+	[ "$(names)" = "x y " ]
+	mv -T "$M/topic" "$M/main"
+	[ "$(names)" = "x y " ]
+	[ "$(cat "$Q/x" "$Q/y")" = $'written and synced\nunsynced' ]
+	[ "$(cat "$M/main/moved/.irmin/type")" = queue ]
+	restart
+	[ "$(names)" = "x y " ]
+	store_git fsck --strict
+}

@@ -621,6 +621,28 @@ removed() {
 	[ "$(cat "$M/main/others/.irmin/type")" = queue ]
 }
 
+@test "a branch that makes a queue merges with one that writes .gitattributes" {
+	start
+	mkdir "$M/main/.irmin/fork/other"
+	mkdir "$M/main/.irmin/fork/third"
+	queue
+	push one
+	echo '*.md merge=token' >"$M/other/.gitattributes"
+	echo main >"$M/other/.irmin/merge"
+	[ "$(names "$M/other/jobs")" = "one " ]
+	[ "$(cat "$M/other/.gitattributes")" = \
+		$'*.md merge=token\n/jobs irmin=queue' ]
+	mv "$M/main/jobs" "$M/main/tasks"
+	sed -i 's/token/union/' "$M/other/.gitattributes"
+	mv -T "$M/other" "$M/main"
+	[ "$(cat "$M/main/.gitattributes")" = \
+		$'*.md merge=union\n/tasks irmin=queue' ]
+	restart
+	[ "$(names "$M/main/tasks")" = "one " ]
+	echo '*.c text' >"$M/third/.gitattributes"
+	run -1 mv -T "$M/third" "$M/main"
+}
+
 @test "what one branch edits stays where another makes a queue of the folder" {
 	start
 	mkdir "$Q"
@@ -775,6 +797,27 @@ removed() {
 	[ "$(ls -A "$Q")" = "" ]
 }
 
+@test "a push that is killed leaves no half element" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	mkfifo "$T/pipe"
+	local signal pid
+	for signal in TERM KILL; do
+		"$IRMINFS" push "$Q" -n job <"$T/pipe" &
+		pid=$!
+		exec 7>"$T/pipe"
+		echo half >&7
+		wait_for 10 eval 'ls -l /proc/'$pid'/fd | grep -q main/jobs/'
+		kill -"$signal" "$pid"
+		wait "$pid" || true
+		exec 7>&-
+		[ "$(ls -A "$Q")" = "" ]
+	done
+	restart
+	[ "$(ls -A "$Q")" = "" ]
+	rmdir "$Q"
+}
+
 @test "no element of the longest name is lost to another of that name" {
 	start
 	queue
@@ -902,6 +945,49 @@ removed() {
 	push keep
 	run -128 sh -c "'$IRMINFS' pop '$Q' >/dev/full"
 	[ "$("$IRMINFS" pop "$Q")" = keep ]
+}
+
+# Into another queue, into a folder of the branch, and to standard output.
+@test "pops and renames of one queue get each element once" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	"$IRMINFS" mkqueue "$M/main/taken"
+	mkdir "$M/main/out" "$M/main/moved"
+	push $(seq 400)
+	local i pids=()
+	for i in 1 2; do
+		while "$IRMINFS" pop "$Q"; do :; done >"$T/got$i" 2>>"$T/said" &
+		pids+=($!)
+	done
+	for ((i = 0; i < 100; i++)); do
+		"$IRMINFS" pop "$Q" -o "$M/main/out/$i" 2>>"$T/said" || break
+	done &
+	pids+=($!)
+	python3 - "$M/main" >"$T/moved" <<'END' &
+import os, sys, time
+main = sys.argv[1]
+i = 0
+while names := os.listdir(f"{main}/jobs"):
+    i += 1
+    to = "taken" if i % 2 else "moved"
+    try:
+        os.rename(f"{main}/jobs/{names[0]}", f"{main}/{to}/{i}")
+    except FileNotFoundError:
+        continue
+    print(to, i, names[0], flush=True)
+    time.sleep(0.002)
+END
+	pids+=($!)
+	wait "${pids[@]}"
+	grep -v 'is empty$' "$T/said" && return 1
+	local to
+	while read -r to i name; do
+		[ "$(cat "$M/main/$to/$i")" = "$name" ]
+	done <"$T/moved"
+	[ "$(cat "$T"/got* "$M"/main/out/* "$M"/main/{taken,moved}/* | sort -n |
+		tr '\n' ' ')" = "$(seq 400 | tr '\n' ' ')" ]
+	run -128 "$IRMINFS" pop "$Q" --wait -o "$M/main/none/mine"
+	[[ "$output" = *"none/mine: No such file or directory" ]]
 }
 
 @test "plain git merges queues in a clone, and its elements are kept" {

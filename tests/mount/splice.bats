@@ -82,6 +82,9 @@ both() {
 	[ "$status" -eq 129 ]
 	run irminfs splice "$M/main/f" 0
 	[ "$status" -eq 129 ]
+	run timeout 20 "$IRMINFS" splice "$M/main/f" 1 --insert - <"$M/main/f"
+	[ "$status" -eq 128 ]
+	[[ $output == *"$M/main/f is the input itself" ]]
 	sync "$M/main/f"
 	run irminfs splice "$M/main@~0/f" 0 --insert x
 	[[ $output == *"Read-only"* ]]

@@ -52,6 +52,18 @@ static void a_last_line_without_newline_is_a_line(void **state)
 	assert_clean(set, "a\n", "a\n\nb\n", "a\nc\n", "a\n\nb\nc\n");
 }
 
+/* As in merges of trees and in plain Git, which ask nobody about that. */
+static void what_one_side_changed_is_taken_as_it_is(void **state)
+{
+	assert_clean(set, "a\na\n", "a\na\n", "a\na\nb", "a\na\nb");
+	assert_clean(set, "a\na\n", "b\n\n\n", "a\na\n", "b\n\n\n");
+	assert_clean(set, "a\n", "b\nb", "b\nb", "b\nb");
+	assert_clean(set, NULL, "", "b\nb", "b\nb");
+	assert_clean(set, "a\na", "a\na", "a\na", "a\na");
+	assert_clean(log_type, "a\nb\n", "a\nb\n", "b\na", "b\na");
+	assert_clean(log_type, "", "b", "b", "b");
+}
+
 static void a_missing_side_is_a_conflict(void **state)
 {
 	assert_conflict(set, "a\n", NULL, "b\n");
@@ -68,6 +80,7 @@ int main(void)
 		cmocka_unit_test(a_log_repeats_lines),
 		cmocka_unit_test(removed_entries_of_a_log_are_gone),
 		cmocka_unit_test(a_last_line_without_newline_is_a_line),
+		cmocka_unit_test(what_one_side_changed_is_taken_as_it_is),
 		cmocka_unit_test(a_missing_side_is_a_conflict),
 	};
 

@@ -32,6 +32,28 @@ static void both_sides_rename_a_queue(void **state)
 			   FILE_OF(Q("c")), FILE_OF(Q("b") Q("c")));
 }
 
+/* Exchanged, too. */
+static void assert_both_ways(const char *base, const char *a, const char *b,
+			     const char *merged)
+{
+	assert_clean_merge(odb, base, a, b, merged);
+	assert_clean_merge(odb, base, b, a, merged);
+}
+
+static void one_side_changes_other_lines(void **state)
+{
+	assert_both_ways("", FILE_OF("*.c text\\n"), FILE_OF(Q("a")),
+			 FILE_OF("*.c text\\n" Q("a")));
+	assert_both_ways(FILE_OF(Q("a") "x y\\n" Q("b")),
+			 FILE_OF("x z\\n" Q("a") Q("c") Q("b")),
+			 FILE_OF(Q("a") "x y\\n" Q("d")),
+			 FILE_OF("x z\\n" Q("a") Q("c") Q("d")));
+	assert_both_ways(FILE_OF(Q("a")), FILE_OF(Q("a") "# no newline"),
+			 FILE_OF(Q("b")), FILE_OF("# no newline\\n" Q("b")));
+	assert_both_ways(FILE_OF(Q("a") "x\\n"), FILE_OF(Q("a")),
+			 FILE_OF("x\\n"), "");
+}
+
 static void assert_conflict(const char *base, const char *ours,
 			    const char *theirs)
 {
@@ -48,6 +70,9 @@ static void other_lines_conflict_as_ever(void **state)
 			FILE_OF("/a/y irmin=rope\\n"));
 	assert_conflict("", FILE_OF("# ours\\n" Q("a")),
 			FILE_OF("# theirs\\n" Q("a")));
+	assert_conflict(FILE_OF(Q("a")), FILE_OF("/a irmin=queue text\\n"), "");
+	assert_conflict(FILE_OF("x\\n" Q("a")), "",
+			FILE_OF("x\\n" Q("a") Q("b")));
 	assert_conflict(FILE_OF(Q("a")), "x .gitattributes=" Q("a") Q("b") "\n",
 			FILE_OF(Q("a") Q("c")));
 	/* in folders nobody writes them but the user */
@@ -62,6 +87,7 @@ int main(void)
 		lines_test(both_sides_add_lines),
 		lines_test(one_side_adds_what_the_other_removes),
 		lines_test(both_sides_rename_a_queue),
+		lines_test(one_side_changes_other_lines),
 		lines_test(other_lines_conflict_as_ever),
 	};
 

@@ -152,7 +152,8 @@ static void is_durable_and_not_seen(void **state)
 	assert_string_equal(path, "jobs/x");
 	free(path);
 	assert_int_equal(remove_at(f, "jobs", true), -ENOTEMPTY);
-	assert_int_equal(node_claim(n, NULL, &root, &path), -ENOENT);
+	assert_int_equal(node_claim(n, stat_of(s->jobs).st_ino, NULL, &root,
+				    &path), -ENOENT);
 	assert_true(cut_both(s));
 	assert_int_equal(tree_resolve(f->odb, &f->head, CONTROL_NAME, &e),
 			 -ENOENT);

@@ -474,9 +474,11 @@ static void test_first_and_claim(void **state)
 {
 	struct node *dir, *n, *in;
 	char *name = NULL;
+	uint64_t queue;
 
 	OPEN(JOBS);
 	dir = get(f, "jobs");
+	queue = stat_of(dir).st_ino;
 	assert_int_equal(node_first(dir, &n, &name), -ENOENT);
 	assert_null(name);
 	for (int i = 0; i < 50; i++) {
@@ -492,18 +494,55 @@ static void test_first_and_claim(void **state)
 		assert_int_equal(node_first(dir, &n, &name), 0);
 		assert_string_equal(name, want);
 		free(name);
-		assert_int_equal(node_claim(n, NULL, &in, &name), 0);
+		assert_int_equal(node_claim(n, queue, NULL, &in, &name), 0);
 		assert_ptr_equal(in, dir);
 		assert_string_equal(name, want);
 		free(name);
 		node_unref(in);
-		assert_int_equal(node_claim(n, NULL, &in, &name), -ENOENT);
+		assert_int_equal(node_claim(n, queue, NULL, &in, &name),
+				 -ENOENT);
 		assert_reads(n, "x");
 		node_unref(n);
 		name = NULL;
 	}
 	assert_int_equal(node_first(dir, &n, &name), -ENOENT);
 	node_unref(dir);
+	fixture_close(f);
+}
+
+/* Who was faster may have put it into another queue, or into a folder. */
+static void test_claimed_into_another(void **state)
+{
+	struct node *root, *jobs, *taken, *n, *in;
+	char *name = NULL;
+	uint64_t queue;
+
+	OPEN(JOBS);
+	root = get(f, "");
+	jobs = get(f, "jobs");
+	queue = stat_of(jobs).st_ino;
+	assert_int_equal(make_dir(f, "taken"), 0);
+	taken = get(f, "taken");
+	assert_int_equal(node_set_type(taken, "queue"), 0);
+	assert_int_equal(put(f, "jobs/a", "x"), 0);
+	n = get(f, "jobs/a");
+	assert_int_equal(node_rename(jobs, "a", root, "a", 0), 0);
+	assert_int_equal(node_claim(n, queue, NULL, &in, &name), -ENOENT);
+	assert_int_equal(node_rename(root, "a", taken, "a", 0), 0);
+	assert_int_equal(node_claim(n, queue, NULL, &in, &name), -ENOENT);
+	assert_list(f, "taken", "a ");
+	assert_int_equal(node_claim(n, stat_of(root).st_ino, NULL, &in, &name),
+			 -ENOENT);
+	assert_int_equal(node_claim(n, stat_of(taken).st_ino, NULL, &in, &name),
+			 0);
+	assert_string_equal(name, "a");
+	free(name);
+	assert_list(f, "taken", "");
+	node_unref(in);
+	node_unref(n);
+	node_unref(taken);
+	node_unref(jobs);
+	node_unref(root);
 	fixture_close(f);
 }
 
@@ -526,6 +565,7 @@ int main(void)
 		cmocka_unit_test(test_in_the_way),
 		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_first_and_claim),
+		cmocka_unit_test(test_claimed_into_another),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
