@@ -205,6 +205,12 @@ int client_ask(struct client *c, json_t *request, json_t **ret_reply,
 	return r;
 }
 
+int client_ask_names(struct client *c, json_t **ret_reply, struct report *report)
+{
+	return client_ask(c, json_pack("{s:s, s:b}", "do", "branches", "heads", 0),
+			  ret_reply, report);
+}
+
 /* A refused merge is an answer, not an error. */
 static int status_of(int r)
 {
@@ -280,8 +286,7 @@ static int find_place(struct client *c, const struct mount_entry *e,
 		inside = NULL;
 		return -ENOMEM;
 	}
-	r = client_ask(c, json_pack("{s:s}", "do", "branches"), &branches,
-		       report);
+	r = client_ask_names(c, &branches, report);
 	if (r < 0)
 		return r;
 	r = place_find(inside, branches, &c->place);

@@ -37,6 +37,9 @@ int client_close(struct client *c, struct report *report);
 int client_ask(struct client *c, json_t *request, json_t **ret_reply,
 	       struct report *report);
 
+/* The branches, without their commits, which would have to be waited for. */
+int client_ask_names(struct client *c, json_t **ret_reply, struct report *report);
+
 /* client_ask that reports failures on standard error and, with --json, prints
  * the reply, failures too.  Returns the exit status. */
 int client_do(struct client *c, json_t *request, json_t **ret_reply);

@@ -87,9 +87,12 @@ static int branches(struct client *c, const struct operands *operands,
 		    void *options)
 {
 	const struct branches_options *o = options;
+	/* their commits are waited for only if they are shown */
+	bool heads = !o->names || client_is_json(c);
 	json_t *reply = NULL, *list;
-	int status = client_do(c, json_pack("{s:s}", "do", o->dropped ?
-						    "dropped" : "branches"),
+	int status = client_do(c, json_pack("{s:s, s:b}", "do", o->dropped ?
+						    "dropped" : "branches",
+					    "heads", heads),
 			       &reply);
 
 	list = json_object_get(reply, "branches");

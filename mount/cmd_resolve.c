@@ -152,8 +152,7 @@ static int is_branch(struct client *c, const char *operand, bool *ret)
 {
 	struct report report = { "" };
 	json_t *reply;
-	int r = client_ask(c, json_pack("{s:s}", "do", "branches"), &reply,
-			   &report);
+	int r = client_ask_names(c, &reply, &report);
 
 	if (r < 0)
 		return say(client_name(c), STATUS_ERROR, "%s", report.text);

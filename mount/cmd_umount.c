@@ -29,7 +29,7 @@ static int commit_all(const char *point, struct report *report)
 
 	if (r < 0)
 		return 0;
-	r = client_ask(c, json_pack("{s:s}", "do", "branches"), &reply, report);
+	r = client_ask_names(c, &reply, report);
 	if (r == 0) {
 		json_array_foreach(json_object_get(reply, "branches"), i, b) {
 			if (r < 0 ||

@@ -10,9 +10,10 @@
 /* Executes one request and appends the reply, both one JSON object without
  * newline inside.
  *
- *   {"do": "branches"}                      {"branches": [{"name", "head",
+ *   {"do": "branches", "heads"?: bool}      {"branches": [{"name", "head"?,
  *                                            "changed", "conflicts",
  *                                            "readonly"?, "stuck"?}]}
+ *                                           publishes, unless heads is false
  *   {"do": "dropped"}                       {"branches": [{"name", "head",
  *                                            "dropped": seconds}]}
  *   {"do": "make", "branch"}                {}

@@ -6,6 +6,7 @@
 struct listing {
 	struct store *store;
 	json_t *array;
+	bool no_heads;			/* of live ones */
 };
 
 /* What is queued is waited for, since no other head may be shown; but a store
@@ -23,16 +24,25 @@ static void published_head(struct store *store,
 	branch_unref(b);
 }
 
+static int set_head(const struct listing *l, const struct branch_facts *facts,
+		    json_t *entry)
+{
+	struct oid head;
+
+	if (l->no_heads)
+		return 0;
+	published_head(l->store, facts, &head);
+	return reply_set(entry, "head", json_oid(&head));
+}
+
 static int add_live(void *context, const struct branch_facts *facts)
 {
 	struct listing *l = context;
 	json_t *entry = json_object();
-	struct oid head;
 	int r = reply_set(entry, "name", json_text(facts->name));
 
-	published_head(l->store, facts, &head);
 	if (!r)
-		r = reply_set(entry, "head", json_oid(&head));
+		r = set_head(l, facts, entry);
 	if (!r)
 		r = reply_set(entry, "changed", json_boolean(facts->changed));
 	if (!r)
@@ -68,7 +78,10 @@ static int add_dropped(void *context, const struct branch_facts *facts)
 
 static int list(struct control *c, bool dropped, json_t *reply)
 {
-	struct listing l = { .store = c->store, .array = json_array() };
+	struct listing l = {
+		.store = c->store, .array = json_array(),
+		.no_heads = json_is_false(json_object_get(c->request, "heads")),
+	};
 	int r = store_each(c->store, dropped, dropped ? add_dropped : add_live,
 			   &l);
 

@@ -4,6 +4,7 @@
 #include "store/util.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +19,8 @@
  * stored as they are before the next one is tried. */
 #define PIECE ((size_t)64 << 10)
 #define PIECES_STORED 15u
+/* Holes come as pieces of zeros, which are deflated once. */
+#define ZEROS_SIZE 1024u
 
 /* Not as git names its own, which `git prune` removes. */
 #define TEMPORARY ".irminfs-"
@@ -28,11 +31,16 @@ struct git_deflate {
 	int fd;
 	uint64_t left;			/* bytes to come */
 	off_t written;
-	z_stream zlib;
+	z_stream zlib;			/* without header and checksum */
 	bool zlib_open;
+	uint32_t sum;			/* Adler-32 of all input */
+	bool flushed;			/* nothing of it is held back */
 	int level, level_now;
 	size_t piece_in, piece_out;	/* of the piece that is being tried */
 	size_t stored_left;		/* bytes to be stored as they are */
+	size_t zeros_size;		/* 0: none were met */
+	uint32_t zeros_sum;		/* of a piece of zeros, which are deflated: */
+	unsigned char zeros[ZEROS_SIZE];
 	unsigned char output[OUTPUT_SIZE];
 };
 
@@ -64,21 +72,37 @@ static int write_output(struct git_deflate *d)
 	return 0;
 }
 
-/* Until zlib has taken all input, and with Z_FINISH has given all output. */
+/* Until zlib has taken all input, and with another flush than none has given all
+ * output. */
 static int run_zlib(struct git_deflate *d, int flush)
 {
+	bool full;
 	int z, r;
 
 	do {
 		z = deflate(&d->zlib, flush);
 		if (z == Z_STREAM_ERROR)
 			return -EIO;
-		if (d->zlib.avail_out == 0 || z == Z_STREAM_END) {
+		full = d->zlib.avail_out == 0;
+		if (full || z == Z_STREAM_END) {
 			r = write_output(d);
 			if (r < 0)
 				return r;
 		}
-	} while (d->zlib.avail_in > 0 || (flush == Z_FINISH && z != Z_STREAM_END));
+	} while (d->zlib.avail_in > 0 || (full && flush != Z_NO_FLUSH));
+	return 0;
+}
+
+/* Bytes that are no output of zlib. */
+static int add_output(struct git_deflate *d, const void *data, size_t size)
+{
+	int r = d->zlib.avail_out < size ? write_output(d) : 0;
+
+	if (r < 0)
+		return r;
+	memcpy(d->zlib.next_out, data, size);
+	d->zlib.next_out += size;
+	d->zlib.avail_out -= size;
 	return 0;
 }
 
@@ -138,6 +162,8 @@ static int add(struct git_deflate *d, const void *data, size_t size)
 
 		d->zlib.next_in = (unsigned char *)(uintptr_t)p;
 		d->zlib.avail_in = piece;
+		d->sum = adler32(d->sum, p, piece);
+		d->flushed = false;
 		r = run_zlib(d, Z_NO_FLUSH);
 		if (r == 0)
 			r = judge(d, piece, total_out(d) - before);
@@ -148,6 +174,50 @@ static int add(struct git_deflate *d, const void *data, size_t size)
 	}
 	return 0;
 }
+
+/* ---- zeros ---- */
+
+static bool is_zeros(const unsigned char *data, size_t size)
+{
+	return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
+}
+
+/* data: a piece of zeros. */
+static int deflate_zeros(struct git_deflate *d, const unsigned char *data)
+{
+	z_stream zlib = {
+		.next_in = (unsigned char *)(uintptr_t)data, .avail_in = PIECE,
+		.next_out = d->zeros, .avail_out = ZEROS_SIZE,
+	};
+	int z;
+
+	if (deflateInit2(&zlib, Z_BEST_COMPRESSION, Z_DEFLATED, -MAX_WBITS,
+			 MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+		return -ENOMEM;
+	z = deflate(&zlib, Z_FULL_FLUSH);
+	deflateEnd(&zlib);
+	if (z != Z_OK || zlib.avail_in || !zlib.avail_out)
+		return -EIO;
+	d->zeros_size = ZEROS_SIZE - zlib.avail_out;
+	d->zeros_sum = adler32(1, data, PIECE);
+	return 0;
+}
+
+/* What zlib takes after a full flush refers to nothing before it. */
+static int add_zeros(struct git_deflate *d, const unsigned char *data)
+{
+	int r = d->zeros_size ? 0 : deflate_zeros(d, data);
+
+	if (r == 0 && !d->flushed)
+		r = run_zlib(d, Z_FULL_FLUSH);
+	if (r < 0)
+		return r;
+	d->flushed = true;
+	d->sum = adler32_combine(d->sum, d->zeros_sum, PIECE);
+	return add_output(d, d->zeros, d->zeros_size);
+}
+
+/* ---- one object ---- */
 
 static int open_temporary(struct git_deflate *d)
 {
@@ -177,6 +247,8 @@ static int add_header(struct git_deflate *d, enum object_type type,
 	int n = snprintf(header, sizeof(header), "%s %" PRIu64, names[type],
 			 size);
 
+	/* of zlib's format (RFC 1950) */
+	add_output(d, "\x78\x01", 2);
 	return add(d, header, n + 1);
 }
 
@@ -197,7 +269,11 @@ int git_deflate_new(const char *objects_dir, enum object_type type,
 	d->piece_in = d->piece_out = d->stored_left = 0;
 	d->zlib = (z_stream){ .next_out = d->output,
 			      .avail_out = OUTPUT_SIZE };
-	d->zlib_open = deflateInit(&d->zlib, level) == Z_OK;
+	d->sum = 1;
+	d->flushed = false;
+	d->zeros_size = 0;
+	d->zlib_open = deflateInit2(&d->zlib, level, Z_DEFLATED, -MAX_WBITS,
+				    MAX_MEM_LEVEL - 1, Z_DEFAULT_STRATEGY) == Z_OK;
 	r = d->folder && d->zlib_open ? open_temporary(d) : -ENOMEM;
 	if (r == 0)
 		r = add_header(d, type, size);
@@ -214,7 +290,18 @@ int git_deflate_add(struct git_deflate *d, const void *data, size_t size)
 	if (size > d->left)
 		return -EIO;
 	d->left -= size;
-	return add(d, data, size);
+	return size == PIECE && is_zeros(data, size) ? add_zeros(d, data) :
+						       add(d, data, size);
+}
+
+static int finish(struct git_deflate *d)
+{
+	uint32_t sum = htobe32(d->sum);
+	int r = run_zlib(d, Z_FINISH);
+
+	if (r == 0)
+		r = add_output(d, &sum, sizeof(sum));
+	return r < 0 ? r : write_output(d);
 }
 
 /* The folder of the first two digits may not be there yet. */
@@ -255,7 +342,7 @@ void git_deflate_recover(const char *objects_dir)
 
 int git_deflate_end(struct git_deflate *d, const struct oid *oid)
 {
-	int r = d->left ? -EIO : run_zlib(d, Z_FINISH);
+	int r = d->left ? -EIO : finish(d);
 
 	if (r == 0 && fchmod(d->fd, 0444) < 0)
 		r = -errno;

@@ -71,6 +71,17 @@ static void branches_are_made_and_listed(void **state)
 	json_decref(reply);
 }
 
+/* What a head would have to be waited for. */
+static void branches_are_listed_without_heads(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "main", "a", "1");
+	expect(f, "{\"do\":\"branches\",\"heads\":false}",
+	       "{\"branches\":[{\"changed\":true,\"conflicts\":0,"
+	       "\"name\":\"main\"}]}");
+}
+
 /* The head that a reply tells must be what the branch is at. */
 static void expect_head(struct fixture *f, const char *request,
 			const char *branch)
@@ -394,6 +405,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		store_test(branches_are_made_and_listed),
+		store_test(branches_are_listed_without_heads),
 		store_test(branches_change),
 		store_test(failures_are_sentences),
 		store_test(status_lists_changes),

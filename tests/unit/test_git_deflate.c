@@ -105,12 +105,29 @@ static void text_behind_noise_is_deflated(void **state)
 	assert_in_range(round_trip(data, 8 * MIB, 12345), 4 * MIB, 5 * MIB + MIB / 5);
 }
 
+/* As holes are read: in pieces of 64 KiB, wherever what else there is ends. */
+static void zeros_take_almost_nothing(void **state)
+{
+	scoped_free unsigned char *data = calloc(64, MIB);
+
+	(void)state;
+	assert_in_range(round_trip(data, 64 * MIB, 65536), 1, 64 * MIB / 600);
+	fill_text(data + 2 * MIB, MIB + 7);
+	fill_noise(data + 4 * MIB - 7, MIB);
+	fill_noise(data + 8 * MIB, 10);
+	assert_in_range(round_trip(data, 16 * MIB, 65536), MIB, MIB + MIB / 8);
+	assert_in_range(round_trip(data, 16 * MIB - 1, 65536), MIB,
+			MIB + MIB / 8);
+	assert_in_range(round_trip(data, 16 * MIB, 100000), MIB, MIB + MIB / 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_does_not_shrink_is_stored),
 		cmocka_unit_test(text_is_deflated),
 		cmocka_unit_test(text_behind_noise_is_deflated),
+		cmocka_unit_test(zeros_take_almost_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
