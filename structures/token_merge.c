@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* What decides was measured on merges that people made, of the 13 projects of
- * tests/bench/bench_merge and of 28 others. */
+ * tests/bench/bench_merge and of 46 others. */
 
 static const struct token_policy merging = {
 	.contained_words = 2,
@@ -22,8 +22,8 @@ static const struct token_policy suggesting = {
 	.near_gap = 3, .near_kept = 50, .near_words = 12,
 	.sorted_context = 5, .sorted_similar = 70,
 	.replaced_others = 60, .replaced_similar = 35, .replaced_words = 20,
-	.rewrite_others = 50, .rewrite_kept = 10, .rewrite_changed = 5,
-	.delete_changed = 20,
+	.rewrite_others = 50, .rewrite_kept = 10, .rewrite_changed = 15,
+	.delete_changed = 40,
 };
 
 /* The first that has an answer gives it. */

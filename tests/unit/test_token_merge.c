@@ -125,21 +125,21 @@ static void what_is_written_anew_conflicts_if_it_may_lack_a_change(void **state)
 	/* a variant of it, rather than something new */
 	assert_conflict(suggestion, base, "exit(bar(a, x, 1));\n", changed);
 	/* taken away, not written anew */
-	assert_conflict(suggestion, base, "", changed);
+	assert_conflict(suggestion, base, "", "return foo(b, d, 1);\n");
 }
 
 static void a_large_change_is_not_discarded(void **state)
 {
-	/* theirs changed two words of ten */
+	/* theirs changed three words of ten */
 	assert_conflict(suggestion, "one two three\nfour five six seven\n"
-			"eight nine ten\n", "", "one two three\n"
+			"eight nine ten\n", "", "one two 3\n"
 			"four five six 7\neight nine 10\n");
-	/* two more than 18 */
+	/* three more than 19 */
 	assert_conflict(suggestion,
 			"f(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);\n",
 			"done = find(list);\n",
 			"f(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, "
-			"s, t);\n");
+			"s, t, u);\n");
 	/* prose */
 	assert_conflict(suggestion, "a b c d e f g h i j k l m n o p q r s t\n",
 			"all of it is new\n",
