@@ -159,7 +159,7 @@ int queue_file_push(const char *command, const char *queue, const char *name,
 	return push(command, queue, name, fd, sync_or_take_out);
 }
 
-static int sync_if_possible(const char *, int fd)
+static int sync_if_possible(const char *unused, int fd)
 {
 	fsync(fd);
 	return 0;

@@ -468,12 +468,24 @@ static void count_lost(enum log_level level, const char *text)
 		lost.tries++;
 }
 
+static int set_up_counting(void **state)
+{
+	log_set_sink(count_lost, LOG_LEVEL_WARNING);
+	return fixture_set_up_following(state);
+}
+
+static int tear_down_counting(void **state)
+{
+	int r = fixture_tear_down(state);
+
+	log_set_sink(NULL, LOG_LEVEL_WARNING);
+	return r;
+}
+
 static void what_cannot_be_read_is_tried_again_ever_more_rarely(void **state)
 {
 	struct fixture *f = *state;
 
-	lost.tries = lost.told = 0;
-	log_set_sink(count_lost, LOG_LEVEL_WARNING);
 	write_file(f, "main", "a", "1");
 	sync_branch(f, "main");
 	free(shell(f, "true"));
@@ -482,7 +494,6 @@ static void what_cannot_be_read_is_tried_again_ever_more_rarely(void **state)
 		   "'100644 blob " LOST "\\ta\\n' | git mktree --missing | "
 		   "xargs git commit-tree -m x -p main)"));
 	usleep(4500000);
-	log_set_sink(NULL, LOG_LEVEL_WARNING);
 	/* at once, after one second and after two more */
 	assert_in_range(lost.tries, 2, 3);
 	assert_int_equal(lost.told, 1);
@@ -517,7 +528,9 @@ int main(void)
 		TEST(what_was_pushed_beside_ignored_files_is_there_at_once),
 		TEST(packing_and_collecting_change_nothing),
 		TEST(a_push_arrives),
-		TEST(what_cannot_be_read_is_tried_again_ever_more_rarely),
+		cmocka_unit_test_setup_teardown(
+			what_cannot_be_read_is_tried_again_ever_more_rarely,
+			set_up_counting, tear_down_counting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
