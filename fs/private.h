@@ -66,6 +66,7 @@ struct fs {
 	uint32_t offered;		/* flags of the kernel's INIT, and */
 	bool opens_directories;		/* the kernel insists on it */
 	bool negotiated;		/* by the thread that answers it */
+	_Atomic uint64_t told_failure;	/* inode that reply_failure told of last */
 	bool no_xattr;			/* extended attributes are refused */
 	bool has_acl;			/* the kernel asks for access lists */
 	struct inodes *inodes;
@@ -281,7 +282,8 @@ bool answer_is_current(struct fs *fs, uint64_t answer);
 /* error: 0 or a negative errno. */
 void reply_error(fuse_req_t req, int error);
 /* The same; when it is damaged or the disk fails, the log says of what in which
- * branch, where a NODE could not be read, changed, ...: action. */
+ * branch, where a NODE could not be read, changed, ...: action; once,
+ * as long as no other fails. */
 void reply_failure(fuse_req_t req, struct inode *inode, const char *action,
 		   int error);
 

@@ -61,19 +61,33 @@ static char *name_tree(struct inode *inode)
 	return text;
 }
 
+/* What is tried again and again is told once. */
+static bool is_told(fuse_req_t req, struct inode *inode)
+{
+	struct fs *fs = fs_of(req);
+	uint64_t id = inode_id(fs, inode);
+
+	return atomic_exchange(&fs->told_failure, id) == id;
+}
+
+static void tell_failure(struct inode *inode, const char *action, int error)
+{
+	scoped_free char *path = node_path(inode->node);
+	scoped_free char *tree = name_tree(inode);
+
+	if (path && tree)
+		log_error("\"%s\" of %s cannot be %s: %s; git fsck tells what is "
+			  "missing or damaged in the repository, and a clone may "
+			  "have it", *path ? path : ".", tree, action,
+			  strerror(-error));
+}
+
 void reply_failure(fuse_req_t req, struct inode *inode, const char *action,
 		   int error)
 {
-	if ((error == -EIO || error == -EUCLEAN) && inode->kind == INODE_NODE) {
-		scoped_free char *path = node_path(inode->node);
-		scoped_free char *tree = name_tree(inode);
-
-		if (path && tree)
-			log_error("\"%s\" of %s cannot be %s: %s; git fsck "
-				  "tells what is missing or damaged in the "
-				  "repository, and a clone may have it", *path ? path : ".", tree,
-				  action, strerror(-error));
-	}
+	if ((error == -EIO || error == -EUCLEAN) &&
+	    inode->kind == INODE_NODE && !is_told(req, inode))
+		tell_failure(inode, action, error);
 	reply_error(req, error);
 }
 
