@@ -11,7 +11,7 @@ MADE_UP=$BATS_TEST_DIRNAME/made_up.py
 # sanitizers, which are slow.
 prepare() {
 	SHARE=${MADE_UP_SHARE:-2} FEW=5
-	grep -q __asan_init "$IRMINFS-whole" 2>/dev/null && SHARE=20 FEW=20
+	grep -q __asan_init "$IRMINFS-whole" 2>/dev/null && SHARE=10 FEW=10
 	return 0
 }
 
