@@ -282,8 +282,8 @@ bool answer_is_current(struct fs *fs, uint64_t answer);
 /* error: 0 or a negative errno. */
 void reply_error(fuse_req_t req, int error);
 /* The same; when it is damaged or the disk fails, the log says of what in which
- * branch, where a NODE could not be read, changed, ...: action; once,
- * as long as no other fails. */
+ * branch, where a NODE could not be read, changed, ...: action; once, as
+ * long as no other fails. */
 void reply_failure(fuse_req_t req, struct inode *inode, const char *action,
 		   int error);
 
