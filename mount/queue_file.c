@@ -49,12 +49,10 @@ int queue_file_copy(int from, int to, bool *ret_writing)
 	if (!data)
 		return -ENOMEM;
 	while (r == 0) {
-		ssize_t n = read(from, data, PIECE);
+		ssize_t n = read_next(from, data, PIECE);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n <= 0)
-			return n < 0 ? -errno : 0;
+			return n;
 		r = write_next(to, data, n);
 	}
 	*ret_writing = true;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -153,21 +154,46 @@ int write_fully(int fd, const void *data, size_t size, off_t offset)
 	return 0;
 }
 
+/* After a call that failed: 0, where it was interrupted, or when a descriptor that
+ * does not block is ready; or negative errno. */
+static int await_retry(int fd, short events)
+{
+	struct pollfd ready = { .fd = fd, .events = events };
+
+	if (errno == EAGAIN && poll(&ready, 1, -1) >= 0)
+		return 0;
+	return errno == EINTR ? 0 : -errno;
+}
+
 int write_next(int fd, const void *data, size_t size)
 {
 	const char *p = data;
 
 	while (size) {
 		ssize_t n = write(fd, p, size);
+		int r = n < 0 ? await_retry(fd, POLLOUT) : 0;
 
-		if (n < 0 && errno == EINTR)
-			continue;
+		if (r < 0)
+			return r;
 		if (n < 0)
-			return -errno;
+			continue;
 		p += n;
 		size -= n;
 	}
 	return 0;
+}
+
+ssize_t read_next(int fd, void *data, size_t size)
+{
+	for (;;) {
+		ssize_t n = read(fd, data, size);
+		int r = n < 0 ? await_retry(fd, POLLIN) : 0;
+
+		if (n >= 0)
+			return n;
+		if (r < 0)
+			return r;
+	}
 }
 
 ssize_t read_fully(int fd, void *data, size_t size, off_t offset)

@@ -140,8 +140,13 @@ void log_message(enum log_level level, const char *format, ...)
  * negative errno. */
 int write_fully(int fd, const void *data, size_t size, off_t offset);
 
-/* The same at the present offset, or into a pipe. */
+/* The same at the present offset, or into a pipe; waits where a descriptor that
+ * does not block is full. */
 int write_next(int fd, const void *data, size_t size);
+
+/* At most size bytes, whatever interrupts it; waits where a descriptor that does not
+ * block has none.  Their number, 0 at the end, or negative errno. */
+ssize_t read_next(int fd, void *data, size_t size);
 
 /* Reads until size bytes or the end; returns bytes read or negative errno. */
 ssize_t read_fully(int fd, void *data, size_t size, off_t offset);

@@ -725,6 +725,32 @@ removed() {
 	[ "$("$IRMINFS" pop "$Q")" = keep ]
 }
 
+@test "pop and push wait for pipes that do not block" {
+	start
+	"$IRMINFS" mkqueue "$Q"
+	python3 - "$IRMINFS" "$Q" <<-'END'
+	import os, subprocess, sys, time
+	irminfs, queue = sys.argv[1:]
+	data = os.urandom(500000)
+	out, into = os.pipe2(os.O_NONBLOCK)
+	os.set_blocking(into, True)
+	push = subprocess.Popen([irminfs, "push", queue, "-"], stdin=out)
+	os.close(out)
+	time.sleep(0.2)
+	os.write(into, data)
+	os.close(into)
+	assert push.wait() == 0
+	out, into = os.pipe2(os.O_NONBLOCK)
+	os.set_blocking(out, True)
+	pop = subprocess.Popen([irminfs, "pop", queue], stdout=into)
+	os.close(into)
+	time.sleep(0.2)
+	assert open(out, "rb").read() == data
+	assert pop.wait() == 0
+	END
+	[ -z "$(names)" ]
+}
+
 @test "what pop cannot print is not lost" {
 	start
 	"$IRMINFS" mkqueue "$Q"
