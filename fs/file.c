@@ -3,6 +3,7 @@
 
 #include "fs/connection.h"
 #include "fs/handle.h"
+#include "fs/payload.h"
 #include "fs/pending.h"
 #include "fs/queue.h"
 
@@ -167,6 +168,24 @@ static void reply_written(fuse_req_t req, size_t size)
 	pool_trim_blocks(pool);
 }
 
+/* Bytes that need not be copied are not. */
+static ssize_t write_bytes(struct node *n, const char *data, size_t size,
+			   off_t offset, bool append)
+{
+	int pipe = payload_pipe();
+	ssize_t moved = 0;
+	int r;
+
+	if (pipe >= 0 && !append)
+		moved = node_move(n, pipe, size, offset);
+	if (moved < 0)
+		return moved;
+	r = payload_fetch(moved);
+	if (r < 0 || moved)
+		return r < 0 ? r : moved;
+	return node_write(n, data, size, offset, append);
+}
+
 void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	      off_t offset, struct fuse_file_info *info)
 {
@@ -178,11 +197,15 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	int r;
 
 	if (inode->kind == INODE_CONTROL) {
-		irmin_write(req, inode, data, size, offset, info);
+		r = payload_fetch(0);
+		if (r < 0)
+			reply_error(req, r);
+		else
+			irmin_write(req, inode, data, size, offset, info);
 		return;
 	}
 	r = file_drop_privileges(req, inode, connection_kills_privileges());
-	done = r < 0 ? r : node_write(inode->node, data, size, offset, append);
+	done = r < 0 ? r : write_bytes(inode->node, data, size, offset, append);
 	if (done > 0 && (info->flags & O_DSYNC) && !info->writepage)
 		r = sync_branch(req, inode);
 	if (done < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/loop.h"
+#include "fs/payload.h"
 
 #include <errno.h>
 #include <linux/fuse.h>
@@ -165,6 +166,7 @@ static void *serve(void *context)
 		if (!end(w))
 			break;
 	}
+	payload_release();
 	free(w->buffer.mem);
 	free(w);
 	return NULL;

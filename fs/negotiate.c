@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "fs/connection.h"
+#include "fs/payload.h"
 
 #include <linux/fuse.h>
 #include <sys/uio.h>
@@ -59,7 +60,7 @@ static ssize_t read_request(int fd, void *data, size_t size, void *userdata)
 	struct fuse_in_header *header = data;
 	const struct fuse_init_in *init = (const void *)(header + 1);
 	struct fs *fs = userdata;
-	ssize_t n = read(fd, data, size);
+	ssize_t n = payload_receive(fd, data, size);
 
 	if (n < (ssize_t)sizeof(*header))
 		return n;

@@ -2,7 +2,7 @@
 #include "fs/operations.h"
 
 /* The most that one WRITE carries, and that is read ahead. */
-#define TRANSFER_MAX (1u << 20)
+#define TRANSFER_MAX (1u << 19)
 
 /* We alone change the tree: the kernel caches what it likes and is told what
  * changed.  It checks access control lists; the mask of a process is not for

@@ -39,6 +39,16 @@ ssize_t contents_write(struct contents *c, const void *data, size_t size,
 	return c->ops->write(c, data, size, offset);
 }
 
+ssize_t contents_move(struct contents *c, int pipe, size_t size,
+		      uint64_t offset)
+{
+	if (!size || !c->ops->move)
+		return 0;
+	if (is_too_big(offset, size))
+		return -EFBIG;
+	return c->ops->move(c, pipe, size, offset);
+}
+
 int contents_truncate(struct contents *c, uint64_t size)
 {
 	if (size > CONTENTS_SIZE_MAX)

@@ -38,6 +38,9 @@ struct contents_ops {
 			uint64_t offset);
 	ssize_t (*write)(struct contents *c, const void *data, size_t size,
 			 uint64_t offset);
+	/* NULL: takes nothing */
+	ssize_t (*move)(struct contents *c, int pipe, size_t size,
+			uint64_t offset);
 	int (*truncate)(struct contents *c, uint64_t size);
 	int (*zero)(struct contents *c, uint64_t offset, uint64_t length);
 	/* NULL: has to be converted first */
@@ -88,6 +91,12 @@ ssize_t contents_read(struct contents *c, void *data, size_t size,
  * returned only if size is above 4 MiB or the disk fails half way. */
 ssize_t contents_write(struct contents *c, const void *data, size_t size,
 		       uint64_t offset);
+
+/* The same with bytes that are in a pipe whose end for reading does not block, not
+ * copied where they go to the disk.  0: nothing was taken, as they are not whole
+ * blocks of it; otherwise all of them, or, with an error, any number. */
+ssize_t contents_move(struct contents *c, int pipe, size_t size,
+		      uint64_t offset);
 
 /* Shrinks or extends with zeros.  Errors of contents_write. */
 int contents_truncate(struct contents *c, uint64_t size);

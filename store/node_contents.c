@@ -388,6 +388,22 @@ ssize_t node_write(struct node *n, const void *data, size_t size,
 	return r;
 }
 
+ssize_t node_move(struct node *n, int pipe, size_t size, uint64_t offset)
+{
+	scoped(cleanup_change) struct change change = { 0 };
+	ssize_t r = change_begin(&change, n);
+
+	if (r < 0)
+		return r;
+	SCOPED_READ(&n->worktree->lock);
+	r = change_allowed_at(&change, offset, size);
+	if (r == 0)
+		r = contents_move(change.c, pipe, size, offset);
+	if (r > 0)
+		change_done(&change);
+	return r;
+}
+
 int node_truncate(struct node *n, uint64_t size)
 {
 	scoped(cleanup_change) struct change change = { 0 };

@@ -340,6 +340,7 @@ static const struct contents_ops overlay_ops = {
 	.name = "overlay",
 	.read = overlay_read,
 	.write = overlay_write,
+	.move = overlay_move,
 	.truncate = overlay_truncate,
 	.zero = overlay_zero,
 	.share = overlay_share,

@@ -90,6 +90,8 @@ void overlay_note_locked(struct overlay *o, uint64_t offset, uint64_t end);
 
 ssize_t overlay_write(struct contents *c, const void *data, size_t size,
 		      uint64_t offset);
+ssize_t overlay_move(struct contents *c, int pipe, size_t size,
+		     uint64_t offset);
 int overlay_truncate(struct contents *c, uint64_t size);
 int overlay_zero(struct contents *c, uint64_t offset, uint64_t length);
 

@@ -140,38 +140,74 @@ static void drop_new(struct overlay *o, struct block **targets,
 			block_unref(targets[i]);
 }
 
+/* Where bytes come from: memory, or whole blocks out of a pipe. */
+struct source {
+	const char *data;		/* NULL: the pipe */
+	int pipe;
+};
+
+static int take(struct block *block, const struct part *part,
+		const struct source *source, uint64_t done)
+{
+	if (source->data)
+		return block_write(block, source->data + done, part->from,
+				   part->to);
+	return block_move(block, source->pipe, 0);
+}
+
+/* What came out of the pipe before the disk was full goes along. */
+static int take_instead(struct block *block, struct block *full,
+			const struct part *part, const struct source *source,
+			uint64_t done)
+{
+	uint32_t length = full->length;
+	int r;
+
+	if (source->data || !length)
+		return take(block, part, source, done);
+	r = block_read(full, block->data, 0, length);
+	if (r < 0)
+		return r;
+	block_publish(block, length);
+	return block_move(block, source->pipe, length);
+}
+
 /* Fills a prepared block; where the disk has no room for one in the spill file,
  * memory may. */
 static int fill_block(struct overlay *o, struct block **target,
-		      const struct part *part, const char *data)
+		      const struct part *part, const struct source *source,
+		      uint64_t done)
 {
 	struct block *block;
-	int r = block_write(*target, data, part->from, part->to);
+	int r = take(*target, part, source, done);
 
 	if (r == 0 || map_get(&o->map, part->index) == *target)
 		return r;
 	r = block_new(o->pool, BLOCK_SIZE, &block);
 	if (r < 0)
 		return r;
+	r = take_instead(block, *target, part, source, done);
 	block_unref(*target);
 	*target = block;
-	return block_write(block, data, part->from, part->to);
+	return r;
 }
 
-/* Copies to the prepared blocks; returns how many bytes. */
-static ssize_t fill(struct overlay *o, struct block **targets, const char *data,
-		    uint64_t offset, uint64_t end)
+/* Copies to the prepared blocks; returns how many bytes.  What a pipe held for a
+ * block that failed is lost, and who wrote it is told. */
+static ssize_t fill(struct overlay *o, struct block **targets,
+		    const struct source *source, uint64_t offset, uint64_t end)
 {
 	uint64_t first = block_index(offset), at = offset;
 	size_t count = block_index(end - 1) - first + 1;
 
 	for (size_t i = 0; i < count; i++) {
 		struct part part = part_of(first + i, offset, end);
-		int r = fill_block(o, &targets[i], &part, data + (at - offset));
+		int r = fill_block(o, &targets[i], &part, source, at - offset);
 
 		if (r < 0) {
 			drop_new(o, targets, first, i, count);
-			return at > offset ? (ssize_t)(at - offset) : r;
+			return source->data && at > offset ?
+				(ssize_t)(at - offset) : r;
 		}
 		if (map_get(&o->map, part.index) != targets[i])
 			map_set(&o->map, part.index, targets[i]);
@@ -183,8 +219,8 @@ static ssize_t fill(struct overlay *o, struct block **targets, const char *data,
 }
 
 /* At most STEP_SIZE bytes. */
-static ssize_t write_step(struct overlay *o, const void *data, size_t size,
-			  uint64_t offset)
+static ssize_t write_step(struct overlay *o, const struct source *source,
+			  size_t size, uint64_t offset)
 {
 	struct block *targets[STEP_BLOCKS + 1];
 	uint64_t end = offset + size, first = block_index(offset);
@@ -201,7 +237,7 @@ static ssize_t write_step(struct overlay *o, const void *data, size_t size,
 	}
 	if (r < 0)
 		return r;
-	n = fill(o, targets, data, offset, end);
+	n = fill(o, targets, source, offset, end);
 	if (count > 1)
 		pool_trim_blocks(o->pool);
 	return n;
@@ -215,8 +251,10 @@ ssize_t overlay_write_locked(struct overlay *o, const void *data, size_t size,
 	overlay_note_locked(o, offset, offset + size);
 	while (done < size) {
 		size_t step = size - done < STEP_SIZE ? size - done : STEP_SIZE;
-		ssize_t n = write_step(o, (const char *)data + done, step,
-				       offset + done);
+		const struct source source = {
+			.data = (const char *)data + done,
+		};
+		ssize_t n = write_step(o, &source, step, offset + done);
 
 		if (n < 0)
 			return done ? (ssize_t)done : n;
@@ -236,6 +274,20 @@ ssize_t overlay_write(struct contents *c, const void *data, size_t size,
 	if (o->frozen)
 		return -EROFS;
 	return overlay_write_locked(o, data, size, offset);
+}
+
+ssize_t overlay_move(struct contents *c, int pipe, size_t size, uint64_t offset)
+{
+	struct overlay *o = (struct overlay *)c;
+	const struct source source = { .pipe = pipe };
+	SCOPED_WRITE(&o->lock);
+
+	if (offset % BLOCK_SIZE || size % BLOCK_SIZE || size > STEP_SIZE)
+		return 0;
+	if (o->frozen)
+		return -EROFS;
+	overlay_note_locked(o, offset, offset + size);
+	return write_step(o, &source, size, offset);
 }
 
 /* ---- truncate ---- */

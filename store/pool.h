@@ -156,6 +156,11 @@ bool block_prepare_whole(struct block *block, uint32_t to);
 int block_write(struct block *block, const void *data, uint32_t from,
 		uint32_t to);
 
+/* Writes the bytes [from, BLOCK_SIZE), where all before it are there, out of a pipe
+ * that holds as many.  Where that fails (-ENOSPC, -EINVAL, -EIO) those that were
+ * taken out are there, as its length says. */
+int block_move(struct block *block, int pipe, uint32_t from);
+
 /* Makes it at most length bytes long. */
 void block_cut(struct block *block, uint32_t length);
 

@@ -267,30 +267,64 @@ static void write_memory(struct block *block, const void *data, uint32_t from,
 		memcpy(block->data + from, data, to - from);
 	else
 		memset(block->data + from, 0, to - from);
-	if (block->list == BLOCK_UNLISTED)
+}
+
+static void note_written(struct block *block, uint32_t to)
+{
+	if (to > block->length)
+		block->length = to;
+	if (block->slot != SPILL_NONE && block->length > block->slot_bytes)
+		pool_count_spilled(block, block->length);
+	if (block->data && block->list == BLOCK_UNLISTED)
 		pool_list_block(block);
+	if (block->list == BLOCK_RESIDENT)
+		atomic_store_explicit(&block->used, true, memory_order_relaxed);
 }
 
 int block_write(struct block *block, const void *data, uint32_t from,
 		uint32_t to)
 {
+	int r = 0;
+	SCOPED_LOCK(&block->lock);
+
+	if (block->data)
+		write_memory(block, data, from, to);
+	else
+		r = write_spilled(block, data, from, to);
+	if (r == 0)
+		note_written(block, to);
+	return r;
+}
+
+/* What is in the pipe comes at once. */
+static int move_to_memory(char *data, int pipe, uint32_t from, uint32_t *ret_end)
+{
+	while (from < BLOCK_SIZE) {
+		ssize_t n = read(pipe, data + from, BLOCK_SIZE - from);
+
+		if (n == 0 || (n < 0 && errno != EINTR))
+			break;
+		from += n > 0 ? n : 0;
+	}
+	*ret_end = from;
+	return from < BLOCK_SIZE ? -EIO : 0;
+}
+
+int block_move(struct block *block, int pipe, uint32_t from)
+{
+	uint32_t end;
 	int r;
 	SCOPED_LOCK(&block->lock);
 
-	if (block->data) {
-		write_memory(block, data, from, to);
-	} else {
-		r = write_spilled(block, data, from, to);
-		if (r < 0)
-			return r;
-	}
-	if (to > block->length)
-		block->length = to;
-	if (block->slot != SPILL_NONE && block->length > block->slot_bytes)
-		pool_count_spilled(block, block->length);
-	if (block->list == BLOCK_RESIDENT)
-		atomic_store_explicit(&block->used, true, memory_order_relaxed);
-	return 0;
+	assert(from <= block->length);
+	assert(!block->data || block->capacity == BLOCK_SIZE);
+	if (block->data)
+		r = move_to_memory(block->data, pipe, from, &end);
+	else
+		r = spill_move(&block->pool->spill, block->slot, pipe, from,
+			       BLOCK_SIZE, &end);
+	note_written(block, end);
+	return r;
 }
 
 void block_cut(struct block *block, uint32_t length)

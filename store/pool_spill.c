@@ -192,6 +192,25 @@ int spill_write(struct spill *spill, uint32_t slot, const void *data,
 			   (off_t)slot * BLOCK_SIZE + from);
 }
 
+int spill_move(struct spill *spill, uint32_t slot, int pipe, uint32_t from,
+	       uint32_t to, uint32_t *ret_end)
+{
+	loff_t at = (off_t)slot * BLOCK_SIZE + from;
+	int r = 0;
+
+	while (r == 0 && from < to) {
+		ssize_t n = splice(pipe, NULL, spill->fd, &at, to - from,
+				   SPLICE_F_NONBLOCK);
+
+		if (n > 0)
+			from += n;
+		else if (n == 0 || errno != EINTR)
+			r = n == 0 || errno == EAGAIN ? -EIO : -errno;
+	}
+	*ret_end = from;
+	return r;
+}
+
 uint64_t spill_bytes(struct spill *spill)
 {
 	SCOPED_LOCK(&spill->lock);

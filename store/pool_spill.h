@@ -47,6 +47,12 @@ int spill_read(struct spill *spill, uint32_t slot, void *data, uint32_t from,
 int spill_write(struct spill *spill, uint32_t slot, const void *data,
 		uint32_t from, uint32_t size);
 
+/* Moves bytes [from, to) of a slot out of a pipe that holds as many; how far that
+ * went is *ret_end, also where it fails: -ENOSPC, -EIO, and -EINVAL where the file
+ * system cannot (nothing is moved then). */
+int spill_move(struct spill *spill, uint32_t slot, int pipe, uint32_t from,
+	       uint32_t to, uint32_t *ret_end);
+
 uint64_t spill_bytes(struct spill *spill);
 
 #endif

@@ -253,6 +253,8 @@ mode_t node_privileges(struct node *n);
 ssize_t node_read(struct node *n, void *data, size_t size, uint64_t offset);
 ssize_t node_write(struct node *n, const void *data, size_t size,
 		   uint64_t offset, bool append);
+/* contents_move: 0 where node_write has to do it. */
+ssize_t node_move(struct node *n, int pipe, size_t size, uint64_t offset);
 int node_truncate(struct node *n, uint64_t size);
 /* contents_splice: inserts and deletes in the middle, in a time that does not
  * depend on the size.  -EOPNOTSUPP: no kind of contents can. */

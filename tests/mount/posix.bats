@@ -358,6 +358,44 @@ END
 	[ -s "$M/main/f" ]
 }
 
+@test "large writes of every kind are what was written" {
+	start -o memory=4M
+	cd "$M/main"
+	head -c 20M /dev/urandom >"$T/data"
+	local size
+	for size in 4K 128K 192K 256K 512K 1M 3M; do
+		dd if="$T/data" of="f$size" bs="$size" status=none
+		cmp "$T/data" "f$size"
+	done
+	# over others, side by side with one that is read and many small requests
+	dd if="$T/data" of=f1M bs=1M skip=3 seek=2 conv=notrunc status=none &
+	local one=$!
+	dd if="$T/data" of=f3M bs=512K oflag=append conv=notrunc status=none &
+	local two=$!
+	dd if="$T/data" of=direct bs=1M oflag=direct status=none &
+	local three=$!
+	touch s{1..300}
+	cmp "$T/data" f512K
+	wait "$one" "$two" "$three"
+	cat "$T/data" "$T/data" | cmp - f3M
+	cmp "$T/data" direct
+	{
+		head -c 2M "$T/data"
+		tail -c +3145729 "$T/data"
+		tail -c 1M "$T/data"
+	} | cmp - f1M
+	# not at the borders of blocks or pages
+	dd if="$T/data" of=odd bs=1M seek=777 oflag=seek_bytes status=none
+	tail -c +778 odd | cmp "$T/data" -
+	sync f1M
+	crash
+	cd "$T"
+	start
+	cmp "$T/data" "$M/main/f256K"
+	tail -c +778 "$M/main/odd" | cmp "$T/data" -
+	cat "$T/data" "$T/data" | cmp - "$M/main/f3M"
+}
+
 # RANDOM_CALLS=N in the environment: so many rounds
 @test "random system calls do what they do on ext4, and it lasts" {
 	needs_root

@@ -13,6 +13,7 @@ import random
 import sys
 
 MOST = 1 << 19
+BLOCK = 1 << 16
 PUNCH, ZERO, KEEP = 2, 16, 1
 libc = ctypes.CDLL(None, use_errno=True)
 libc.fallocate64.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
@@ -37,13 +38,17 @@ class Run:
         return self.chooser.choice(self.fds)
 
     def size(self):
-        """Mostly small, at times many blocks."""
+        """Mostly small, at times many blocks, also whole ones."""
+        if self.chooser.random() < 0.1:
+            return BLOCK * self.chooser.randrange(2, 5)
         return self.chooser.randrange(1, self.chooser.choice((16, 5000, 70000, 200000)))
 
     def place(self, size):
         """Often at borders of pages and blocks."""
         offset = self.chooser.randrange(0, max(1, MOST - size))
-        if self.chooser.random() < 0.5:
+        if size % BLOCK == 0:
+            offset &= -BLOCK
+        elif self.chooser.random() < 0.5:
             offset = max(0, (offset & ~4095) + self.chooser.choice((-1, 0, 0, 1)))
         return offset
 

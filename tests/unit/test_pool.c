@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include "tests/pipes.h"
 #include "tests/unit/contents_pool.h"
 
 #include <signal.h>
@@ -208,6 +209,107 @@ static void full_disk_fails_the_writer_and_loses_nothing(void **state)
 	fixture_close(&f);
 }
 
+/* ---- out of a pipe ---- */
+
+static void move(struct contents *c, size_t size, uint64_t offset,
+		 unsigned int seed)
+{
+	scoped_free unsigned char *data = pattern(size, seed);
+	size_t left;
+
+	assert_int_equal(move_bytes(c, data, size, offset, &left), size);
+	assert_int_equal(left, 0);
+}
+
+static void pipes_fill_blocks_in_memory_and_spilled_ones(void **state)
+{
+	scoped_free unsigned char *first = pattern(3 * BLOCK, 1);
+	struct fixture f;
+	struct contents *c;
+
+	fixture_open(&f, 4 * BLOCK, 0);
+	c = new_file(&f);
+	move(c, 3 * BLOCK, BLOCK, 1);
+	assert_zeros(c, BLOCK, 0);
+	move(c, 12 * BLOCK, 4 * BLOCK, 2);
+	assert_in_range(stats_of(&f).spill_bytes, 10 * BLOCK, 15 * BLOCK);
+	/* over others */
+	move(c, 2 * BLOCK, 0, 3);
+	move(c, 2 * BLOCK, 14 * BLOCK, 4);
+	assert_pattern(c, 2 * BLOCK, 0, 3);
+	assert_bytes(c, first + BLOCK, 2 * BLOCK, 2 * BLOCK);
+	assert_pattern(c, 10 * BLOCK, 4 * BLOCK, 2);
+	assert_pattern(c, 2 * BLOCK, 14 * BLOCK, 4);
+	assert_int_equal(contents_size(c), 16 * BLOCK);
+	contents_unref(c);
+	fixture_close(&f);
+}
+
+static void pipes_leave_snapshots_alone_and_take_whole_blocks(void **state)
+{
+	scoped_free unsigned char *data = pattern(2 * BLOCK, 5);
+	struct contents *c, *snapshot;
+	struct fixture f;
+	size_t left;
+
+	fixture_open(&f, 4 * BLOCK, 0);
+	c = new_file(&f);
+	move(c, 8 * BLOCK, 0, 1);
+	assert_int_equal(contents_snapshot(c, &snapshot), 0);
+	move(c, 8 * BLOCK, 0, 2);
+	assert_pattern(snapshot, 8 * BLOCK, 0, 1);
+	assert_pattern(c, 8 * BLOCK, 0, 2);
+	assert_int_equal(move_bytes(c, data, 2 * BLOCK, 1, &left), 0);
+	assert_int_equal(left, 2 * BLOCK);
+	assert_int_equal(move_bytes(c, data, BLOCK + 1, 0, &left), 0);
+	assert_int_equal(left, BLOCK + 1);
+	assert_int_equal(move_bytes(snapshot, data, BLOCK, 0, &left), -EROFS);
+	assert_int_equal(left, BLOCK);
+	assert_int_equal(move_bytes(c, data, BLOCK, CONTENTS_SIZE_MAX, &left),
+			 -EFBIG);
+	assert_pattern(c, 8 * BLOCK, 0, 2);
+	contents_unref(snapshot);
+	contents_unref(c);
+	fixture_close(&f);
+}
+
+/* The disk is full within a block: the part that came out of the pipe is not lost,
+ * as long as there is room in memory. */
+static void pipe_goes_on_in_memory_where_the_disk_is_full(void **state)
+{
+	scoped_free unsigned char *data = pattern(BLOCK, 7);
+	struct contents *c, *changed, *stored;
+	struct fixture f;
+	struct oid oid;
+	size_t left;
+
+	fixture_open(&f, 4 * BLOCK, 0);
+	signal(SIGXFSZ, SIG_IGN);
+	changed = new_file(&f);
+	put(changed, 2 * BLOCK, 0, 1);
+	stored = new_file(&f);
+	put(stored, 2 * BLOCK, 0, 2);
+	store_file(&f, stored, &oid);
+	limit_files(2 * BLOCK + BLOCK / 4);
+	c = new_file(&f);
+	for (size_t i = 0; i < 4; i++)
+		move(c, BLOCK, i * BLOCK, i);
+	assert_int_equal(stats_of(&f).spill_bytes, 2 * BLOCK);
+	assert_int_equal(stats_of(&f).block_bytes, 4 * BLOCK);
+	assert_int_equal(move_bytes(c, data, BLOCK, 4 * BLOCK, &left), -EFBIG);
+	assert_int_equal(left, BLOCK - BLOCK / 4);
+	assert_int_equal(contents_size(c), 4 * BLOCK);
+	for (size_t i = 0; i < 4; i++)
+		assert_pattern(c, BLOCK, i * BLOCK, i);
+	assert_pattern(changed, 2 * BLOCK, 0, 1);
+	assert_pattern(stored, 2 * BLOCK, 0, 2);
+	limit_files(RLIM_INFINITY);
+	contents_unref(changed);
+	contents_unref(stored);
+	contents_unref(c);
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +320,10 @@ int main(void)
 		cmocka_unit_test(
 			stored_blocks_leave_the_spill_file_beyond_its_budget),
 		cmocka_unit_test(full_disk_fails_the_writer_and_loses_nothing),
+		cmocka_unit_test(pipes_fill_blocks_in_memory_and_spilled_ones),
+		cmocka_unit_test(
+			pipes_leave_snapshots_alone_and_take_whole_blocks),
+		cmocka_unit_test(pipe_goes_on_in_memory_where_the_disk_is_full),
 	};
 
 	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+#include "fs/payload.h"
+#include "store/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+
+/* Below that a copy costs less than the calls. */
+#define LARGE ((size_t)128 << 10)
+/* As much as anybody may have.  The kernel fails a request that takes more pages than
+ * the pipe does: the largest is half of that (TRANSFER_MAX). */
+#define PIPE_SIZE (1 << 20)
+
+#define HEAD (sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
+
+static __thread struct payload {
+	int ends[2];			/* 0: none, or there can be none */
+	bool is_refused;
+	bool is_expected;		/* the last request was a large write */
+	char *data;			/* of the request */
+	size_t size;			/* of what is in the pipe; 0: nothing */
+} payload;
+
+static void close_pipe(struct payload *p)
+{
+	if (p->ends[0]) {
+		close(p->ends[0]);
+		close(p->ends[1]);
+	}
+	p->ends[0] = 0;
+	p->size = 0;
+}
+
+static int open_pipe(struct payload *p)
+{
+	int ends[2];
+
+	if (p->ends[0])
+		return 0;
+	if (p->is_refused || pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	p->ends[0] = ends[0];
+	p->ends[1] = ends[1];
+	if (fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE) >= PIPE_SIZE &&
+	    fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
+		return 0;
+	/* too many of the user's, or less allowed on this machine */
+	p->is_refused = true;
+	close_pipe(p);
+	return -1;
+}
+
+/* Exactly so many bytes that are in the pipe. */
+static int take(struct payload *p, char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = read(p->ends[0], data, size);
+
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return -EIO;
+		if (n > 0) {
+			data += n;
+			size -= n;
+		}
+	}
+	return 0;
+}
+
+static bool is_large_write(const void *data, size_t size)
+{
+	const struct fuse_in_header *header = data;
+
+	return size >= HEAD + LARGE && header->opcode == FUSE_WRITE;
+}
+
+static ssize_t receive_by_pipe(struct payload *p, int fd, char *data,
+			       size_t size)
+{
+	ssize_t n = splice(fd, NULL, p->ends[1], NULL, size, 0);
+	ssize_t head = n < (ssize_t)HEAD ? n : (ssize_t)HEAD;
+
+	if (n <= 0)
+		return n;
+	if (take(p, data, head) < 0)
+		goto fail;
+	if (is_large_write(data, n)) {
+		p->data = data + head;
+		p->size = n - head;
+	} else if (take(p, data + head, n - head) < 0) {
+		goto fail;
+	}
+	return n;
+fail:
+	close_pipe(p);
+	errno = EIO;
+	return -1;
+}
+
+ssize_t payload_receive(int fd, void *data, size_t size)
+{
+	struct payload *p = &payload;
+	ssize_t n;
+
+	if (p->size)
+		close_pipe(p);
+	if (!p->is_expected || size > PIPE_SIZE || open_pipe(p) < 0)
+		n = read(fd, data, size);
+	else
+		n = receive_by_pipe(p, fd, data, size);
+	p->is_expected = n > 0 && is_large_write(data, n);
+	return n;
+}
+
+int payload_pipe(void)
+{
+	return payload.size ? payload.ends[0] : -1;
+}
+
+int payload_fetch(size_t done)
+{
+	struct payload *p = &payload;
+	size_t size = p->size;
+	int r;
+
+	if (!size)
+		return 0;
+	r = take(p, p->data + done, size - done);
+	if (r < 0)
+		close_pipe(p);
+	p->size = 0;
+	return r;
+}
+
+void payload_release(void)
+{
+	close_pipe(&payload);
+}
