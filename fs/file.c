@@ -178,12 +178,10 @@ static ssize_t write_bytes(struct node *n, const char *data, size_t size,
 
 	if (pipe >= 0 && !append)
 		moved = node_move(n, pipe, size, offset);
-	if (moved < 0)
+	if (moved)
 		return moved;
-	r = payload_fetch(moved);
-	if (r < 0 || moved)
-		return r < 0 ? r : moved;
-	return node_write(n, data, size, offset, append);
+	r = payload_fetch();
+	return r < 0 ? r : node_write(n, data, size, offset, append);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
@@ -197,7 +195,7 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	int r;
 
 	if (inode->kind == INODE_CONTROL) {
-		r = payload_fetch(0);
+		r = payload_fetch();
 		if (r < 0)
 			reply_error(req, r);
 		else

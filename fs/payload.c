@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <sys/ioctl.h>
 
 /* Below that a copy costs less than the calls. */
 #define LARGE ((size_t)128 << 10)
@@ -67,6 +68,16 @@ static int take(struct payload *p, char *data, size_t size)
 	return 0;
 }
 
+/* What a write that failed has left there. */
+static void empty(struct payload *p)
+{
+	int left;
+
+	if (p->size && (ioctl(p->ends[0], FIONREAD, &left) < 0 || left))
+		close_pipe(p);
+	p->size = 0;
+}
+
 static bool is_large_write(const void *data, size_t size)
 {
 	const struct fuse_in_header *header = data;
@@ -102,8 +113,7 @@ ssize_t payload_receive(int fd, void *data, size_t size)
 	struct payload *p = &payload;
 	ssize_t n;
 
-	if (p->size)
-		close_pipe(p);
+	empty(p);
 	if (!p->is_expected || size > PIPE_SIZE || open_pipe(p) < 0)
 		n = read(fd, data, size);
 	else
@@ -117,18 +127,13 @@ int payload_pipe(void)
 	return payload.size ? payload.ends[0] : -1;
 }
 
-int payload_fetch(size_t done)
+int payload_fetch(void)
 {
 	struct payload *p = &payload;
-	size_t size = p->size;
-	int r;
+	int r = take(p, p->data, p->size);
 
-	if (!size)
-		return 0;
-	r = take(p, p->data + done, size - done);
-	if (r < 0)
-		close_pipe(p);
-	p->size = 0;
+	if (r == 0)
+		p->size = 0;
 	return r;
 }
 

@@ -17,9 +17,9 @@ ssize_t payload_receive(int fd, void *data, size_t size);
  * received last; it does not block.  -1: they are in memory. */
 int payload_pipe(void);
 
-/* Puts what is left in the pipe where the request said that it is, which is the
- * bytes from `done` on.  0, -EIO. */
-int payload_fetch(size_t done);
+/* Puts them into memory, where the request said that they are; nothing was taken out
+ * of the pipe.  0, -EIO. */
+int payload_fetch(void);
 
 /* Before the thread ends. */
 void payload_release(void);

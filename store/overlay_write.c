@@ -192,8 +192,7 @@ static int fill_block(struct overlay *o, struct block **target,
 	return r;
 }
 
-/* Copies to the prepared blocks; returns how many bytes.  What a pipe held for a
- * block that failed is lost, and who wrote it is told. */
+/* Copies to the prepared blocks; returns how many bytes. */
 static ssize_t fill(struct overlay *o, struct block **targets,
 		    const struct source *source, uint64_t offset, uint64_t end)
 {
@@ -206,8 +205,7 @@ static ssize_t fill(struct overlay *o, struct block **targets,
 
 		if (r < 0) {
 			drop_new(o, targets, first, i, count);
-			return source->data && at > offset ?
-				(ssize_t)(at - offset) : r;
+			return at > offset ? (ssize_t)(at - offset) : r;
 		}
 		if (map_get(&o->map, part.index) != targets[i])
 			map_set(&o->map, part.index, targets[i]);

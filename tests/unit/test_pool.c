@@ -278,6 +278,7 @@ static void pipes_leave_snapshots_alone_and_take_whole_blocks(void **state)
 static void pipe_goes_on_in_memory_where_the_disk_is_full(void **state)
 {
 	scoped_free unsigned char *data = pattern(BLOCK, 7);
+	scoped_free unsigned char *twice = pattern(2 * BLOCK, 8);
 	struct contents *c, *changed, *stored;
 	struct fixture f;
 	struct oid oid;
@@ -301,6 +302,11 @@ static void pipe_goes_on_in_memory_where_the_disk_is_full(void **state)
 	assert_int_equal(contents_size(c), 4 * BLOCK);
 	for (size_t i = 0; i < 4; i++)
 		assert_pattern(c, BLOCK, i * BLOCK, i);
+	/* a block of its own takes the first half, the second is told of */
+	assert_int_equal(move_bytes(c, twice, 2 * BLOCK, 3 * BLOCK, &left),
+			 BLOCK);
+	assert_pattern(c, BLOCK, 3 * BLOCK, 8);
+	assert_int_equal(contents_size(c), 4 * BLOCK);
 	assert_pattern(changed, 2 * BLOCK, 0, 1);
 	assert_pattern(stored, 2 * BLOCK, 0, 2);
 	limit_files(RLIM_INFINITY);
