@@ -155,11 +155,28 @@ uint64_t contents_data_size(struct contents *c)
 	return c->ops->data_size ? c->ops->data_size(c) : contents_size(c);
 }
 
+int contents_stretch(struct contents *c, uint64_t offset, uint64_t end,
+		     bool *ret_data, uint64_t *ret_end)
+{
+	return c->ops->stretch(c, offset, end, ret_data, ret_end);
+}
+
 off_t contents_seek(struct contents *c, uint64_t offset, int whence)
 {
+	uint64_t end;
+	bool data;
+	int r;
+
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
-	return c->ops->seek(c, offset, whence);
+	r = contents_stretch(c, offset, UINT64_MAX, &data, &end);
+	if (r < 0)
+		return r;
+	if (data == (whence == SEEK_DATA))
+		return offset;
+	if (whence == SEEK_DATA && end >= contents_size(c))
+		return -ENXIO;
+	return end;
 }
 
 int contents_check_cut(struct contents *c, uint64_t offset, uint64_t size)

@@ -50,7 +50,8 @@ struct contents_ops {
 			 struct contents *to, uint64_t to_offset, size_t length);
 	uint64_t (*size)(struct contents *c);
 	uint64_t (*data_size)(struct contents *c);	/* NULL: the size */
-	off_t (*seek)(struct contents *c, uint64_t offset, int whence);
+	int (*stretch)(struct contents *c, uint64_t offset, uint64_t end,
+		       bool *ret_data, uint64_t *ret_end);
 	/* NULL: whatever is left can be stored if it can be read */
 	int (*check_cut)(struct contents *c, uint64_t offset, uint64_t size);
 	int (*snapshot)(struct contents *c, struct contents **ret);
@@ -125,6 +126,12 @@ uint64_t contents_size(struct contents *c);
 /* Bytes that are not in holes; what is stored has none.  May visit each block of a
  * file with holes, once after each change. */
 uint64_t contents_data_size(struct contents *c);
+
+/* Whether there is data or a hole at offset, and where that ends: at `end` or at the
+ * end of the contents at the latest, and no more than that is looked at.  -ENXIO:
+ * offset is at or past the end; errors of contents_read. */
+int contents_stretch(struct contents *c, uint64_t offset, uint64_t end,
+		     bool *ret_data, uint64_t *ret_end);
 
 /* SEEK_DATA and SEEK_HOLE as lseek(2); -ENXIO at or past the end, or when no
  * data follows; -EINVAL: another whence. */

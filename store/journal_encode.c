@@ -72,19 +72,6 @@ static void put_oid(struct encoder *e, const struct oid *oid)
 
 /* ---- contents ---- */
 
-/* One extent a stretch that is all data or all hole. */
-static uint64_t stretch(struct contents *c, uint64_t offset, uint64_t end,
-			bool *ret_data)
-{
-	off_t data = contents_seek(c, offset, SEEK_DATA), hole;
-
-	*ret_data = data >= 0 && (uint64_t)data == offset;
-	if (!*ret_data)
-		return data < 0 || (uint64_t)data > end ? end : (uint64_t)data;
-	hole = contents_seek(c, offset, SEEK_HOLE);
-	return hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
-}
-
 static void put_bytes(struct encoder *e, struct contents *c, uint64_t offset,
 		      uint64_t length)
 {
@@ -134,11 +121,18 @@ static uint32_t put_range(struct encoder *e, struct contents *c,
 {
 	uint32_t count = 0;
 
+	/* one extent a stretch that is all data or all hole */
 	while (offset < end && !e->error) {
-		bool data;
-		uint64_t length = stretch(c, offset, end, &data) - offset;
-		bool is_long = length >= JOURNAL_LONG;
+		bool data, is_long;
+		uint64_t length;
+		int r = contents_stretch(c, offset, end, &data, &length);
 
+		if (r < 0) {
+			e->error = r;
+			break;
+		}
+		length -= offset;
+		is_long = length >= JOURNAL_LONG;
 		if (data && length > JOURNAL_PIECE)
 			length = JOURNAL_PIECE;
 		put_u64(e, offset);

@@ -253,21 +253,22 @@ static bool is_data(struct overlay *o, uint64_t offset, uint64_t *ret_end)
 	return offset < data_end;
 }
 
-static off_t overlay_seek(struct contents *c, uint64_t offset, int whence)
+static int overlay_stretch(struct contents *c, uint64_t offset, uint64_t end,
+			   bool *ret_data, uint64_t *ret_end)
 {
 	struct overlay *o = (struct overlay *)c;
+	uint64_t at, next;
 	SCOPED_READ(&o->lock);
 
 	if (offset >= o->size)
 		return -ENXIO;
-	while (offset < o->size) {
-		uint64_t end;
-
-		if (is_data(o, offset, &end) == (whence == SEEK_DATA))
-			return offset;
-		offset = end;
-	}
-	return whence == SEEK_HOLE ? (off_t)o->size : -ENXIO;
+	if (end > o->size)
+		end = o->size;
+	*ret_data = is_data(o, offset, &at);
+	while (at < end && is_data(o, at, &next) == *ret_data)
+		at = next;
+	*ret_end = at < end ? at : end;
+	return 0;
 }
 
 static uint64_t count_data(struct overlay *o)
@@ -346,7 +347,7 @@ static const struct contents_ops overlay_ops = {
 	.share = overlay_share,
 	.size = overlay_size,
 	.data_size = overlay_data_size,
-	.seek = overlay_seek,
+	.stretch = overlay_stretch,
 	.snapshot = overlay_snapshot,
 	.store = overlay_store,
 	.stored = overlay_stored,

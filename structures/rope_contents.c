@@ -87,17 +87,16 @@ static uint64_t size_of(struct contents *c)
 	return ((struct rope_contents *)c)->size;
 }
 
-static off_t seek(struct contents *c, uint64_t offset, int whence)
+static int stretch(struct contents *c, uint64_t offset, uint64_t end,
+		   bool *ret_data, uint64_t *ret_end)
 {
 	struct rope_contents *r = (struct rope_contents *)c;
-	uint64_t found;
-	int error;
 	SCOPED_LOCK(&r->lock);
 
 	if (offset >= r->size)
 		return -ENXIO;
-	error = rope_contents_find(r->rope, r->size, offset, whence, &found);
-	return error < 0 ? error : (off_t)found;
+	return rope_contents_find(r->rope, offset, end < r->size ? end : r->size,
+				  ret_data, ret_end);
 }
 
 /* ---- where it may be cut ---- */
@@ -376,7 +375,7 @@ const struct contents_ops rope_contents_ops = {
 	.splice = splice,
 	.share = share,
 	.size = size_of,
-	.seek = seek,
+	.stretch = stretch,
 	.check_cut = check_cut,
 	.snapshot = snapshot,
 	.store = rope_contents_store,

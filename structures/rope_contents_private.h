@@ -90,9 +90,9 @@ int rope_contents_log(struct rope_contents *r, struct rope *rope,
  * one has mostly what was overwritten since. */
 void rope_contents_trim(struct rope_contents *r);
 
-/* lseek(2) in a rope of `size` bytes; offset is below it. */
-int rope_contents_find(struct rope *rope, uint64_t size, uint64_t offset,
-		       int whence, uint64_t *ret_offset);
+/* contents_stretch of a rope; offset < end <= its size. */
+int rope_contents_find(struct rope *rope, uint64_t offset, uint64_t end,
+		       bool *ret_data, uint64_t *ret_end);
 
 /* ---- rope_contents_store.c ---- */
 

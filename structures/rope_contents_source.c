@@ -248,17 +248,16 @@ void rope_contents_trim(struct rope_contents *r)
 
 struct finding {
 	uint64_t offset;		/* where the walk is */
-	int whence;
+	bool known, data;		/* what it began with */
 };
 
-/* A stretch of a piece that is data or a hole; how long it is. */
+/* What a piece begins with at offset, and how long that is. */
 static uint64_t stretch(const struct rope_node *leaf, uint64_t offset,
 			uint64_t size, bool *ret_data)
 {
 	const struct rope_piece *piece = (const struct rope_piece *)leaf;
 	struct contents *c;
-	uint64_t at;
-	off_t next;
+	uint64_t at, end;
 
 	*ret_data = true;
 	if (!leaf->is_piece)
@@ -268,17 +267,13 @@ static uint64_t stretch(const struct rope_node *leaf, uint64_t offset,
 		return size;
 	}
 	c = contents_source_of(piece->source);
-	if (!c)
-		return size;
 	at = piece->offset + offset;
-	next = contents_seek(c, at, SEEK_DATA);
-	*ret_data = next >= 0 && (uint64_t)next == at;
-	if (*ret_data)
-		next = contents_seek(c, at, SEEK_HOLE);
-	return next < 0 || (uint64_t)next - at > size ? size : next - at;
+	if (!c || contents_stretch(c, at, at + size, ret_data, &end) < 0)
+		return size;
+	return end - at;
 }
 
-/* 1: found. */
+/* 1: it ends here. */
 static int find_in_leaf(void *context, struct rope_node *leaf, uint64_t offset,
 			uint64_t size)
 {
@@ -288,8 +283,10 @@ static int find_in_leaf(void *context, struct rope_node *leaf, uint64_t offset,
 		bool data;
 		uint64_t length = stretch(leaf, offset, size, &data);
 
-		if (data == (f->whence == SEEK_DATA))
+		if (f->known && data != f->data)
 			return 1;
+		f->known = true;
+		f->data = data;
 		f->offset += length;
 		offset += length;
 		size -= length;
@@ -297,18 +294,17 @@ static int find_in_leaf(void *context, struct rope_node *leaf, uint64_t offset,
 	return 0;
 }
 
-int rope_contents_find(struct rope *rope, uint64_t size, uint64_t offset,
-		       int whence, uint64_t *ret_offset)
+int rope_contents_find(struct rope *rope, uint64_t offset, uint64_t end,
+		       bool *ret_data, uint64_t *ret_end)
 {
-	struct finding f = { .offset = offset, .whence = whence };
+	struct finding f = { .offset = offset };
 	int r;
 
 	rope_settle(rope);
-	r = rope_node_each(rope->root, offset, size - offset, find_in_leaf, &f);
+	r = rope_node_each(rope->root, offset, end - offset, find_in_leaf, &f);
 	if (r < 0)
 		return r;
-	if (r == 0 && whence == SEEK_DATA)
-		return -ENXIO;
-	*ret_offset = f.offset;
+	*ret_data = f.data;
+	*ret_end = f.offset;
 	return 0;
 }

@@ -1,16 +1,16 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # Many files: what they cost in time and memory, and that they can be had back.
-# IRMINFS_MANY is how many there are in one directory (100,000; 1,000,000 by hand).
+# IRMINFS_MANY is how many there are in one directory (50,000; 1,000,000 by hand).
 load common
 
 # Sanitizers take memory of their own, and several times as long.
 prepare() {
-	MANY=${IRMINFS_MANY:-100000}
+	MANY=${IRMINFS_MANY:-50000}
 	SANITIZED=
 	if grep -q __asan_init "$IRMINFS-whole" 2>/dev/null; then
 		SANITIZED=1
-		MANY=$((MANY / 10))
+		MANY=$((MANY / 5))
 	fi
 }
 

@@ -26,9 +26,18 @@ static uint64_t arranged_size(struct contents *c)
 	return contents_size(((struct arranged *)c)->bytes);
 }
 
-static off_t arranged_seek(struct contents *c, uint64_t offset, int whence)
+/* How much is looked at, and what comes of that if not 0. */
+static uint64_t looked_at;
+static int stretch_error;
+
+static int arranged_stretch(struct contents *c, uint64_t offset, uint64_t end,
+			    bool *ret_data, uint64_t *ret_end)
 {
-	return contents_seek(((struct arranged *)c)->bytes, offset, whence);
+	looked_at += end - offset;
+	if (stretch_error)
+		return stretch_error;
+	return contents_stretch(((struct arranged *)c)->bytes, offset, end,
+				ret_data, ret_end);
 }
 
 static void arranged_changes(struct contents *c, struct contents_changes *ret)
@@ -48,7 +57,7 @@ static void arranged_free(struct contents *c)
 static const struct contents_ops arranged_ops = {
 	.read = arranged_read,
 	.size = arranged_size,
-	.seek = arranged_seek,
+	.stretch = arranged_stretch,
 	.changes = arranged_changes,
 	.free = arranged_free,
 };
@@ -160,6 +169,29 @@ static int with_move(uint64_t size, uint64_t low, struct contents_move a,
 
 #define MOVE(...) ((struct contents_move){ __VA_ARGS__ })
 
+/* Holes are looked for in what changed alone, and where that cannot be told the cut
+ * fails: such bytes are not zeros. */
+static void changes_alone_are_looked_at(void **state)
+{
+	const struct contents_move moves[] = {
+		{ 10, BLOCK, 10 }, { BLOCK + 20, BLOCK, BLOCK + 20 },
+	};
+	uint64_t size = 2 * BLOCK + 50;
+	struct contents *c = arrange(size, 0, moves, 2);
+	struct cut *cut = cut_with(c);
+	struct journal_frame made = { 0 };
+
+	looked_at = 0;
+	assert_int_equal(journal_encode(cut, MOST, &made), 0);
+	assert_int_equal(looked_at, size - 2 * BLOCK);
+	journal_frame_release(&made);
+	stretch_error = -EIO;
+	assert_int_equal(journal_encode(cut, MOST, &made), -EIO);
+	stretch_error = 0;
+	journal_frame_release(&made);
+	cut_free(cut);
+}
+
 static void hostile_moves_are_refused(void **state)
 {
 	const struct contents_move a = { 100, 10, 0 }, b = { 200, 10, 0 };
@@ -244,6 +276,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(moved_bytes_come_back),
+		TEST(changes_alone_are_looked_at),
 		TEST(hostile_moves_are_refused),
 		TEST(kinds_have_their_place),
 		TEST(the_format_stays_what_it_is),
