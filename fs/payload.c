@@ -55,17 +55,7 @@ static int open_pipe(struct payload *p)
 /* Exactly so many bytes that are in the pipe. */
 static int take(struct payload *p, char *data, size_t size)
 {
-	while (size) {
-		ssize_t n = read(p->ends[0], data, size);
-
-		if (n == 0 || (n < 0 && errno != EINTR))
-			return -EIO;
-		if (n > 0) {
-			data += n;
-			size -= n;
-		}
-	}
-	return 0;
+	return read_there(p->ends[0], data, size) == size ? 0 : -EIO;
 }
 
 /* What a write that failed has left there. */

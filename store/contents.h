@@ -95,7 +95,8 @@ ssize_t contents_write(struct contents *c, const void *data, size_t size,
 
 /* The same with bytes that are in a pipe whose end for reading does not block, not
  * copied where they go to the disk.  0: none were taken, as they are not whole
- * blocks of it.  Where fewer are written, what is left in the pipe is undefined. */
+ * blocks of it or more than 4 MiB.  Where fewer are written, what is left in the
+ * pipe is undefined. */
 ssize_t contents_move(struct contents *c, int pipe, size_t size,
 		      uint64_t offset);
 

@@ -296,18 +296,10 @@ int block_write(struct block *block, const void *data, uint32_t from,
 	return r;
 }
 
-/* What is in the pipe comes at once. */
 static int move_to_memory(char *data, int pipe, uint32_t from, uint32_t *ret_end)
 {
-	while (from < BLOCK_SIZE) {
-		ssize_t n = read(pipe, data + from, BLOCK_SIZE - from);
-
-		if (n == 0 || (n < 0 && errno != EINTR))
-			break;
-		from += n > 0 ? n : 0;
-	}
-	*ret_end = from;
-	return from < BLOCK_SIZE ? -EIO : 0;
+	*ret_end = from + read_there(pipe, data + from, BLOCK_SIZE - from);
+	return *ret_end < BLOCK_SIZE ? -EIO : 0;
 }
 
 int block_move(struct block *block, int pipe, uint32_t from)

@@ -196,6 +196,20 @@ ssize_t read_next(int fd, void *data, size_t size)
 	}
 }
 
+size_t read_there(int fd, void *data, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = read(fd, (char *)data + done, size - done);
+
+		if (n == 0 || (n < 0 && errno != EINTR))
+			break;
+		done += n > 0 ? n : 0;
+	}
+	return done;
+}
+
 ssize_t read_fully(int fd, void *data, size_t size, off_t offset)
 {
 	size_t done = 0;

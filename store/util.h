@@ -148,6 +148,10 @@ int write_next(int fd, const void *data, size_t size);
  * block has none.  Their number, 0 at the end, or negative errno. */
 ssize_t read_next(int fd, void *data, size_t size);
 
+/* Reads until size bytes, the end, a failure or, from a descriptor that does not
+ * block, until nothing more is there; returns bytes read. */
+size_t read_there(int fd, void *data, size_t size);
+
 /* Reads until size bytes or the end; returns bytes read or negative errno. */
 ssize_t read_fully(int fd, void *data, size_t size, off_t offset);
 
