@@ -277,7 +277,7 @@ class Rsync(Program):
         options = ["-aHAX", "--delete"]
         # it writes to all names of a file, also to those that are to be other files
         linked = any(os.lstat(path).st_nlink > 1 for path in
-                     glob.glob(f"{target}/**", recursive=True) if not os.path.isdir(path))
+                     glob.glob(f"{target}/**", recursive=True) if os.path.isfile(path))
         if self.random.random() < 0.3 and not linked:
             options.append("--inplace")
         run("rsync", *options, source, target)
